@@ -1,0 +1,178 @@
+"""What an engine is: how to open one and run one work item. Every engine passes `tests/conformance`.
+
+Methods marked *worker* may import the engine's library and are called in a worker process only; all others must be
+light, because the command line calls them. Importing an engine's package imports none of its libraries.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from search_spaces.parameter import Params, Value
+
+Progress = Callable[[str], None]
+"""Told one short line about slow preparation ("quantizing to Q4_K_M", "downloading 41 %")."""
+
+
+@dataclass(frozen=True)
+class WorkItem:
+    """One request. `payload` is JSON and means something to engines of one task only."""
+
+    id: str
+    payload: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Workload:
+    """The fixed list of work items that one round passes over, and the material that quality is judged on (JSON)."""
+
+    name: str
+    items: tuple[WorkItem, ...]
+    quality: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """The first 16 hex digits of a SHA-256 over items and quality material."""
+        content = [[[i.id, i.payload] for i in self.items], self.quality]
+        return hashlib.sha256(json.dumps(content, sort_keys=True, default=dict).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What one work item did. Times are seconds after `submitted` on the worker's monotonic clock.
+
+    `output_times_s` has one entry per output (token, audio chunk, segment), in order. `units_in` and `units_out`
+    are tokens for a language model and audio seconds for speech. `engine_timings` are the engine's own, in seconds
+    (`prefill_s`, `decode_s`) or counts (`prefill_tokens`, `decode_tokens`), where it has them.
+    """
+
+    item_id: str
+    output_times_s: tuple[float, ...]
+    done_s: float
+    units_in: float
+    units_out: float
+    output: str = ""
+    engine_timings: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What this machine and build of the engine can do: `facts` bind the search space, `build` identifies the engine.
+
+    `facts` are flat (`cpu_cores`, `gpu_count`, `gpu_offload`, …). `build` has at least `version` and `build`.
+    """
+
+    facts: Mapping[str, Value]
+    build: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model as the engine resolved it.
+
+    `variants` maps a quantization to its file; "" stands for a variant that is made on demand. `native` is the
+    quantization of the model as given (the baseline's), `reference` the most precise one (quality is judged against
+    it). `facts` (`n_layers`, `n_vocab`, …) bind the search space and predict memory. `digest` is of the content.
+    """
+
+    name: str
+    source: str
+    digest: str
+    variants: Mapping[str, str]
+    native: str
+    reference: str
+    facts: Mapping[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """The file that a session was opened on; `sha256` of its content."""
+
+    path: str
+    sha256: str
+    quantization: str
+    size_mib: float
+
+
+@dataclass(frozen=True)
+class MemoryPrediction:
+    """Predicted peak in MiB on the host (resident) and on the devices, by part (`weights`, `kv_cache`, `compute`)."""
+
+    host_mib: float
+    device_mib: float
+    parts_mib: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ExportFile:
+    """One file of an export. `text` is its whole content."""
+
+    name: str
+    text: str
+    executable: bool = False
+
+
+class Session(Protocol):
+    """One configuration, loaded and ready."""
+
+    def run(self, item: WorkItem) -> Sample:
+        """Run one item from a clean state: nothing that an earlier item left behind may make it cheaper."""
+        ...
+
+    def quality(self, workload: Workload) -> Mapping[str, float]:
+        """Quality metrics of this configuration on `workload.quality` (names of `tuner/metrics.py`), or {}."""
+        ...
+
+    def close(self) -> None:
+        """Free everything; may be called once only."""
+        ...
+
+
+class Engine(Protocol):
+    """How to serve one kind of model. Stateless: a new object may be made in each process."""
+
+    name: str
+    task: str
+    space: str
+    """The file stem of its search space in `search_spaces/`."""
+
+    def capabilities(self) -> Capabilities:
+        """*Worker.* What this machine and build can do. Raises MissingLibraryError with the install command."""
+        ...
+
+    def resolve_model(self, config: Mapping[str, Any], progress: Progress) -> Model:
+        """*Worker.* Find, fetch or make the model of a `model` configuration. Raises ModelFileError."""
+        ...
+
+    def resolve_workload(self, config: Mapping[str, Any], model: Model, progress: Progress) -> Workload:
+        """*Worker.* The work items of a `workload` configuration, fitted to the model where need be."""
+        ...
+
+    def prepare(self, model: Model, params: Params, progress: Progress) -> ModelFile:
+        """*Worker.* Make the model file of `params` exist (quantize, convert) and tell which it is."""
+        ...
+
+    def prepare_quality(self, model: Model, workload: Workload, progress: Progress) -> None:
+        """*Worker.* Make and cache the reference that quality is judged against. Cheap when cached."""
+        ...
+
+    def open(self, model: Model, params: Params) -> Session:
+        """*Worker.* Load. Raises OutOfMemoryError, UnsupportedError, ModelFileError."""
+        ...
+
+    def predict_memory(self, model: Model, params: Params, capabilities: Capabilities) -> MemoryPrediction:
+        """What `params` will take, from the model's facts alone."""
+        ...
+
+    def export(self, target: str, deploy: Mapping[str, Any]) -> list[ExportFile]:
+        """The production files of a deploy.json document for one of `export_targets`."""
+        ...
+
+    @property
+    def export_targets(self) -> Mapping[str, str]:
+        """Target name → one line of help."""
+        ...

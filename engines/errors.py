@@ -1,0 +1,29 @@
+"""How an engine fails. The worker turns each into a trial status; anything else that escapes is a crash."""
+
+from __future__ import annotations
+
+from search_spaces.errors import EnvironmentLackingError, TunerError
+
+
+class EngineError(TunerError):
+    """The engine could not do what was asked for a reason that it knows."""
+
+
+class OutOfMemoryError(EngineError):
+    """The configuration does not fit into the memory of the host or of the device."""
+
+
+class UnsupportedError(EngineError):
+    """This build, model or machine cannot run the configuration."""
+
+
+class InvalidOutputError(EngineError):
+    """The engine answered, but with something that no user could deploy (NaN, silence, nothing)."""
+
+
+class ModelFileError(EngineError):
+    """A model file is missing, unreadable, truncated or of another format."""
+
+
+class MissingLibraryError(EnvironmentLackingError):
+    """An engine's library is not installed."""

@@ -1,0 +1,26 @@
+"""The engines by name, and which of them a task uses unless told otherwise. One line per engine."""
+
+from __future__ import annotations
+
+import importlib
+
+from engines.base import Engine
+from search_spaces.errors import unknown_name
+
+ENGINES = {
+    "llama_cpp": "engines.llama_cpp:LlamaCppEngine",
+    "fake": "engines.fake:FakeEngine",
+}
+
+DEFAULT_ENGINE = {
+    "llm": "llama_cpp",
+}
+
+
+def load_engine(name: str) -> Engine:
+    """A new object of the engine called `name`. Raises TunerError with the nearest match when there is none."""
+    if name not in ENGINES:
+        raise unknown_name("engine", name, ENGINES)
+    module, _, attribute = ENGINES[name].partition(":")
+    engine: Engine = getattr(importlib.import_module(module), attribute)()
+    return engine

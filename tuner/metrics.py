@@ -1,0 +1,58 @@
+"""The metrics: names with units, direction, definition. The one source for help, MLflow, reports and docs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from search_spaces.errors import unknown_name
+
+Direction = Literal["maximize", "minimize"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number that a trial can have. `tasks` empty means every task."""
+
+    name: str
+    unit: str
+    direction: Direction
+    definition: str
+    tasks: tuple[str, ...] = ()
+    kind: Literal["speed", "quality", "memory", "load"] = "speed"
+
+
+_UP: Direction = "maximize"
+_DOWN: Direction = "minimize"
+
+METRICS: dict[str, Metric] = {
+    m.name: m
+    for m in (
+        Metric("decode_tokens_per_second", "tok/s", _UP, "tokens after the first ÷ time from first to last token", ("llm",)),
+        Metric("prefill_tokens_per_second", "tok/s", _UP, "prompt tokens ÷ time to the first token", ("llm",)),
+        Metric("ftl_ms", "ms", _DOWN, "submitted → first output, median over items", ("llm", "tts")),
+        Metric("ftl_ms_p95", "ms", _DOWN, "submitted → first output, 95th percentile over items", ("llm", "tts")),
+        Metric("itl_ms_p95", "ms", _DOWN, "time between consecutive tokens, 95th percentile", ("llm",)),
+        Metric("response_s", "s", _DOWN, "submitted → last token, mean over items", ("llm",)),
+        Metric("engine_decode_tokens_per_second", "tok/s", _UP, "decode speed by the engine's own timer", ("llm",)),
+        Metric("engine_prefill_tokens_per_second", "tok/s", _UP, "prefill speed by the engine's own timer", ("llm",)),
+        Metric("kld", "nat", _DOWN, "mean KL divergence of the next-token distribution from the most precise variant",
+               ("llm",), "quality"),
+        Metric("top1_agreement", "", _UP, "share of positions whose likeliest token is the most precise variant's",
+               ("llm",), "quality"),
+        Metric("perplexity", "", _DOWN, "exp of the mean negative log-likelihood of the held-out text", ("llm",), "quality"),
+        Metric("load_s", "s", _DOWN, "open with the model file out of the page cache, where the OS allows", (), "load"),
+        Metric("load_cached_s", "s", _DOWN, "open with the model file in the page cache", (), "load"),
+        Metric("vram_peak_mib", "MiB", _DOWN, "peak device memory of the worker", (), "memory"),
+        Metric("rss_peak_mib", "MiB", _DOWN, "peak resident memory of the worker", (), "memory"),
+        Metric("model_mib", "MiB", _DOWN, "size of the model file", (), "memory"),
+        Metric("energy_j_per_unit", "J", _DOWN, "device energy per token or audio second, where the hardware tells", ()),
+    )
+}  # fmt: skip
+
+
+def metric(name: str) -> Metric:
+    """The metric called `name`. Raises TunerError with the nearest match when there is none."""
+    if name not in METRICS:
+        raise unknown_name("metric", name, METRICS)
+    return METRICS[name]
