@@ -1,0 +1,162 @@
+"""Warm up, measure rounds, repeat the disturbed ones, and turn them into metrics with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from engines.base import Sample
+from tuner.host_noise import HostNoise, NoiseWatch
+from tuner.metrics import METRICS
+from tuner.racing import Decision, Race
+from tuner.round_metrics import round_metrics
+from tuner.stats import geometric_mean, interval
+from tuner.trial import MetricValue
+from tuner.worker_process import Worker
+
+WARM_UP_AGREEMENT = 0.10
+"""Two rounds that agree to this share of each other end the warm-up: the second of them is the first measured one."""
+WARM_UP_ROUNDS_MOST = 3
+
+
+@dataclass(frozen=True)
+class Round:
+    """One pass over the workload. `kind` says what became of it."""
+
+    samples: tuple[Sample, ...]
+    metrics: Mapping[str, float]
+    noise: HostNoise
+    rss_peak_mib: float
+    wall_s: float
+    kind: Literal["warm_up", "measured", "disturbed"] = "measured"
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """The rounds of one configuration in the order in which they ran."""
+
+    rounds: tuple[Round, ...]
+    cut_off: bool = False
+
+    @property
+    def used(self) -> tuple[Round, ...]:
+        """The rounds that count: undisturbed ones where there are any, else all but the warm-up, else the warm-up."""
+        for kinds in (("measured",), ("disturbed",), ("warm_up",)):
+            if chosen := tuple(r for r in self.rounds if r.kind in kinds):
+                return chosen
+        return ()
+
+    def metrics(self) -> dict[str, MetricValue]:
+        """Each metric's geometric mean over the rounds that count, with its 95 % interval."""
+        used = self.used
+        names = [name for name in METRICS if all(name in r.metrics for r in used)]
+        return {name: summarise(name, [r.metrics[name] for r in used]) for name in names}
+
+    def to_json(self) -> dict[str, Any]:
+        """The raw samples; the text of an item's output is kept once."""
+        seen: set[str] = set()
+        return {"rounds": [_round_json(r, seen) for r in self.rounds], "cut_off": self.cut_off}
+
+
+def summarise(name: str, values: Sequence[float]) -> MetricValue:
+    """The geometric mean of a metric's values over rounds, with its interval and unit."""
+    return MetricValue(geometric_mean(values), interval(values), METRICS[name].unit)
+
+
+@dataclass
+class RepeatAllowance:
+    """How many disturbed rounds may be measured again: a few at first, then a tenth of all rounds.
+
+    On a machine that is never quiet repeating would only double the time; there the tournament's pairs decide.
+    """
+
+    rounds: int = 0
+    repeated: int = 0
+    least: int = 6
+    share: float = 0.10
+
+    def take(self) -> bool:
+        """Whether one more round may be repeated; counts it."""
+        if self.repeated >= max(self.least, self.share * self.rounds):
+            return False
+        self.repeated += 1
+        return True
+
+
+@dataclass
+class Measurer:
+    """Runs the rounds of one opened worker."""
+
+    task: str
+    metric: str
+    timeout_s: float
+    allowance: RepeatAllowance
+    on_round: Callable[[int, float | None], None] = field(default=lambda rounds, value: None)
+
+    def one_round(self, worker: Worker) -> Round:
+        """One round with its noise. Raises WorkerFailedError, InvalidOutputError."""
+        watch = NoiseWatch(worker.pid)
+        answer = worker.ask("round", self.timeout_s)
+        noise = watch.stop(answer["cpu_s"])
+        samples = tuple(sample_from_json(s) for s in answer["samples"])
+        self.allowance.rounds += 1
+        return Round(
+            samples, round_metrics(self.task, samples), noise, answer["rss_peak_mib"], answer["wall_s"],
+            "disturbed" if noise.disturbed else "measured",
+        )  # fmt: skip
+
+    def measure(self, worker: Worker, race: Race) -> Measurement:
+        """Warm-up and rounds until the race says so. The race sees the values of the metric that is raced."""
+        rounds = [_as_warm_up(self.one_round(worker))]
+        decision = race.after_warm_up(self._value(rounds[0]))
+        while decision == "go_on":
+            current = self.one_round(worker)
+            if self._still_warming(rounds, current):
+                rounds.append(_as_warm_up(current))
+                continue
+            rounds.append(current)
+            decision = self._decide(rounds, race)
+            counted = Measurement(tuple(rounds)).used
+            self.on_round(len(counted), geometric_mean([self._value(r) for r in counted]))
+        return Measurement(tuple(rounds), decision == "cut_off")
+
+    def _decide(self, rounds: Sequence[Round], race: Race) -> Decision:
+        quiet = [r for r in rounds if r.kind == "measured"]
+        noisy = [r for r in rounds if r.kind == "disturbed"]
+        if rounds[-1].kind == "disturbed" and self.allowance.take():
+            return "go_on"
+        decision = race.after_round([self._value(r) for r in quiet])
+        if decision == "go_on" and len(quiet) + len(noisy) >= race.rounds_most:
+            return "enough"
+        return decision
+
+    def _still_warming(self, rounds: Sequence[Round], current: Round) -> bool:
+        """The first rounds count once two of them agree."""
+        if len(rounds) >= WARM_UP_ROUNDS_MOST or rounds[-1].kind != "warm_up":
+            return False
+        low, high = sorted((self._value(rounds[-1]), self._value(current)))
+        return current.kind == "measured" and low < high * (1 - WARM_UP_AGREEMENT)
+
+    def _value(self, measured: Round) -> float:
+        return measured.metrics[self.metric]
+
+
+def sample_from_json(document: Mapping[str, Any]) -> Sample:
+    """A Sample from its `dataclasses.asdict`."""
+    return Sample(**{**document, "output_times_s": tuple(document["output_times_s"])})
+
+
+def _as_warm_up(measured: Round) -> Round:
+    return Round(measured.samples, measured.metrics, measured.noise, measured.rss_peak_mib, measured.wall_s, "warm_up")
+
+
+def _round_json(measured: Round, seen: set[str]) -> dict[str, Any]:
+    document = asdict(measured)
+    document["metrics"] = {name: round(value, 6) for name, value in measured.metrics.items()}
+    for sample in document["samples"]:
+        sample["output_times_s"] = [round(t, 6) for t in sample["output_times_s"]]
+        if sample["item_id"] in seen:
+            del sample["output"]
+        seen.add(sample["item_id"])
+    return document

@@ -1,0 +1,65 @@
+"""Quality measured once per distinct value of the knobs that affect it, kept by content across studies."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from engines.base import Capabilities, Model, Workload
+from search_spaces.parameter import Params, Value
+from search_spaces.space import SearchSpace
+
+
+@dataclass(frozen=True)
+class QualityCache:
+    """Quality metrics by (engine and its build, model content, workload content, knobs that affect quality)."""
+
+    directory: Path
+    engine: str
+    build: Mapping[str, str]
+    model_digest: str
+    workload_digest: str
+    space: SearchSpace
+
+    @staticmethod
+    def of(root: Path, engine: str, capabilities: Capabilities, model: Model, workload: Workload, space: SearchSpace) -> QualityCache:
+        """The cache below `root` for one engine, model and workload."""
+        return QualityCache(root / "quality", engine, capabilities.build, model.digest, workload.digest, space)
+
+    def knobs(self, params: Params) -> dict[str, Value]:
+        """The part of `params` that quality may depend on: knobs that affect it, and whatever was fixed."""
+        relevant = {p.name for p in self.space.parameters if "quality" in p.affects} | set(self.space.fixed)
+        return {name: value for name, value in params.items() if name in relevant}
+
+    def get(self, params: Params) -> dict[str, float] | None:
+        """The quality of `params`, or None when it was not measured yet or the entry cannot be read."""
+        try:
+            entry = json.loads(self._file(params).read_text())
+            return {str(name): float(value) for name, value in entry["quality"].items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+
+    def put(self, params: Params, quality: Mapping[str, float]) -> None:
+        """Keep the quality of `params`; atomic, so that concurrent studies see whole entries only."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        file = self._file(params)
+        temporary = file.with_suffix(f".{os.getpid()}.tmp")
+        temporary.write_text(json.dumps({**self._key(params), "quality": dict(quality)}, indent=1))
+        temporary.replace(file)
+
+    def _key(self, params: Params) -> dict[str, object]:
+        return {
+            "engine": self.engine,
+            "build": dict(self.build),
+            "model": self.model_digest,
+            "workload": self.workload_digest,
+            "knobs": self.knobs(params),
+        }
+
+    def _file(self, params: Params) -> Path:
+        digest = hashlib.sha256(json.dumps(self._key(params), sort_keys=True).encode()).hexdigest()[:32]
+        return self.directory / f"{digest}.json"

@@ -1,0 +1,51 @@
+"""When a configuration has been measured enough: sure of its value, or surely not the best."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from tuner.stats import relative_half_width
+
+Decision = Literal["go_on", "enough", "cut_off"]
+
+WARM_UP_CUT = 2.0
+"""A configuration whose warm-up round is this many times worse than the best is cut off at once."""
+ROUND_CUT = 1.25
+"""One that is this many times worse in a measured, undisturbed round is cut off after it."""
+
+
+@dataclass(frozen=True)
+class Race:
+    """Decides after each round. `best` is the best value so far, `None` when there is none to race against.
+
+    The two margins lie far beyond the few per cent by which undisturbed rounds of one configuration differ, so an
+    equal of the best is not cut; a configuration that is merely a little worse is measured in full.
+    """
+
+    maximize: bool
+    best: float | None
+    rounds_least: int
+    rounds_most: int
+    half_width: float
+
+    def after_warm_up(self, value: float) -> Decision:
+        """Go on, or cut off a configuration that cannot win."""
+        return "cut_off" if self._times_worse(value) > WARM_UP_CUT else "go_on"
+
+    def after_round(self, values: Sequence[float]) -> Decision:
+        """`values` are the objective of the undisturbed rounds so far, the warm-up left out."""
+        if values and self._times_worse(statistics.median(values)) > ROUND_CUT:
+            return "cut_off"
+        if len(values) >= self.rounds_most:
+            return "enough"
+        if len(values) >= self.rounds_least and relative_half_width(values) <= self.half_width:
+            return "enough"
+        return "go_on"
+
+    def _times_worse(self, value: float) -> float:
+        if self.best is None or value <= 0 or self.best <= 0:
+            return 0.0
+        return self.best / value if self.maximize else value / self.best

@@ -1,0 +1,60 @@
+"""From the samples of one round to the round's metrics, task by task."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+
+from engines.base import Sample
+from engines.errors import InvalidOutputError
+from tuner.stats import percentile
+
+RoundMetrics = Callable[[Sequence[Sample]], dict[str, float]]
+
+
+def round_metrics(task: str, samples: Sequence[Sample]) -> dict[str, float]:
+    """The metrics of one round. Raises InvalidOutputError where a sample is not one that could be deployed."""
+    for sample in samples:
+        _check(sample)
+    return _BY_TASK[task](samples)
+
+
+def _check(sample: Sample) -> None:
+    times = (*sample.output_times_s, sample.done_s)
+    if not all(math.isfinite(t) for t in (*times, sample.units_in, sample.units_out)):
+        raise InvalidOutputError(f"item {sample.item_id!r} has a time or a length that is not a finite number")
+    if not sample.output_times_s or sample.units_out <= 0:
+        raise InvalidOutputError(f"item {sample.item_id!r} has no output")
+    if list(times) != sorted(times) or times[0] < 0:
+        raise InvalidOutputError(f"the times of item {sample.item_id!r} run backwards")
+
+
+def _llm(samples: Sequence[Sample]) -> dict[str, float]:
+    """Pooled over the round's items: a sum of tokens over a sum of seconds, so long answers weigh more."""
+    first = [s.output_times_s[0] for s in samples]
+    decode_s = sum(s.output_times_s[-1] - s.output_times_s[0] for s in samples)
+    decoded = sum(s.units_out - 1 for s in samples)
+    gaps = [b - a for s in samples for a, b in zip(s.output_times_s, s.output_times_s[1:], strict=False)]
+    if decode_s <= 0 or decoded <= 0:
+        raise InvalidOutputError("no item has more than one token, so there is no decode speed")
+    return {
+        "decode_tokens_per_second": decoded / decode_s,
+        "prefill_tokens_per_second": sum(s.units_in for s in samples) / sum(first),
+        "ftl_ms": 1e3 * statistics.median(first),
+        "ftl_ms_p95": 1e3 * percentile(first, 0.95),
+        "itl_ms_p95": 1e3 * percentile(gaps, 0.95),
+        "response_s": statistics.fmean([s.done_s for s in samples]),
+        **_engine_rate("engine_decode_tokens_per_second", "decode", samples),
+        **_engine_rate("engine_prefill_tokens_per_second", "prefill", samples),
+    }
+
+
+def _engine_rate(name: str, stage: str, samples: Sequence[Sample]) -> Mapping[str, float]:
+    """Tokens per second by the engine's own timers; nothing where it has none."""
+    seconds = sum(s.engine_timings.get(f"{stage}_s", 0.0) for s in samples)
+    tokens = sum(s.engine_timings.get(f"{stage}_tokens", 0.0) for s in samples)
+    return {name: tokens / seconds} if seconds > 0 and tokens > 0 else {}
+
+
+_BY_TASK: dict[str, RoundMetrics] = {"llm": _llm}

@@ -1,0 +1,171 @@
+"""One trial in one process: predict, load, judge quality, measure, and turn whatever happens into a result."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from engines.base import Capabilities, Engine, Model, Workload
+from engines.errors import InvalidOutputError
+from search_spaces.parameter import Params
+from tuner.host_noise import summary
+from tuner.measurement import Measurement, Measurer, RepeatAllowance
+from tuner.memory import DevicePeak, available_device_mib, available_host_mib
+from tuner.metrics import METRICS
+from tuner.objective import Constraint, violations
+from tuner.quality_cache import QualityCache
+from tuner.racing import Race
+from tuner.trial import MetricValue, TrialResult, TrialSpec, TrialStatus
+from tuner.worker_process import Worker, WorkerFailedError
+
+PREPARE_TIMEOUT_S = 3600.0
+"""Between two lines of progress of a download or a conversion."""
+
+
+@dataclass
+class TrialRunner:
+    """Runs trials of one study. `on_round` is told (rounds, objective so far) while a trial measures."""
+
+    engine: Engine
+    capabilities: Capabilities
+    model: Model
+    workload: Workload
+    constraints: tuple[Constraint, ...]
+    quality_cache: QualityCache
+    raced_metric: str
+    timeout_s: float
+    samples_dir: Path | None = None
+    on_round: Callable[[int, float | None], None] = field(default=lambda rounds, value: None)
+    on_progress: Callable[[str], None] = field(default=lambda text: None)
+    allowance: RepeatAllowance = field(default_factory=RepeatAllowance)
+
+    def run(self, spec: TrialSpec, race: Race) -> TrialResult:
+        """The result of `spec`; never raises for what an engine does."""
+        begin, started_at = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
+        result = self._infeasible_unseen(spec) or self._run_in_worker(spec, race)
+        return replace(result, started_at=started_at, wall_s=round(time.monotonic() - begin, 3))
+
+    def known_infeasible(self, params: Params) -> str:
+        """Why `params` need not be run at all, from memory arithmetic and quality measured before; "" if they may."""
+        too_large, _ = self._memory_shortage(params)
+        return too_large or self._quality_shortfall(self.quality_cache.get(params) or {})
+
+    def opened(self, params: Params, evict: bool, stack: ExitStack) -> tuple[Worker, dict[str, Any], DevicePeak]:
+        """A worker with `params` loaded, which `stack` ends. Raises WorkerFailedError."""
+        worker = stack.enter_context(Worker(self.engine.name, self.on_progress))
+        peak = stack.enter_context(DevicePeak(worker.pid))
+        subject = {"model": asdict(self.model), "params": dict(params)}
+        file = worker.ask("prepare", PREPARE_TIMEOUT_S, **subject)
+        opened = worker.ask("open", self.timeout_s, **subject, workload=asdict(self.workload), evict=file["path"] * evict)
+        return worker, {**opened, "model_file": file}, peak
+
+    def measurer(self) -> Measurer:
+        """What measures rounds for this study."""
+        return Measurer(self.task, self.raced_metric, self.timeout_s, self.allowance, self.on_round)
+
+    @property
+    def task(self) -> str:
+        """The engine's task."""
+        return self.engine.task
+
+    def judge_quality(self, worker: Worker, params: Params) -> dict[str, float]:
+        """The quality of an opened configuration, from the cache where it is known. Raises WorkerFailedError."""
+        known = self.quality_cache.get(params)
+        if known is not None:
+            return known
+        quality = worker.ask("quality", self.timeout_s)["quality"]
+        if not all(math.isfinite(v) for v in quality.values()):
+            raise InvalidOutputError(f"quality is not a finite number: {quality}")
+        self.quality_cache.put(params, quality)
+        return dict(quality)
+
+    def _run_in_worker(self, spec: TrialSpec, race: Race) -> TrialResult:
+        result = TrialResult(spec.number, spec.params, TrialStatus.OK)
+        worker: Worker | None = None
+        try:
+            with ExitStack() as stack:
+                worker, opened, peak = self.opened(spec.params, False, stack)
+                result = replace(result, model_file=opened["model_file"])
+                result = replace(result, quality=self.judge_quality(worker, spec.params))
+                if shortfall := self._quality_shortfall(result.quality):
+                    slack = violations(self.constraints, result.quality)
+                    result = replace(result, status=TrialStatus.INFEASIBLE, reason=shortfall, violations=slack)
+                else:
+                    result = self._measured(result, self.measurer().measure(worker, race), opened, peak.peak_mib)
+        except WorkerFailedError as failure:
+            result = replace(result, status=failure.status, reason=failure.reason)
+        except InvalidOutputError as failure:
+            result = replace(result, status=TrialStatus.INVALID_OUTPUT, reason=failure.message)
+        return replace(result, engine_s=round(worker.busy_s, 3) if worker else 0.0)
+
+    def _measured(
+        self, result: TrialResult, measurement: Measurement, opened: Mapping[str, Any], device_peak_mib: float | None
+    ) -> TrialResult:
+        metrics = {**measurement.metrics(), **load_and_memory(opened, measurement, device_peak_mib, "load_cached_s")}
+        known = {**{name: m.value for name, m in metrics.items()}, **result.quality}
+        slack = violations(self.constraints, known)
+        broken = [c.describe(known[c.metric]) for c in self.constraints if slack.get(c.metric, 0) > 0]
+        status = TrialStatus.INFEASIBLE if broken else TrialStatus.CUT_OFF if measurement.cut_off else TrialStatus.OK
+        reason = "; ".join(broken) or (f"clearly slower than the best after {len(measurement.used)} round(s)" * measurement.cut_off)
+        return replace(
+            result,
+            status=status,
+            reason=reason,
+            metrics=metrics,
+            violations=slack,
+            rounds=len(measurement.used),
+            host_noise=summary([r.noise for r in measurement.rounds]),
+            samples_file=self._keep_samples(result, measurement),
+        )
+
+    def _keep_samples(self, result: TrialResult, measurement: Measurement) -> str:
+        if self.samples_dir is None:
+            return ""
+        self.samples_dir.mkdir(parents=True, exist_ok=True)
+        file = self.samples_dir / f"trial-{result.number:04d}.json"
+        file.write_text(json.dumps({"params": dict(result.params), **measurement.to_json()}))
+        return f"{self.samples_dir.name}/{file.name}"
+
+    def _infeasible_unseen(self, spec: TrialSpec) -> TrialResult | None:
+        """The result of a configuration that cannot fit, without running it."""
+        reason, excess = self._memory_shortage(spec.params)
+        if not reason:
+            return None
+        return TrialResult(spec.number, spec.params, TrialStatus.INFEASIBLE, reason, violations={"memory": excess})
+
+    def _memory_shortage(self, params: Params) -> tuple[str, float]:
+        """Why the predicted memory does not fit, and by which share; ("", 0) when it does."""
+        predicted = self.engine.predict_memory(self.model, params, self.capabilities)
+        device_mib = available_device_mib()
+        for kind, needed, free in (
+            ("host", predicted.host_mib, available_host_mib()),
+            ("device", predicted.device_mib, device_mib if device_mib is not None else math.inf),
+        ):
+            if needed > free:
+                return f"predicted {kind} memory {needed:.0f} MiB > {free:.0f} MiB free", needed / max(free, 1.0) - 1
+        return "", 0.0
+
+    def _quality_shortfall(self, quality: Mapping[str, float]) -> str:
+        slack = violations(self.constraints, quality)
+        return "; ".join(c.describe(quality[c.metric]) for c in self.constraints if slack.get(c.metric, 0) > 0)
+
+
+def load_and_memory(
+    opened: Mapping[str, Any], measurement: Measurement, device_peak_mib: float | None, load_metric: str
+) -> dict[str, MetricValue]:
+    """The metrics that a load yields once: its time, the peaks and the size of the model file."""
+    values: dict[str, float] = {
+        load_metric: opened["load_s"],
+        "rss_peak_mib": max(r.rss_peak_mib for r in measurement.rounds),
+        "model_mib": opened["model_file"]["size_mib"],
+    }
+    if device_peak_mib is not None:
+        values["vram_peak_mib"] = device_peak_mib
+    return {name: MetricValue(value, None, METRICS[name].unit) for name, value in values.items()}
