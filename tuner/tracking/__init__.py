@@ -1,0 +1,34 @@
+"""Where results go to be compared: MLflow. `make_tracker` is all that the rest of the tuner uses."""
+
+from __future__ import annotations
+
+import sys
+
+from search_spaces.errors import TunerError
+from tuner.study_config import StudyConfig
+from tuner.tracking.silent import Silent
+from tuner.tracking.tracker import MlflowTracker, Notify
+
+SCHEMES = ("sqlite", "postgresql", "mysql", "mssql", "http", "https", "databricks", "uc", "file")
+
+
+def make_tracker(config: StudyConfig, notify: Notify | None = None) -> Silent:
+    """The tracker of a run. It never fails later: `notify` gets one line about each thing the user should know.
+
+    `config.tracking_uri` None means MLFLOW_TRACKING_URI or MLflow's default; "" means no tracking. Raises TunerError
+    when the URI's scheme is none that MLflow knows.
+    """
+    uri = config.tracking_uri
+    if uri == "":
+        return Silent()
+    scheme = (uri or "sqlite:").partition(":")[0].partition("+")[0]
+    if scheme not in SCHEMES:
+        raise TunerError(
+            f"tracking.uri {uri!r} is nothing that MLflow can log to",
+            "write sqlite:///FILE.db, http://HOST:PORT or postgresql+psycopg2://…, or leave it empty for no tracking",
+        )
+    return MlflowTracker(uri, notify or _print)
+
+
+def _print(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

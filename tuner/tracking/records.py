@@ -1,0 +1,203 @@
+"""What a study and its trials are in MLflow's terms: names, params, metrics, tags. No MLflow in here."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from search_spaces.parameter import Value
+from tuner.events import Outcome, StudyInfo
+from tuner.report.wording import (
+    baseline_of,
+    best_trial,
+    describe,
+    higher_is_better,
+    knob_value,
+    percent,
+    ratio_to,
+    reason_text,
+    shorten,
+)
+from tuner.trial import TrialResult, TrialStatus
+
+STUDY_TAG = "tuner.study_id"
+TRIAL_TAG = "tuner.trial"
+NAME_LENGTH = 90
+TAG_LENGTH = 5000
+
+RUN_STATUS = {
+    TrialStatus.OK: "FINISHED",
+    TrialStatus.CUT_OFF: "KILLED",
+    TrialStatus.INFEASIBLE: "KILLED",
+    TrialStatus.UNSUPPORTED: "KILLED",
+}
+"""Cut off, predicted infeasible and unsupported trials were stopped by the tuner; every other failure is FAILED."""
+
+OUTCOME_STATUS = {"interrupted": "KILLED", "no_feasible": "FAILED"}
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One MLflow run. `times_ms` are its start and end since the epoch; `artifacts` are files to copy into it."""
+
+    name: str
+    tags: Mapping[str, str]
+    params: Mapping[str, str]
+    metrics: Mapping[str, float]
+    times_ms: tuple[int, int]
+    status: str
+    artifacts: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class OutcomeRecord:
+    """What the parent run gets when a run of the study ends."""
+
+    tags: Mapping[str, str]
+    metrics: Mapping[str, float]
+    status: str
+    artifacts: tuple[Path, ...] = field(default=())
+
+
+def experiment_name(info: StudyInfo) -> str:
+    """One experiment per task, so that the knobs and objectives of all its runs are the same columns."""
+    return f"voice-stack-tuner/{info.task}"
+
+
+def parent_tags(info: StudyInfo, study_id: str) -> dict[str, str]:
+    """Everything that tells studies apart. Tags, because params can never be changed when a study is resumed."""
+    constraints = " ".join(
+        f"{name}{'≥' if higher_is_better(name) else '≤'}{limit:g}" for name, limit in info.constraints.items()
+    )
+    return _tags(
+        {
+            STUDY_TAG: study_id,
+            "study": info.name,
+            "kind": "study",
+            "engine": info.engine,
+            "model": info.model,
+            "objective": " ".join(info.objectives),
+            "constraints": constraints,
+            "hardware": str(info.hardware.get("class", "")),
+            "verdict": "running",
+            "study_dir": str(info.directory.resolve()),
+        }
+    )
+
+
+def trial_record(info: StudyInfo, result: TrialResult, trials: Mapping[int, TrialResult], study_id: str) -> RunRecord:
+    """The nested run of a trial. `trials` are all that are known; trial 0 among them is the baseline."""
+    baseline = trials.get(0)
+    label = describe(result.params, baseline.params if baseline else None)
+    start_ms = _epoch_ms(result.started_at)
+    tags = {
+        STUDY_TAG: study_id,
+        TRIAL_TAG: str(result.number),
+        "study": info.name,
+        "kind": "baseline" if result.number == 0 else "trial",
+        "engine": info.engine,
+        "model": info.model,
+        "hardware": str(info.hardware.get("class", "")),
+        "status": str(result.status),
+        "reason": reason_text(result),
+        "feasible": "yes" if result.feasible else "no",
+        "changed": label,
+        "mlflow.note.content": _note(result),
+    }
+    return RunRecord(
+        name=shorten(f"trial {result.number:03d} · {label}", NAME_LENGTH),
+        tags=_tags(tags),
+        params={_key(name): knob_value(value) for name, value in result.params.items()},
+        metrics=_metrics(trial_metrics(info, result, baseline)),
+        times_ms=(start_ms, start_ms + round(result.wall_s * 1000)),
+        status=RUN_STATUS.get(result.status, "FAILED"),
+        artifacts=(info.directory / result.samples_file,) if result.samples_file else (),
+    )
+
+
+def trial_metrics(info: StudyInfo, result: TrialResult, baseline: TrialResult | None) -> dict[str, float]:
+    """Measured values by their own names; bounds, slack and noise under a prefix, which the UI shows as a group."""
+    metrics = {name: m.value for name, m in result.metrics.items()} | dict(result.quality)
+    for name, measured in result.metrics.items():
+        if measured.ci95 is not None:
+            metrics[f"ci95/{name}_low"], metrics[f"ci95/{name}_high"] = measured.ci95
+    metrics |= {f"slack/{name}": slack for name, slack in result.violations.items()}
+    metrics |= {f"host/{name}": value for name, value in result.host_noise.items()}
+    metrics |= {"cost/wall_s": result.wall_s, "cost/engine_s": result.engine_s, "cost/rounds": result.rounds}
+    for objective in info.objectives:
+        ratio = _ratio(objective, result, baseline)
+        if ratio is not None:
+            metrics["ratio_to_baseline" if len(info.objectives) == 1 else f"ratio_to_baseline/{objective}"] = ratio
+    return metrics
+
+
+def best_so_far(info: StudyInfo, trials: Mapping[int, TrialResult], number: int) -> dict[str, float]:
+    """The parent's curve: the best feasible value of each objective among the trials up to `number`."""
+    seen = [trial for n, trial in sorted(trials.items()) if n <= number]
+    values = {f"best/{o}": best.value(o) for o in info.objectives if (best := best_trial(seen, o)) is not None}
+    return _metrics({name: value for name, value in values.items() if value is not None})
+
+
+def outcome_record(info: StudyInfo, outcome: Outcome, artifacts: tuple[Path, ...]) -> OutcomeRecord:
+    """Verdict and gain as tags and metrics; the winner's metrics by the names that trials use."""
+    tags = {"verdict": outcome.verdict, "mlflow.note.content": _outcome_note(info, outcome)}
+    tags["statuses"] = " ".join(f"{name}={count}" for name, count in outcome.statuses.items())
+    metrics = {"cost/wall_s": outcome.wall_s, "cost/engine_s": outcome.engine_s}
+    deploy = outcome.deploy or {}
+    gain = deploy.get("gain") or {}
+    if gain.get("ratio") is not None:
+        metrics["ratio_to_baseline"] = gain["ratio"]
+        tags["gain"] = percent(gain["ratio"])
+        if gain.get("ci95") is not None:
+            metrics["ci95/ratio_to_baseline_low"], metrics["ci95/ratio_to_baseline_high"] = gain["ci95"]
+    metrics |= {name: m["value"] for name, m in (deploy.get("metrics") or {}).items()}
+    metrics |= {name: value for name, value in (deploy.get("quality") or {}).items() if isinstance(value, int | float)}
+    if deploy:
+        baseline = baseline_of(outcome.trials)
+        tags["winner"] = describe(deploy["params"], baseline.params if baseline else None)
+    return OutcomeRecord(_tags(tags), _metrics(metrics), OUTCOME_STATUS.get(outcome.verdict, "FINISHED"), artifacts)
+
+
+def _ratio(objective: str, result: TrialResult, baseline: TrialResult | None) -> float | None:
+    value, default = result.value(objective), baseline.value(objective) if baseline else None
+    return None if value is None or default is None else ratio_to(objective, value, default)
+
+
+def _note(result: TrialResult) -> str:
+    reason = reason_text(result)
+    return f"{result.status}: {reason}" if reason else ""
+
+
+def _outcome_note(info: StudyInfo, outcome: Outcome) -> str:
+    lines = [f"**{outcome.summary}**", ""]
+    if outcome.deploy:
+        params: Mapping[str, Value] = outcome.deploy["params"]
+        lines += ["| knob | value |", "| --- | --- |"]
+        lines += [f"| {name} | {knob_value(value)} |" for name, value in params.items()]
+    return "\n".join([*lines, "", f"Study folder: `{info.directory}`"])
+
+
+def _tags(tags: Mapping[str, str]) -> dict[str, str]:
+    return {name: value[:TAG_LENGTH] for name, value in tags.items() if value}
+
+
+def _metrics(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """MLflow stores infinity as 1.8e308 and refuses some characters: neither may reach it."""
+    return {_key(name): float(value) for name, value in metrics.items() if math.isfinite(value)}
+
+
+def _key(name: str) -> str:
+    return re.sub(r"[^\w./ :-]", "_", name)[:250]
+
+
+def _epoch_ms(started_at: str) -> int:
+    """The milliseconds of an ISO 8601 time; 0 when there is none, which MLflow shows as unknown."""
+    try:
+        return round(datetime.fromisoformat(started_at).timestamp() * 1000)
+    except ValueError:
+        return 0
