@@ -28,7 +28,9 @@ _DOWN: Direction = "minimize"
 METRICS: dict[str, Metric] = {
     m.name: m
     for m in (
-        Metric("decode_tokens_per_second", "tok/s", _UP, "tokens after the first ÷ time from first to last token", ("llm",)),
+        Metric(
+            "decode_tokens_per_second", "tok/s", _UP, "tokens after the first ÷ time from first to last token", ("llm",)
+        ),
         Metric("prefill_tokens_per_second", "tok/s", _UP, "prompt tokens ÷ time to the first token", ("llm",)),
         Metric("ftl_ms", "ms", _DOWN, "submitted → first output, median over items", ("llm", "tts")),
         Metric("ftl_ms_p95", "ms", _DOWN, "submitted → first output, 95th percentile over items", ("llm", "tts")),
@@ -36,19 +38,69 @@ METRICS: dict[str, Metric] = {
         Metric("response_s", "s", _DOWN, "submitted → last token, mean over items", ("llm",)),
         Metric("engine_decode_tokens_per_second", "tok/s", _UP, "decode speed by the engine's own timer", ("llm",)),
         Metric("engine_prefill_tokens_per_second", "tok/s", _UP, "prefill speed by the engine's own timer", ("llm",)),
-        Metric("kld", "nat", _DOWN, "mean KL divergence of the next-token distribution from the most precise variant",
-               ("llm",), "quality"),
-        Metric("top1_agreement", "", _UP, "share of positions whose likeliest token is the most precise variant's",
-               ("llm",), "quality"),
-        Metric("perplexity", "", _DOWN, "exp of the mean negative log-likelihood of the held-out text", ("llm",), "quality"),
+        Metric(
+            "kld",
+            "nat",
+            _DOWN,
+            "mean KL divergence of the next-token distribution from the most precise variant",
+            ("llm",),
+            "quality",
+        ),
+        Metric(
+            "top1_agreement",
+            "",
+            _UP,
+            "share of positions whose likeliest token is the most precise variant's",
+            ("llm",),
+            "quality",
+        ),
+        Metric(
+            "perplexity", "", _DOWN, "exp of the mean negative log-likelihood of the held-out text", ("llm",), "quality"
+        ),
+        Metric("rtf", "", _DOWN, "processing seconds per second of audio", ("stt", "tts")),
+        Metric("latency_ms", "ms", _DOWN, "end of the audio → transcript, median over clips", ("stt",)),
+        Metric("latency_ms_p95", "ms", _DOWN, "end of the audio → transcript, 95th percentile over clips", ("stt",)),
+        Metric("wer", "", _DOWN, "word errors ÷ words of the reference transcripts", ("stt",), "quality"),
+        Metric("cer", "", _DOWN, "character errors ÷ characters of the reference transcripts", ("stt",), "quality"),
+        Metric("synthesis_s", "s", _DOWN, "submitted → last audio of a sentence, mean over sentences", ("tts",)),
+        Metric("throughput_x", "s/s", _UP, "seconds of audio per second of the wall clock", ("tts",)),
+        Metric(
+            "mel_distance_db",
+            "dB",
+            _DOWN,
+            "log-mel distance from the reference configuration's audio",
+            ("tts",),
+            "quality",
+        ),
+        Metric(
+            "f0_rmse_hz", "Hz", _DOWN, "pitch error against the reference configuration's audio", ("tts",), "quality"
+        ),
+        Metric(
+            "duration_ratio",
+            "",
+            _DOWN,
+            "length ÷ the reference's length, or its inverse: 1 is equal, more is worse",
+            ("tts",),
+            "quality",
+        ),
+        Metric("turn_first_audio_ms", "ms", _DOWN, "end of speech → first audio of the answer", ("pipeline",)),
+        Metric("turn_s", "s", _DOWN, "end of speech → last audio of the answer", ("pipeline",)),
+        Metric("stt_ms", "ms", _DOWN, "the turn's share in speech to text", ("pipeline",)),
+        Metric("llm_ftl_ms", "ms", _DOWN, "transcript → first token, within the turn", ("pipeline",)),
+        Metric("llm_s", "s", _DOWN, "transcript → last token, within the turn", ("pipeline",)),
+        Metric("tts_ftl_ms", "ms", _DOWN, "first sentence → first audio, within the turn", ("pipeline",)),
+        Metric("overhead_ms", "ms", _DOWN, "the turn's time outside of every engine", ("pipeline",)),
+        Metric("task_accuracy", "", _UP, "share of turns that end in the right answer", ("pipeline",), "quality"),
         Metric("load_s", "s", _DOWN, "open with the model file out of the page cache, where the OS allows", (), "load"),
         Metric("load_cached_s", "s", _DOWN, "open with the model file in the page cache", (), "load"),
         Metric("vram_peak_mib", "MiB", _DOWN, "peak device memory of the worker", (), "memory"),
         Metric("rss_peak_mib", "MiB", _DOWN, "peak resident memory of the worker", (), "memory"),
         Metric("model_mib", "MiB", _DOWN, "size of the model file", (), "memory"),
-        Metric("energy_j_per_unit", "J", _DOWN, "device energy per token or audio second, where the hardware tells", ()),
+        Metric(
+            "energy_j_per_unit", "J", _DOWN, "device energy per token or audio second, where the hardware tells", ()
+        ),
     )
-}  # fmt: skip
+}
 
 
 def metric(name: str) -> Metric:

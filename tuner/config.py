@@ -1,0 +1,122 @@
+"""From what the user typed to a StudyConfig: Hydra composes the files, the rest is checked and filled in here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from engines.registry import DEFAULT_ENGINE, load_engine
+from search_spaces.errors import TunerError, unknown_name
+from tuner.composition import compose_document, group_names
+from tuner.config_values import (
+    check_budget,
+    check_constraints,
+    check_objectives,
+    check_seed,
+    check_study_name,
+    constraint_limit,
+    redacted,
+)
+from tuner.model_choice import model_overrides, settle_model
+from tuner.overrides import parse_scalar
+from tuner.study_config import Budget, StudyConfig
+from tuner.targets import concerning
+from tuner.typed_overrides import OFF, Typed, sort_overrides
+
+
+def compose(task: str, overrides: Sequence[str]) -> StudyConfig:
+    """The configuration of one run. Raises TunerError for anything that is wrong with it. Main thread only.
+
+    Paths of models are absolute in it; a relative `outputs` stays relative to the working directory.
+    """
+    check_task(task)
+    typed = sort_overrides(overrides)
+    base = [] if any(o.key == "engine" for o in typed.hydra) else [f"engine={DEFAULT_ENGINE[task]}"]
+    model = model_overrides(typed.model)
+    document = compose_document([*base, *(o.text for o in typed.hydra), *model.hydra])
+    document["model"] = settle_model(document["model"], model)
+    document = {"task": task, **document, **_settled(task, typed, document)}
+    return _study_config(document, typed)
+
+
+def check_task(task: str) -> None:
+    """Raises TunerError unless an engine serves `task`."""
+    if task not in DEFAULT_ENGINE:
+        raise unknown_name("task", task, DEFAULT_ENGINE)
+
+
+def _settled(task: str, typed: Typed, document: dict[str, Any]) -> dict[str, Any]:
+    """The parts of the document that Hydra does not settle, as JSON data and checked."""
+    engine = load_engine(document["engine"]["name"])
+    if engine.task != task:
+        offered = [name for name in group_names("engine") if load_engine(name).task == task]
+        raise TunerError(f"engine {engine.name!r} serves {engine.task!r}, not {task!r}", f"known: {', '.join(offered)}")
+    limits = {**document["constraints"], **{n: constraint_limit(n, raw, task) for n, raw in typed.constraints.items()}}
+    tracking = {**document["tracking"]}
+    tracking["uri"] = typed.text.get("tracking.uri") or tracking["uri"] or os.environ.get("MLFLOW_TRACKING_URI") or None
+    if "tracking" in typed.text:
+        if typed.text["tracking"].lower() not in OFF:
+            raise TunerError(f"tracking={typed.text['tracking']}", "write tracking.uri=URI, or tracking=false for none")
+        tracking["uri"] = ""
+    return {
+        "objective": list(check_objectives(typed.objectives or tuple(document["objective"]), task)),
+        "constraints": check_constraints(limits, task),
+        "budget": check_budget(document["budget"]),
+        "targets": _targets(task, typed, document),
+        "tracking": tracking,
+        "study": check_study_name(typed.text.get("study", document["study"])),
+        "outputs": str(Path(typed.text.get("outputs") or document["outputs"]).expanduser()),
+        "seed": check_seed(document["seed"]),
+        "params": {name: parse_scalar(f"params.{name}", raw) for name, raw in typed.knobs["params"].items()},
+        "space": dict(typed.knobs["space"]),
+        "baseline": {name: parse_scalar(f"baseline.{name}", raw) for name, raw in typed.knobs["baseline"].items()},
+    }
+
+
+def _targets(task: str, typed: Typed, document: dict[str, Any]) -> dict[str, Any]:
+    """The chosen preset, cut down to what concerns this run; {} when none is chosen."""
+    preset = document["targets"]
+    name = next((o.raw or "" for o in reversed(typed.hydra) if o.key == "targets"), "")
+    if typed.targets_file:
+        preset, name = read_targets(Path(typed.targets_file).expanduser()), typed.targets_file
+    return concerning({"name": name, **preset}, task, str(document["workload"].get("name", ""))) if preset else {}
+
+
+def read_targets(path: Path) -> dict[str, Any]:
+    """A targets file of the user's. Raises TunerError when it cannot be read or is not a mapping."""
+    import yaml
+
+    try:
+        document = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise TunerError(f"targets file {str(path)!r}: {reason}", "see conf/targets/jane.yaml for the form") from None
+    if not isinstance(document, dict):
+        raise TunerError(f"targets file {str(path)!r} is not a mapping", "see conf/targets/jane.yaml for the form")
+    return document
+
+
+def _study_config(document: dict[str, Any], typed: Typed) -> StudyConfig:
+    from search_spaces.sweep_syntax import parse_domain
+
+    return StudyConfig(
+        task=document["task"],
+        engine=document["engine"]["name"],
+        model=document["model"],
+        workload=document["workload"],
+        objectives=tuple(document["objective"]),
+        constraints=document["constraints"],
+        budget=Budget(**document["budget"]),
+        targets=document["targets"],
+        params=document["params"],
+        space={name: parse_domain(raw) for name, raw in document["space"].items()},
+        baseline=document["baseline"],
+        engine_options=document["engine"]["options"],
+        study=document["study"],
+        outputs=Path(document["outputs"]),
+        tracking_uri=document["tracking"]["uri"],
+        seed=document["seed"],
+        document=redacted(document),
+    )
