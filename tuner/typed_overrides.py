@@ -39,7 +39,7 @@ def sort_overrides(texts: Sequence[str]) -> Typed:
             typed.constraints[rest] = "null" if entry.sign == "~" else _raw(entry)
         elif entry.key in _TEXT_KEYS:
             typed.text[entry.key] = unquote(_raw(entry)).strip()
-        elif entry.key in ("model", "model.source") or entry.key.startswith("model.variants"):
+        elif entry.key in ("model", "model.source", "model.variants") or entry.key.startswith("model.variants."):
             typed.model.append(entry)
         elif entry.key == "objective":
             _sort_objective(entry, typed)
@@ -79,6 +79,7 @@ def _sort_targets(entry: Override, typed: Typed) -> None:
         typed.targets_file = name
     elif name in group_names("targets"):
         typed.hydra.append(Override("", "targets", name))
+        typed.targets_file = ""
     else:
         error = unknown_name("targets", name, group_names("targets"))
         raise TunerError(error.message, f"{error.hint}; or the path of a .yaml file")

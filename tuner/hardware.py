@@ -1,0 +1,153 @@
+"""What this machine is: the part of it that this process may use."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tuner.machine_limits import memory_limit_bytes, usable_cores
+
+_GIB = 1024**3
+# Memory sizes as they are sold. A kernel and its firmware keep some for themselves, by a few MiB more or less at each
+# boot, so that only the next size up is stable.
+_SIZES_GIB = (1, *(size for power in range(1, 14) for size in (2**power, 3 * 2 ** (power - 1))))
+_TOLERANCE = 1.02
+_NOISE_WORDS = re.compile(r"\((?:r|tm)\)|\bcpu\b|\bprocessor\b|\b\d+-core\b|@.*|\bwith\b.*", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One device as NVML describes it. `compute_capability` is such as `9.0`."""
+
+    name: str
+    memory_mib: int
+    driver: str
+    compute_capability: str
+
+
+@dataclass(frozen=True)
+class HardwareProfile:
+    """A machine. `cores` and `memory_gib` are what this process may use (affinity and cgroup respected)."""
+
+    cpu: str
+    cores: int
+    cores_machine: int
+    memory_gib: float
+    gpus: tuple[Gpu, ...]
+    os: str
+    python: str
+
+    @property
+    def hardware_class(self) -> str:
+        """A slug such as `amd-epyc-2c-24g` or `nvidia-h200`: results of one class can be compared with each other."""
+        if self.gpus:
+            counted = f"-x{len(self.gpus)}" if len(self.gpus) > 1 else ""
+            return _slug(self.gpus[0].name) + counted
+        return f"{_slug(_NOISE_WORDS.sub(' ', self.cpu)) or 'cpu'}-{self.cores}c-{nominal_gib(self.memory_gib)}g"
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON document with the class."""
+        return {"class": self.hardware_class, **asdict(self), "gpus": [asdict(g) for g in self.gpus]}
+
+
+def detect_hardware() -> HardwareProfile:
+    """The machine that this process runs on. Never raises for want of a device or a counter."""
+    return HardwareProfile(
+        cpu=_cpu_name(),
+        cores=usable_cores(),
+        cores_machine=os.cpu_count() or 1,
+        memory_gib=round(memory_limit_bytes() / _GIB, 2),
+        gpus=_gpus(),
+        os=f"{platform.system()} {platform.release()}",
+        python=platform.python_version(),
+    )
+
+
+def nominal_gib(memory_gib: float) -> int:
+    """The size, as memory is sold, that `memory_gib` is what is left of: 23.5 is 24. At least 1."""
+    return next((size for size in _SIZES_GIB if memory_gib <= size * _TOLERANCE), round(memory_gib))
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+def _cpu_name() -> str:
+    """The processor's name; the architecture where the system does not tell."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:  # noqa: PTH123
+            fields = dict(line.split(":", 1) for line in lines if ":" in line)
+    except OSError:
+        fields = {}
+    named = {key.strip(): value.strip() for key, value in fields.items()}
+    return named.get("model name") or named.get("Model") or _sysctl_name() or platform.processor() or platform.machine()
+
+
+def _sysctl_name() -> str:
+    """macOS keeps the processor's name in a sysctl; empty elsewhere."""
+    if platform.system() != "Darwin":
+        return ""
+    import subprocess
+
+    answer = subprocess.run(["sysctl", "-n", "machdep.cpu.brand_string"], capture_output=True, text=True, check=False)
+    return answer.stdout.strip()
+
+
+def _gpus() -> tuple[Gpu, ...]:
+    """The devices by NVML; none where there is no driver."""
+    try:
+        import pynvml
+    except ImportError:
+        return ()
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return ()
+    try:
+        driver = _text(pynvml.nvmlSystemGetDriverVersion())
+        handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
+        uuids = [_text(pynvml.nvmlDeviceGetUUID(handle)) for handle in handles]
+        chosen = visible_devices(uuids, os.environ.get("CUDA_VISIBLE_DEVICES"))
+        return tuple(_gpu(pynvml, handles[index], driver) for index in chosen)
+    except pynvml.NVMLError:
+        return ()
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def visible_devices(uuids: Sequence[str], variable: str | None) -> list[int]:
+    """Indices of the devices that CUDA programs see: all, or those that CUDA_VISIBLE_DEVICES lists up to a bad one.
+
+    The variable holds indices or (prefixes of) UUIDs; anything else, such as -1, ends the list (CUDA C++ Programming
+    Guide, environment variables).
+    """
+    if variable is None:
+        return list(range(len(uuids)))
+    chosen: list[int] = []
+    for word in variable.split(","):
+        name = word.strip()
+        if name.isdigit() and int(name) < len(uuids):
+            chosen.append(int(name))
+        elif matches := [i for i, uuid in enumerate(uuids) if name and not name.isdigit() and uuid.startswith(name)]:
+            chosen.append(matches[0])
+        else:
+            break
+    return chosen
+
+
+def _gpu(pynvml: Any, handle: Any, driver: str) -> Gpu:
+    try:
+        major, minor = pynvml.nvmlDeviceGetCudaComputeCapability(handle)
+        capability = f"{major}.{minor}"
+    except pynvml.NVMLError:
+        capability = ""
+    total = pynvml.nvmlDeviceGetMemoryInfo(handle).total // 1024**2
+    return Gpu(_text(pynvml.nvmlDeviceGetName(handle)), total, driver, capability)
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value
