@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from search_spaces.parameter import Value
 from tuner.trial import TrialResult
@@ -93,4 +93,14 @@ class Observer(Protocol):
 
     def study_finished(self, outcome: Outcome) -> None:
         """After everything is written."""
+        ...
+
+
+@runtime_checkable
+class Tracker(Observer, Protocol):
+    """An observer that logs to a tracking server."""
+
+    @property
+    def tracking(self) -> Mapping[str, str]:
+        """`{tracking_uri, run_id}` of the study's run, both empty when it could not be reached."""
         ...

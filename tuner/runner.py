@@ -61,6 +61,7 @@ class TrialRunner:
         """A worker with `params` loaded, which `stack` ends. Raises WorkerFailedError."""
         worker = stack.enter_context(Worker(self.engine.name, self.on_progress))
         peak = stack.enter_context(DevicePeak(worker.pid))
+        worker.ask("capabilities", self.timeout_s)  # imports the library, so that the load alone is timed as one
         subject = {"model": asdict(self.model), "params": dict(params)}
         file = worker.ask("prepare", PREPARE_TIMEOUT_S, **subject)
         opened = worker.ask("open", self.timeout_s, **subject, workload=asdict(self.workload), evict=file["path"] * evict)
@@ -103,7 +104,7 @@ class TrialRunner:
             result = replace(result, status=failure.status, reason=failure.reason)
         except InvalidOutputError as failure:
             result = replace(result, status=TrialStatus.INVALID_OUTPUT, reason=failure.message)
-        return replace(result, engine_s=round(worker.busy_s, 3) if worker else 0.0)
+        return replace(result, engine_s=round(worker.engine_s, 3) if worker else 0.0)
 
     def _measured(
         self, result: TrialResult, measurement: Measurement, opened: Mapping[str, Any], device_peak_mib: float | None

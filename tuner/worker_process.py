@@ -19,6 +19,9 @@ from typing import Any
 from search_spaces.errors import EnvironmentLackingError, NoAnswerError, TunerError
 from tuner.trial import TrialStatus
 
+ENGINE_OPERATIONS = frozenset({"capabilities", "open", "round", "quality", "prepare_quality"})
+"""Those that load, warm or measure the engine (starting its process and library included); fetching and converting
+models, done once, does not count."""
 _STDERR_TAIL_LINES = 4
 _STDERR_TAIL_BYTES = 4096
 _CLOSE_S = 5.0
@@ -42,7 +45,7 @@ class Worker:
         self._progress = progress or (lambda text: None)
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the worker
         self._answers: queue.Queue[Any] = queue.Queue()
-        self.busy_s = 0.0
+        self.engine_s = 0.0
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tuner.worker", engine],
             stdin=subprocess.PIPE,
@@ -70,7 +73,8 @@ class Worker:
             self._send(json.dumps({"op": operation, **arguments}))
             return self._result(operation, timeout_s)
         finally:
-            self.busy_s += time.monotonic() - begin
+            if operation in ENGINE_OPERATIONS:
+                self.engine_s += time.monotonic() - begin
 
     def stop(self, gently: bool = False) -> None:
         """End the process; `gently` lets it close its session first. Its whole process group is killed after that."""

@@ -1,0 +1,103 @@
+"""deploy.json: the winner with its proof."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from tuner.metrics import metric
+from tuner.preparation import Prepared
+from tuner.targets import judge
+from tuner.tournament import TournamentResult
+from tuner.trial import MetricValue, TrialResult
+
+SCHEMA_VERSION = 1
+
+
+def deploy_document(prepared: Prepared, result: TournamentResult, tracking: Mapping[str, str] | None) -> dict[str, Any]:
+    """The document for a tournament that has a winner. Its `params` are those of a measured trial."""
+    winner, baseline = result.winner, result.baseline
+    assert winner is not None, "a tournament without a winner has nothing to deploy"
+    metrics = result.metrics.get(winner.number, winner.metrics)
+    home = result.metrics.get(baseline.number, baseline.metrics) if baseline else {}
+    build = dict(prepared.capabilities.build)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "study": prepared.name,
+        "engine": {"name": prepared.engine.name, "version": build.pop("version"), "build": build.pop("build", ""), **build},
+        "model": {
+            "name": prepared.model.name,
+            "path": winner.model_file.get("path", ""),
+            "sha256": winner.model_file.get("sha256", ""),
+            "quantization": winner.model_file.get("quantization", ""),
+            "source": prepared.model.source,
+        },
+        "params": dict(winner.params),
+        "workload": {"name": prepared.workload.name, "digest": prepared.workload.digest},
+        "hardware": {"class": prepared.hardware.hardware_class, **prepared.hardware.to_json()},
+        "metrics": {name: asdict(m) for name, m in metrics.items()},
+        "quality": dict(winner.quality),
+        "baseline": {
+            "params": dict(prepared.space.baseline),
+            "metrics": {name: asdict(m) for name, m in home.items()},
+            "quality": dict(baseline.quality) if baseline else {},
+        },
+        "gain": gain_document(result, prepared.objectives[0].metric),
+        "constraints": _constraints(prepared, winner, metrics),
+        "targets": judge(prepared.config.targets, _values(winner, metrics), _values(baseline, home)),
+        "mlflow": dict(tracking or {"tracking_uri": "", "run_id": ""}),
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def gain_document(result: TournamentResult, objective: str) -> dict[str, Any]:
+    """The gain of what is deployed over the default; 1 when that is the default, null when the default cannot run."""
+    if result.winner is not None and result.baseline is not None and result.winner.number == result.baseline.number:
+        pairs = int(result.document["pairs"])
+        return {"objective": objective, "ratio": 1.0, "ci95": None, "p_value": None, "pairs": pairs, "significant": False}
+    test = result.test
+    return {
+        "objective": objective,
+        "ratio": test.ratio if test else None,
+        "ci95": list(test.ci95) if test else None,
+        "p_value": test.p_value if test else None,
+        "pairs": test.pairs if test else 0,
+        "significant": result.significant,
+    }
+
+
+def _constraints(prepared: Prepared, winner: TrialResult, metrics: Mapping[str, MetricValue]) -> list[dict[str, Any]]:
+    values = _values(winner, metrics)
+    return [
+        {"metric": c.metric, "limit": c.limit, "value": values.get(c.metric), "satisfied": _holds(c.slack, values.get(c.metric))}
+        for c in prepared.constraints
+    ]
+
+
+def _holds(slack: Any, value: float | None) -> bool:
+    return value is not None and math.isfinite(value) and slack(value) <= 0
+
+
+def _values(trial: TrialResult | None, metrics: Mapping[str, MetricValue]) -> dict[str, float]:
+    quality = dict(trial.quality) if trial else {}
+    return {**{name: m.value for name, m in metrics.items()}, **quality}
+
+
+def sentence(result: TournamentResult, objective: str) -> str:
+    """The verdict in one sentence, for the terminal and the report."""
+    noun = objective.replace("_", " ")
+    unit_better = "higher" if metric(objective).direction == "maximize" else "lower"
+    if result.winner is None:
+        return "no configuration finished the tournament"
+    if result.baseline is not None and result.winner.number == result.baseline.number:
+        return f"keep the default: no finalist has a significantly {unit_better} {noun} over {result.document['pairs']} pairs"
+    if result.test is None:
+        return f"trial {result.winner.number} is the best configuration that runs; the default does not run here"
+    low, high = result.test.ci95
+    proof = f"{result.test.ratio:.2f} times better {noun} than the default (95 % interval {low:.2f} to {high:.2f}, {result.test.pairs} pairs)"
+    if result.significant:
+        return f"trial {result.winner.number} has {proof}"
+    return f"trial {result.winner.number} is the best that meets the constraints, which the default does not: {proof}"

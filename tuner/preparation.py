@@ -1,0 +1,153 @@
+"""What must be known before the first trial: engine, machine, model, workload and the search space that they leave."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from engines.base import Capabilities, Engine, Model, Workload
+from engines.cache import cache_root
+from engines.registry import load_engine
+from search_spaces.errors import TunerError
+from search_spaces.space import SearchSpace
+from search_spaces.template import load_template
+from tuner.hardware import HardwareProfile, detect_hardware
+from tuner.metrics import METRICS, metric
+from tuner.objective import Constraint, Objective
+from tuner.quality_cache import QualityCache
+from tuner.runner import PREPARE_TIMEOUT_S, TrialRunner
+from tuner.study_config import StudyConfig
+from tuner.worker import capabilities_from_json, workload_from_json
+from tuner.worker_process import Worker, ask_or_explain
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything that stays the same during a study. `engine_s` is what the preparation spent in the engine."""
+
+    config: StudyConfig
+    engine: Engine
+    hardware: HardwareProfile
+    capabilities: Capabilities
+    model: Model
+    workload: Workload
+    space: SearchSpace
+    engine_s: float
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """What is optimised; the first one decides the tournament."""
+        return tuple(Objective(name) for name in self.config.objectives)
+
+    @property
+    def constraints(self) -> tuple[Constraint, ...]:
+        """What must hold."""
+        return tuple(Constraint(name, limit) for name, limit in self.config.constraints.items())
+
+    @property
+    def raced_metric(self) -> str:
+        """The first objective that each round shows; where there is none, the task's first speed metric."""
+        shown = [o.metric for o in self.objectives if metric(o.metric).kind == "speed"]
+        return shown[0] if shown else first_speed_metric(self.engine.task)
+
+    @property
+    def digest(self) -> str:
+        """The identity of the study: the same digest is the same study, and resumes it."""
+        parts = {
+            "engine": self.engine.name,
+            "build": dict(self.capabilities.build),
+            "model": self.model.digest,
+            "workload": self.workload.digest,
+            "space": self.space.digest,
+            "hardware": self.hardware.hardware_class,
+            "objectives": list(self.config.objectives),
+            "constraints": dict(sorted(self.config.constraints.items())),
+        }
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
+
+    @property
+    def name(self) -> str:
+        """The study's name: the user's, or one that carries the digest."""
+        return self.config.study or f"{self.engine.task}-{_slug(self.model.name)}-{self.digest[:8]}"
+
+    def document(self) -> dict[str, Any]:
+        """study.yaml."""
+        return {
+            "name": self.name,
+            "digest": self.digest,
+            "task": self.engine.task,
+            "configuration": dict(self.config.document),
+            "hardware": self.hardware.to_json(),
+            "engine": {"name": self.engine.name, **self.capabilities.build},
+            "model": asdict(self.model),
+            "workload": {"name": self.workload.name, "digest": self.workload.digest, "items": len(self.workload.items)},
+            "space": {"name": self.space.name, "digest": self.space.digest, "off": dict(self.space.off)},
+            "baseline": dict(self.space.baseline),
+            "objectives": list(self.config.objectives),
+            "constraints": dict(self.config.constraints),
+        }
+
+    def runner(self, **callbacks: Any) -> TrialRunner:
+        """What runs trials of this study."""
+        return TrialRunner(
+            engine=self.engine,
+            capabilities=self.capabilities,
+            model=self.model,
+            workload=self.workload,
+            constraints=self.constraints,
+            quality_cache=QualityCache.of(
+                cache_root(), self.engine.name, self.capabilities, self.model, self.workload, self.space
+            ),
+            raced_metric=self.raced_metric,
+            timeout_s=self.config.budget.trial_timeout_s,
+            **callbacks,
+        )
+
+
+def prepare(config: StudyConfig, progress: Callable[[str], None], for_quality: bool = True) -> Prepared:
+    """Ask the engine in a worker and bind the search space. `for_quality` also makes the quality reference.
+
+    Raises TunerError for whatever the user must mend: model, workload, knobs.
+    """
+    engine = load_engine(config.engine)
+    hardware = detect_hardware()
+    with Worker(engine.name, progress) as worker:
+        capabilities = capabilities_from_json(ask_or_explain(worker, "capabilities", PREPARE_TIMEOUT_S))
+        resolved = ask_or_explain(
+            worker, "resolve", PREPARE_TIMEOUT_S, model=dict(config.model), workload=dict(config.workload)
+        )
+        model, workload = Model(**resolved["model"]), workload_from_json(resolved["workload"])
+        space = bound_space(engine, config, capabilities, model)
+        if for_quality:
+            ask_or_explain(worker, "prepare_quality", PREPARE_TIMEOUT_S, **resolved)
+        engine_s = worker.engine_s
+    return Prepared(config, engine, hardware, capabilities, model, workload, space, engine_s)
+
+
+def bound_space(engine: Engine, config: StudyConfig, capabilities: Capabilities, model: Model) -> SearchSpace:
+    """The engine's space on this machine, for this model, as the user narrowed it."""
+    facts: dict[str, Any] = {**capabilities.facts, **model.facts}
+    facts["quantizations"] = ",".join(model.variants)
+    facts["native_quantization"] = model.native
+    space = load_template(engine.space).bind(facts)
+    return space.narrowed(config.params, config.space, config.baseline)
+
+
+def first_speed_metric(task: str) -> str:
+    """The task's leading speed metric: the first of the table."""
+    return next(m.name for m in METRICS.values() if task in m.tasks and m.kind == "speed")
+
+
+def check_measured(names: Mapping[str, str], metrics: Mapping[str, Any]) -> None:
+    """Raise TunerError when a metric that the run needs is not reported here. `names` maps it to what needs it."""
+    for name, purpose in names.items():
+        if name not in metrics:
+            here = ", ".join(sorted(metrics))
+            raise TunerError(f"the {purpose} {name!r} is not measured on this machine", f"measured here: {here}")
+
+
+def _slug(text: str) -> str:
+    return "".join(c if c.isalnum() or c in "._-" else "-" for c in text).strip("-.") or "model"

@@ -1,0 +1,338 @@
+"""The ask/tell loop that owns a study: baseline first, search, tournament, verdict; the only writer of its state."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from search_spaces.errors import TunerError
+from search_spaces.parameter import Value
+from tuner.deploy import deploy_document, sentence
+from tuner.events import Observer, Outcome, Standing, StudyInfo, Tracker
+from tuner.objective import Objective, best, pareto_front, rank_value
+from tuner.preparation import Prepared, check_measured, prepare
+from tuner.racing import Race
+from tuner.runner import TrialRunner
+from tuner.sampling import Sampler
+from tuner.study_config import StudyConfig
+from tuner.study_store import StudyStore
+from tuner.tournament import Tournament, TournamentResult
+from tuner.trial import TrialResult, TrialSpec, TrialStatus
+
+FINALISTS = 3
+BASELINE = 0
+INTERVAL_HALF_WIDTH = 0.02
+"""Rounds of a trial go on until the objective's 95 % interval is this narrow, as a share of the value."""
+
+
+def run_study(config: StudyConfig, observers: Sequence[Observer]) -> Outcome:
+    """Run or resume a study. Raises TunerError for what the user must mend; anything an engine does is a status.
+
+    Ctrl-C keeps what is finished and yields an outcome whose verdict is `interrupted`.
+    """
+    begin = time.monotonic()
+    watchers = Watchers(observers)
+    prepared = prepare(config, watchers.progress)
+    store = StudyStore(config.outputs / prepared.name)
+    with store.locked():
+        return Study(prepared, store, watchers, begin).run()
+
+
+class Watchers:
+    """Tells every observer; itself an observer."""
+
+    def __init__(self, observers: Sequence[Observer]) -> None:
+        self._observers = tuple(observers)
+        self.notices: list[str] = []
+
+    @property
+    def tracking(self) -> Mapping[str, str] | None:
+        """Where the tracker among the observers logs to, if there is one."""
+        return next((o.tracking for o in self._observers if isinstance(o, Tracker)), None)
+
+    def study_started(self, info: StudyInfo) -> None:
+        """Before the first trial of this run."""
+        self._tell(lambda o: o.study_started(info))
+
+    def progress(self, text: str) -> None:
+        """Slow preparation."""
+        self._tell(lambda o: o.progress(text))
+
+    def trial_started(self, number: int, params: Mapping[str, Value], purpose: str) -> None:
+        """Before a trial."""
+        self._tell(lambda o: o.trial_started(number, params, purpose))
+
+    def round_finished(self, number: int, rounds: int, value: float | None) -> None:
+        """After a measured round."""
+        self._tell(lambda o: o.round_finished(number, rounds, value))
+
+    def trial_finished(self, result: TrialResult) -> None:
+        """After a trial is on disk."""
+        self._tell(lambda o: o.trial_finished(result))
+
+    def tournament_progress(self, standings: list[Standing], done: int, most: int) -> None:
+        """After a block."""
+        self._tell(lambda o: o.tournament_progress(standings, done, most))
+
+    def notice(self, text: str) -> None:
+        """Something to know; kept for the outcome too."""
+        self.notices.append(text)
+        self._tell(lambda o: o.notice(text))
+
+    def study_finished(self, outcome: Outcome) -> None:
+        """After everything is written."""
+        self._tell(lambda o: o.study_finished(outcome))
+
+    def _tell(self, call: Callable[[Observer], None]) -> None:
+        for observer in self._observers:
+            call(observer)
+
+
+@dataclass
+class Study:
+    """One run of one study."""
+
+    prepared: Prepared
+    store: StudyStore
+    watchers: Watchers
+    begin: float
+    trials: list[TrialResult] = field(default_factory=list)
+    engine_s: float = 0.0
+    new_trials: int = 0
+
+    def run(self) -> Outcome:
+        """Search what is left of the budget, hold the tournament, write the verdict."""
+        self._open()
+        earlier = self._finished_before()
+        if earlier is not None:
+            self.watchers.study_finished(earlier)
+            return earlier
+        try:
+            self._search()
+            self._judge_baseline()
+            result = self._tournament()
+        except KeyboardInterrupt:
+            outcome = self._interrupted()
+        else:
+            outcome = self._conclude(result)
+        self._report()
+        self.watchers.study_finished(outcome)
+        return outcome
+
+    def _open(self) -> None:
+        self._check_identity()
+        self.trials = self.store.trials()
+        self.engine_s = self.prepared.engine_s
+        self.store.write_yaml("study.yaml", {"created_at": self._created_at(), **self.prepared.document()})
+        self.store.point_latest()
+        self._runner = self.prepared.runner(
+            samples_dir=self.store.samples_dir,
+            on_progress=self.watchers.progress,
+            on_round=lambda rounds, value: self.watchers.round_finished(len(self.trials), rounds, value),
+        )
+        config = self.prepared.config
+        self.watchers.study_started(
+            StudyInfo(
+                name=self.prepared.name,
+                directory=self.store.directory,
+                task=self.prepared.engine.task,
+                engine=self.prepared.engine.name,
+                model=self.prepared.model.name,
+                objectives=config.objectives,
+                constraints=config.constraints,
+                budget_trials=config.budget.trials,
+                budget_minutes=config.budget.minutes,
+                configuration=config.document,
+                hardware=self.prepared.hardware.to_json(),
+                finished=tuple(self.trials),
+            )
+        )
+
+    def _check_identity(self) -> None:
+        """A folder of the same name must hold the same study."""
+        known = self.store.read_yaml("study.yaml")
+        if known is not None and known.get("digest") != self.prepared.digest:
+            changed = [
+                part
+                for part in ("engine", "model", "workload", "space", "objectives", "constraints")
+                if known.get(part) != self.prepared.document().get(part)
+            ]
+            raise TunerError(
+                f"study {self.prepared.name!r} in {str(self.store.directory)!r} is another one: "
+                f"{', '.join(changed) or 'hardware'} differs",
+                "give this one another name with study=NAME, or leave study= out",
+            )
+
+    def _created_at(self) -> str:
+        known = self.store.read_yaml("study.yaml") or {}
+        return str(known.get("created_at") or time.strftime("%Y-%m-%dT%H:%M:%S%z"))
+
+    @property
+    def _objective(self) -> Objective:
+        return self.prepared.objectives[0]
+
+    @property
+    def _baseline(self) -> TrialResult:
+        return self.trials[BASELINE]
+
+    def _search(self) -> None:
+        """Ask, run, tell, until the budget of trials or of time ends or nothing is left to try."""
+        config = self.prepared.config
+        sampler = Sampler(
+            self.prepared.space,
+            self.prepared.objectives,
+            config.budget.trials,
+            config.seed + len(self.trials),
+            self._runner.known_infeasible,
+        )
+        for trial in self.trials:
+            sampler.tell(trial)
+        if not self.trials:
+            sampler.tell(self._run(dict(self.prepared.space.baseline), "baseline"))
+            self._check_baseline()
+        while len(self.trials) < config.budget.trials and not self._search_time_is_up():
+            params = sampler.ask()
+            if params is None:
+                self.watchers.notice(f"every configuration that can be told apart was tried after {len(self.trials)} trials")
+                return
+            sampler.tell(self._run(params, "search"))
+
+    def _run(self, params: dict[str, Value], purpose: str) -> TrialResult:
+        number = len(self.trials)
+        self.watchers.trial_started(number, params, purpose)
+        result = self._runner.run(TrialSpec(number, params), self._race())
+        self.store.append(result)
+        self.trials.append(result)
+        self.engine_s += result.engine_s
+        self.new_trials += 1
+        self.watchers.trial_finished(result)
+        return result
+
+    def _race(self) -> Race:
+        """Race against the best, if the one objective is what rounds show; several objectives have no single best."""
+        budget = self.prepared.config.budget
+        raced = len(self.prepared.objectives) == 1 and self._objective.metric == self.prepared.raced_metric
+        leader = best(self.trials, self._objective) if raced else None
+        return Race(
+            maximize=Objective(self.prepared.raced_metric).maximize,
+            best=leader.value(self._objective.metric) if leader else None,
+            rounds_least=budget.rounds_least,
+            rounds_most=budget.rounds_most,
+            half_width=INTERVAL_HALF_WIDTH,
+        )
+
+    def _check_baseline(self) -> None:
+        """Every metric that the study needs must be one that this machine reports."""
+        baseline = self._baseline
+        if not baseline.metrics:
+            self.watchers.notice(f"the default does not run here ({baseline.status}: {baseline.reason})")
+            return
+        needed = {o.metric: "objective" for o in self.prepared.objectives}
+        needed |= {c.metric: "constraint" for c in self.prepared.constraints}
+        check_measured(needed, {**baseline.metrics, **baseline.quality})
+
+    def _judge_baseline(self) -> None:
+        if self._baseline.status is TrialStatus.INFEASIBLE:
+            self.watchers.notice(f"the default breaks a constraint: {self._baseline.reason}")
+
+    def _elapsed_s(self) -> float:
+        return time.monotonic() - self.begin
+
+    def _search_time_is_up(self) -> bool:
+        """Leave the time that the tournament will take within the budget of minutes."""
+        return self._elapsed_s() + self._tournament_estimate_s() > 60 * self.prepared.config.budget.minutes
+
+    def _tournament_estimate_s(self) -> float:
+        """Rounds of the baseline and the finalists at the pace of their trials, and a load and a warm-up each."""
+        pairs = self.prepared.config.budget.tournament_pairs
+        return sum(t.engine_s / (t.rounds + 2) * (pairs + 2) for t in (self._baseline, *self._finalists()) if t.rounds)
+
+    def _finalists(self) -> list[TrialResult]:
+        """The best few trials; with several objectives the Pareto front's, best in the first objective first."""
+        objectives = self.prepared.objectives
+        able = pareto_front(self.trials, objectives) if len(objectives) > 1 else [t for t in self.trials if t.feasible]
+        able = [t for t in able if t.number != BASELINE and t.value(self._objective.metric) is not None]
+        return sorted(able, key=lambda t: rank_value(t, self._objective))[:FINALISTS]
+
+    def _tournament(self) -> TournamentResult:
+        budget = self.prepared.config.budget
+        tournament = Tournament(
+            self._runner,
+            self._objective,
+            budget.tournament_pairs,
+            budget.tournament_pairs_most,
+            self.watchers.tournament_progress,
+        )
+        finalists = self._finalists()
+        result = tournament.run(
+            self._baseline, finalists, time_is_up=lambda: self._elapsed_s() > 60 * budget.minutes
+        )
+        self.engine_s += result.engine_s
+        return result
+
+    def _conclude(self, result: TournamentResult) -> Outcome:
+        if result.winner is None:
+            verdict, summary = "no_feasible", self._nothing_feasible()
+            deploy = None
+            self.store.remove("deploy.json")
+        else:
+            same = result.winner.number == BASELINE
+            verdict, summary = ("keep_default" if same else "gain"), sentence(result, self._objective.metric)
+            deploy = deploy_document(self.prepared, result, self.watchers.tracking)
+            self.store.write_json("deploy.json", deploy)
+        document = {**result.document, "verdict": verdict, "summary": summary, "trials": len(self.trials)}
+        self.store.write_json("tournament.json", document)
+        return self._outcome(verdict, summary, deploy, document)
+
+    def _nothing_feasible(self) -> str:
+        reasons = Counter(t.reason.split(";")[0] or str(t.status) for t in self.trials)
+        common, count = reasons.most_common(1)[0]
+        return f"no feasible configuration among {len(self.trials)} trials; most often ({count}): {common}"
+
+    def _interrupted(self) -> Outcome:
+        leader = best(self.trials, self._objective)
+        kept = f"{len(self.trials)} finished trials are kept; the same command goes on"
+        if leader is None:
+            return self._outcome("interrupted", f"interrupted: {kept}", None, None)
+        value = leader.value(self._objective.metric)
+        found = f"best so far, not proven: trial {leader.number} with {self._objective.metric} {value:.4g}"
+        return self._outcome("interrupted", f"interrupted: {kept}; {found}", None, None)
+
+    def _finished_before(self) -> Outcome | None:
+        """The outcome of an earlier run that used up the same budget; None when there is something left to do."""
+        tournament, deploy = self.store.read_json("tournament.json"), self.store.read_json("deploy.json")
+        if tournament is None or deploy is None or tournament.get("trials") != len(self.trials):
+            return None
+        if len(self.trials) < self.prepared.config.budget.trials:
+            return None
+        self.watchers.notice(
+            f"this study had finished with {len(self.trials)} trials; budget.trials={2 * len(self.trials)} searches on"
+        )
+        return self._outcome(tournament["verdict"], tournament["summary"], deploy, tournament)
+
+    def _outcome(
+        self, verdict: str, summary: str, deploy: Mapping[str, Any] | None, tournament: Mapping[str, Any] | None
+    ) -> Outcome:
+        objectives = self.prepared.objectives
+        front = pareto_front(self.trials, objectives) if len(objectives) > 1 else []
+        return Outcome(
+            verdict=verdict,
+            summary=summary,
+            trials=tuple(self.trials),
+            statuses=dict(Counter(str(t.status) for t in self.trials)),
+            wall_s=round(self._elapsed_s(), 3),
+            engine_s=round(self.engine_s, 3),
+            deploy=deploy,
+            tournament=tournament,
+            front=tuple(t.number for t in front),
+            notices=tuple(self.watchers.notices),
+            extra={"study": self.prepared.name, "study_dir": str(self.store.directory)},
+        )
+
+    def _report(self) -> None:
+        from tuner.report import write_report
+
+        write_report(self.store.directory)
