@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
 from search_spaces.parameter import Value
 from tuner.metrics import METRICS
-from tuner.trial import MetricValue, TrialResult
+from tuner.trial import MetricValue, TrialResult, TrialStatus
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -90,8 +91,8 @@ def percent(ratio: float) -> str:
     return f"{(ratio - 1) * 100:+.1f} %"
 
 
-def ratio_text(ratio: float, ci95: Sequence[float] | None) -> str:
-    """`×1.12 (1.09–1.15)`."""
+def ratio_text(ratio: float, ci95: Sequence[float] | None = None) -> str:
+    """`×1.124 (1.093–1.156)`."""
     interval = "" if ci95 is None else f" ({ci95[0]:.3f}–{ci95[1]:.3f})"
     return f"×{ratio:.3f}{interval}"
 
@@ -107,12 +108,32 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def reason_text(result: TrialResult) -> str:
+OVER_LIMIT = "over_limit"
+
+
+def status_text(result: TrialResult) -> str:
+    """The status; `over_limit` for a trial that was measured but breaks a constraint."""
+    return OVER_LIMIT if result.status is TrialStatus.OK and not result.feasible else str(result.status)
+
+
+def status_counts(trials: Iterable[TrialResult]) -> dict[str, int]:
+    """How many trials ended how, the most frequent first."""
+    return dict(Counter(status_text(trial) for trial in trials).most_common())
+
+
+def broken_limits(result: TrialResult, limits: Mapping[str, float]) -> str:
+    """`kld 0.21 nat > 0.05`, for each constraint that `result` breaks; `limits` may lack some."""
+    texts = []
+    for name in (n for n, slack in result.violations.items() if slack > 0):
+        value, sign = result.value(name), "<" if higher_is_better(name) else ">"
+        measured = name if value is None else f"{name} {metric_text(name, value)}"
+        texts.append(f"{measured} {sign} {limits[name]:g}" if name in limits else f"{measured} over its limit")
+    return ", ".join(texts)
+
+
+def reason_text(result: TrialResult, limits: Mapping[str, float]) -> str:
     """The reason of the status, or which constraints an otherwise good trial breaks."""
-    if result.reason:
-        return result.reason
-    broken = [name for name, slack in result.violations.items() if slack > 0]
-    return f"over the limit of {', '.join(broken)}" if broken else ""
+    return result.reason or broken_limits(result, limits)
 
 
 def best_trial(trials: Sequence[TrialResult], metric: str) -> TrialResult | None:

@@ -104,10 +104,10 @@ def trial_record(info: StudyInfo, result: TrialResult, trials: Mapping[int, Tria
         "model": info.model,
         "hardware": str(info.hardware.get("class", "")),
         "status": str(result.status),
-        "reason": reason_text(result),
+        "reason": reason_text(result, info.constraints),
         "feasible": "yes" if result.feasible else "no",
         "changed": label,
-        "mlflow.note.content": _note(result),
+        "mlflow.note.content": _note(info, result),
     }
     return RunRecord(
         name=shorten(f"trial {result.number:03d} · {label}", NAME_LENGTH),
@@ -168,8 +168,8 @@ def _ratio(objective: str, result: TrialResult, baseline: TrialResult | None) ->
     return None if value is None or default is None else ratio_to(objective, value, default)
 
 
-def _note(result: TrialResult) -> str:
-    reason = reason_text(result)
+def _note(info: StudyInfo, result: TrialResult) -> str:
+    reason = reason_text(result, info.constraints)
     return f"{result.status}: {reason}" if reason else ""
 
 

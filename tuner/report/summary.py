@@ -1,0 +1,140 @@
+"""The end of a sweep in a screenful: the verdict, default against winner, changed knobs, what to type next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tuner.events import Outcome, StudyInfo
+from tuner.metrics import METRICS
+from tuner.report.wording import (
+    baseline_of,
+    changed_knobs,
+    higher_is_better,
+    metric_text,
+    number,
+    ratio_to,
+    status_counts,
+)
+from tuner.trial import TrialResult, metric_from_json
+
+SHOWN = ("speed", "memory", "quality", "load")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One metric of default and winner, as text; `better` is how many times better the winner is, or ""."""
+
+    name: str
+    default: str
+    winner: str
+    better: str
+
+
+def comparison(deploy: Mapping[str, Any], trials: Sequence[TrialResult] = ()) -> list[Row]:
+    """Default against winner, from a deploy.json document; the objective first, then speed, memory, quality, load.
+
+    The default's quality is that of trial 0 among `trials`, because a deploy.json carries only the winner's.
+    """
+    baseline = baseline_of(trials)
+    gain = deploy.get("gain") or {}
+    objective = gain.get("objective")
+    default = _values(deploy["baseline"].get("metrics", {}), baseline.quality if baseline else {})
+    winner = _values(deploy.get("metrics", {}), deploy.get("quality", {}))
+    rows = []
+    for name in sorted(winner, key=lambda n: (n != objective, _rank(n))):
+        before, after = default.get(name), winner[name]
+        ratio = None if before is None else ratio_to(name, after[0], before[0])
+        if name == objective and gain.get("ratio") is not None:
+            ratio = gain["ratio"]  # paired in the tournament: more exact than the quotient of two medians
+        rows.append(Row(name, before[1] if before else "—", after[1], "" if ratio is None else f"×{ratio:.2f}"))
+    return rows
+
+
+def summary_lines(info: StudyInfo | None, outcome: Outcome) -> list[str]:
+    """The summary as plain text lines."""
+    lines = ["", outcome.summary]
+    if outcome.deploy:
+        lines += [
+            "",
+            *table(("", "default", "winner", "times better"), comparison_cells(outcome.deploy, outcome.trials)),
+        ]
+        changes = changed_knobs(outcome.deploy["params"], outcome.deploy["baseline"]["params"])
+        if changes:
+            lines += ["", *table(("changed knob", "default", "winner"), [(k, *v) for k, v in changes.items()])]
+    targets = target_cells(outcome.deploy or {})
+    lines += ["", *table(TARGET_HEAD, targets)] if targets else []
+    lines += ["", counts_text(outcome)] if outcome.trials else []
+    lines += [f"note: {text}" for text in outcome.notices]
+    return lines + next_commands(info, outcome)
+
+
+def comparison_cells(deploy: Mapping[str, Any], trials: Sequence[TrialResult] = ()) -> list[tuple[str, str, str, str]]:
+    """The rows of `comparison` as tuples of text."""
+    return [(row.name, row.default, row.winner, row.better) for row in comparison(deploy, trials)]
+
+
+TARGET_HEAD = ("target", "wanted", "measured", "verdict")
+
+
+def target_cells(deploy: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
+    """Each target of a deploy.json document: metric, what is wanted, what was measured, met or the factor missing."""
+    rows = []
+    for target in deploy.get("targets") or ():
+        name, wanted, value = target["metric"], target["target"], target.get("value")
+        sign = "≥" if higher_is_better(name) else "≤"
+        missing = "" if target.get("gap") is None else f", ×{target['gap']:.2f} missing"
+        verdict = "not measured" if value is None else "met" if target.get("met") else f"not met{missing}"
+        measured = "—" if value is None else metric_text(name, value)
+        rows.append((name, f"{sign} {metric_text(name, wanted)}", measured, verdict))
+    return rows
+
+
+def counts_text(outcome: Outcome) -> str:
+    """`40 trials: 12 ok, 19 over limit, 2 crashed`."""
+    counts = ", ".join(f"{count} {s.replace('_', ' ')}" for s, count in status_counts(outcome.trials).items())
+    return f"{len(outcome.trials)} trials: {counts}"
+
+
+def next_commands(info: StudyInfo | None, outcome: Outcome) -> list[str]:
+    """What a person would type now."""
+    if info is None:
+        return []
+    commands = [f"python -m tuner report {info.name}"]
+    if outcome.deploy:
+        commands.insert(0, f"python -m tuner export {info.name} --target NAME --out DIR")
+    return ["", "next:", *(f"  {command}" for command in [*commands, "python -m tuner ui"])]
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Columns padded with spaces: the first to the left, the others to the right."""
+    cells = [tuple(head), *(tuple(row) for row in rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
+    return [
+        "  ".join(
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in cells
+    ]
+
+
+def _values(metrics: Mapping[str, Any], quality: Mapping[str, Any]) -> dict[str, tuple[float, str]]:
+    """Name → (value, text). Quality is `{name: number}` or `{name: {value, …}}`."""
+    documents = {n: q if isinstance(q, Mapping) else {"value": q, "ci95": None, "unit": ""} for n, q in quality.items()}
+    values = {}
+    for name, document in {**documents, **metrics}.items():
+        if isinstance(document.get("value"), int | float):
+            measured = metric_from_json({"ci95": None, "unit": "", **document})
+            unit = measured.unit or (METRICS[name].unit if name in METRICS else "")
+            half = "" if measured.ci95 is None else f" ± {number((measured.ci95[1] - measured.ci95[0]) / 2, 2)}"
+            values[name] = (measured.value, f"{number(measured.value)}{half} {unit}".rstrip())
+    return values
+
+
+def _rank(name: str) -> tuple[int, int]:
+    order = list(METRICS)
+    if name not in METRICS:
+        return (len(SHOWN), 0)
+    return (SHOWN.index(METRICS[name].kind), order.index(name))
