@@ -1,0 +1,23 @@
+"""Shared by all tests: no deadline that a busy machine could miss, and a cache of the session's own."""
+
+import os
+import tempfile
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("tuner", deadline=None, derandomize=True)
+settings.load_profile("tuner")
+os.environ.pop("MLFLOW_TRACKING_URI", None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _session_cache():
+    """Embedded models and quantized variants are made once for the session and are not the user's."""
+    if "TUNER_CACHE" in os.environ:
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="tuner-cache-") as folder:
+        os.environ["TUNER_CACHE"] = folder
+        yield
+        del os.environ["TUNER_CACHE"]

@@ -1,0 +1,57 @@
+import math
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tuner.racing import Race
+
+
+def race(best, maximize=True, least=2, most=6):
+    return Race(maximize=maximize, best=best, rounds_least=least, rounds_most=most, half_width=0.02)
+
+
+def rounds_of(speed, noise, rng, against):
+    """Measure as a trial does; returns the decision that ended it and the number of rounds."""
+    current, values = race(against), []
+    if (decision := current.after_warm_up(speed * math.exp(rng.gauss(0, noise)))) != "go_on":
+        return decision, 0
+    while True:
+        values.append(speed * math.exp(rng.gauss(0, noise)))
+        if (decision := current.after_round(values)) != "go_on":
+            return decision, len(values)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.02, 0.05])
+def test_an_equal_of_the_best_is_cut_in_at_most_5_percent(noise):
+    rng = random.Random(3)
+    cut = sum(rounds_of(100.0, noise, rng, 100.0)[0] == "cut_off" for _ in range(2000))
+    assert cut / 2000 <= 0.05
+
+
+def test_a_configuration_half_as_fast_costs_one_round_at_most():
+    rng = random.Random(4)
+    results = [rounds_of(49.0, 0.02, rng, 100.0) for _ in range(500)]
+    assert all(decision == "cut_off" and rounds <= 1 for decision, rounds in results)
+
+
+@given(st.floats(1, 1000), st.floats(1, 1000))
+def test_less_is_better_mirrors_more_is_better(value, best):
+    up, down = race(best), race(1 / best, maximize=False)
+    assert up.after_warm_up(value) == down.after_warm_up(1 / value)
+
+
+def test_without_a_best_nothing_is_cut():
+    assert race(None).after_warm_up(1e-9) == "go_on"
+    assert race(None).after_round([1e-9]) == "go_on"
+
+
+def test_rounds_end_when_the_interval_is_narrow_or_at_the_most():
+    assert race(None).after_round([100.0, 100.1]) == "enough"
+    assert race(None).after_round([100.0, 120.0]) == "go_on"
+    assert race(None, most=3).after_round([100.0, 120.0, 90.0]) == "enough"
+
+
+def test_no_undisturbed_round_yet_is_no_reason_to_stop():
+    assert race(100.0).after_round([]) == "go_on"
