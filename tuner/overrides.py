@@ -97,7 +97,7 @@ def _backslashes_before(text: str, index: int) -> int:
 
 
 def parse_literal(key: str, raw: str) -> Any:
-    """A value in Hydra's grammar: number, true/false, null, text, list or mapping. Raises TunerError, also for sweeps."""
+    """A value in Hydra's grammar: number, true/false, null, text, list, mapping. Raises TunerError, for a sweep too."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
 

@@ -1,0 +1,29 @@
+"""The arguments that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+
+OVERRIDES_HELP = """\
+OVERRIDE is KEY=VALUE in Hydra's syntax:
+  model=PATH.gguf | hf:ORG/REPO | '{Q4_K_M: a.gguf, Q6_K: b.gguf}' | embedded      model.shape=NAME
+  objective=METRIC | [METRIC,METRIC]      constraints.METRIC=LIMIT | null
+  params.KNOB=VALUE                       fix a knob
+  'space.KNOB=choice(1,2,4)'              sweep a knob over values of yours: choice, range, interval, tag(log, …)
+  baseline.KNOB=VALUE                     the default to beat
+  budget=quick | default | thorough       budget.trials=N  budget.minutes=N
+  targets=NAME | FILE.yaml                study=NAME  outputs=DIR  seed=N  tracking.uri=URI  tracking=false
+"""
+
+
+def add_task(parser: argparse.ArgumentParser) -> None:
+    """TASK and OVERRIDE…"""
+    from engines.registry import DEFAULT_ENGINE
+
+    parser.add_argument("task", metavar="TASK", help=f"what to tune: {', '.join(DEFAULT_ENGINE)}")
+    parser.add_argument("overrides", metavar="OVERRIDE", nargs="*", default=[], help="KEY=VALUE, see below")
+
+
+def add_outputs(parser: argparse.ArgumentParser) -> None:
+    """--outputs DIR."""
+    parser.add_argument("--outputs", metavar="DIR", default="outputs", help="where studies live (default: outputs)")

@@ -1,0 +1,95 @@
+"""`bench`: measure one configuration."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tuner.commands.arguments import OVERRIDES_HELP, add_task
+from tuner.console import Console
+
+NAME = "bench"
+HELP = "measure one configuration: the default, params.KNOB=VALUE, or deploy=FILE"
+EPILOG = f"""\
+{OVERRIDES_HELP}  deploy=FILE                             the model and the parameters of a deploy.json
+
+examples:
+  python -m tuner bench llm
+  python -m tuner bench llm params.n_threads=4 params.flash_attn=true targets=jane
+  python -m tuner bench llm deploy=outputs/latest/deploy.json --json
+
+exit status 1: the configuration cannot be measured here; the reason is in the output
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """TASK and overrides."""
+    add_task(parser)
+
+
+def run(options: argparse.Namespace, console: Console) -> int:
+    """Measure once and show it."""
+    from tuner.config import compose
+
+    config = compose(options.task, resolve_deploy(options.overrides))
+
+    from tuner.display import make_display
+    from tuner.study import run_bench
+
+    display = make_display(console.progress)
+    try:
+        document = bench_document(run_bench(config, [display]))
+    finally:
+        display.close()
+    console.emit(document)
+    _print(document, console)
+    return 0 if document["status"] == "ok" else 1
+
+
+def resolve_deploy(overrides: Sequence[str]) -> list[str]:
+    """The overrides with `deploy=FILE` replaced by those that the file stands for, first so that others win."""
+    from tuner.export.document import deploy_overrides, read_deploy
+    from tuner.overrides import unquote
+
+    given = [text.partition("=")[2] for text in overrides if text.startswith("deploy=")]
+    others = [text for text in overrides if not text.startswith("deploy=")]
+    return [*(deploy_overrides(read_deploy(Path(unquote(given[-1])).expanduser())) if given else []), *others]
+
+
+def bench_document(measured: Mapping[str, Any]) -> dict[str, Any]:
+    """What `bench --json` prints: every metric as `{value, ci95, unit}`."""
+    return {
+        "params": dict(measured["params"]),
+        "metrics": with_units(measured["metrics"]),
+        "quality": with_units(measured["quality"]),
+        "targets": list(measured.get("targets") or []),
+        "host_noise": dict(measured["host_noise"]),
+        "status": str(measured["status"]),
+        "reason": measured["reason"],
+    }
+
+
+def with_units(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Bare numbers as metric documents without an interval, in the unit of the table of metrics."""
+    from tuner.metrics import METRICS
+
+    def one(name: str, value: Any) -> dict[str, Any]:
+        if isinstance(value, Mapping):
+            return dict(value)
+        return {"value": value, "ci95": None, "unit": METRICS[name].unit if name in METRICS else ""}
+
+    return {name: one(name, value) for name, value in metrics.items()}
+
+
+def _print(document: Mapping[str, Any], console: Console) -> None:
+    from tuner.summary import metric_rows, params_line, print_table, print_targets
+
+    console.print(params_line(document["params"]))
+    if document["status"] != "ok":
+        console.print(f"{document['status']}: {document['reason']}")
+    rows = metric_rows({**document["metrics"], **document["quality"]})
+    if rows:
+        print_table(console.human, ("metric", "value"), rows)
+    print_targets(document["targets"], console.human)

@@ -1,0 +1,48 @@
+"""`export`: production files from a study's winner."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from tuner.commands.arguments import add_outputs
+from tuner.console import Console
+
+NAME = "export"
+HELP = "write the files that production starts from"
+EPILOG = """\
+STUDY is a name, a folder, `latest`, or the path of a deploy.json.
+
+examples:
+  python -m tuner export latest --target llama-server --out serve/
+  python -m tuner export latest --target python --out src/myservice/ --overwrite
+  python -m tuner export outputs/my-study/deploy.json --target python --out serve/
+
+A wrong --target lists those that the study's engine has.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """STUDY and where to."""
+    parser.add_argument("study", metavar="STUDY", help="a name, a folder, `latest`, or a deploy.json")
+    parser.add_argument("--target", metavar="NAME", required=True, help="what the files are for")
+    parser.add_argument("--out", metavar="DIR", required=True, help="the folder to write to; it is made")
+    parser.add_argument("--overwrite", action="store_true", help="replace files that are there with other content")
+    add_outputs(parser)
+
+
+def run(options: argparse.Namespace, console: Console) -> int:
+    """Write the files and tell where they are."""
+    from tuner.export import export
+
+    paths = export(
+        options.study,
+        options.target,
+        Path(options.out).expanduser(),
+        Path(options.outputs).expanduser(),
+        options.overwrite,
+    )
+    console.emit({"study": options.study, "target": options.target, "files": [str(path) for path in paths]})
+    for path in paths:
+        console.print(str(path))
+    return 0

@@ -1,0 +1,58 @@
+"""`studies`: what has been run here."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tuner.commands.arguments import add_outputs
+from tuner.console import Console
+
+if TYPE_CHECKING:
+    from tuner.studies import StudySummary
+
+NAME = "studies"
+HELP = "list what has been run here"
+EPILOG = """\
+examples:
+  python -m tuner studies
+  python -m tuner studies --outputs /data/outputs --json
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """--outputs."""
+    add_outputs(parser)
+
+
+def run(options: argparse.Namespace, console: Console) -> int:
+    """One line per study, the newest first."""
+    from tuner.studies import list_studies
+
+    found = list_studies(Path(options.outputs).expanduser())
+    console.emit([study.to_json() for study in found])
+    if found:
+        _print(found, console)
+    else:
+        console.print(f"no studies in {options.outputs!r}; `python -m tuner sweep llm` makes one")
+    return 0
+
+
+def _print(found: list[StudySummary], console: Console) -> None:
+    from tuner.report.wording import metric_text
+    from tuner.summary import print_table
+
+    rows = [
+        (
+            study.name,
+            study.model,
+            ", ".join(f"{count} {status}" for status, count in study.statuses.items()) or "none",
+            "" if study.best is None else metric_text(study.objective, study.best),
+            "" if study.ratio is None else f"×{study.ratio:.2f}",
+            study.verdict or "open",
+            study.created_at.replace("T", " ")[:16],
+        )
+        for study in found
+    ]
+    print_table(console.human, ("study", "model", "trials", "best", "gain", "verdict", "begun"), rows, left=(0, 1, 2))
