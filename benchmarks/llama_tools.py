@@ -36,7 +36,19 @@ def build(out: Path, targets: tuple[str, ...] = TARGETS) -> Path:
 def _source(folder: Path) -> Path:
     """llama.cpp as the sdist of the installed version vendors it."""
     requirement = f"llama-cpp-python=={version('llama-cpp-python')}"
-    _run(sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", ":all:", "-d", str(folder), requirement)
+    _run(
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "-q",
+        "--no-deps",
+        "--no-binary",
+        ":all:",
+        "-d",
+        str(folder),
+        requirement,
+    )
     with tarfile.open(next(folder.glob("llama_cpp_python-*.tar.gz"))) as archive:
         archive.extractall(folder, filter="data")
     return next(folder.glob("llama_cpp_python-*/vendor/llama.cpp"))

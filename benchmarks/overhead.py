@@ -2,8 +2,9 @@
 
     python -m benchmarks.overhead [OVERRIDE…]
 
-Runs `python -m tuner sweep llm OVERRIDE…` in a new study and prints the table. `engine` counts the time between asking
-a worker to start, load, warm up, run a round or judge quality and its answer; fetching and quantizing models is not in it.
+Runs `python -m tuner sweep llm OVERRIDE…` in a new study and prints the table. `engine` counts the time between
+asking a worker to start, load, warm up, run a round or judge quality and its answer; fetching and quantizing models is
+not in it.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ def help_cpu_s() -> float:
     """CPU seconds of `python -m tuner --help`, the median of five."""
     program = "import resource,subprocess,sys;subprocess.run([sys.executable,'-m','tuner','--help'],stdout=-3);"
     program += "r=resource.getrusage(resource.RUSAGE_CHILDREN);print(r.ru_utime+r.ru_stime)"
-    runs = [subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True) for _ in range(5)]
+    runs = [
+        subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True) for _ in range(5)
+    ]
     return sorted(float(r.stdout) for r in runs)[2]
 
 

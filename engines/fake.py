@@ -34,7 +34,7 @@ from engines.base import (
 )
 from engines.errors import InvalidOutputError, ModelFileError, OutOfMemoryError, UnsupportedError
 from search_spaces.errors import unknown_name
-from search_spaces.parameter import Params
+from search_spaces.parameter import Params, Value
 
 FAULTS = (
     "segfault", "kill", "exit", "raise", "hang", "garbage", "print", "nan", "empty", "backwards", "quality_nan",
@@ -119,7 +119,11 @@ class FakeEngine:
                 raise unknown_name("fault", entry["do"], FAULTS)
         if config.get("source") == "missing":
             raise ModelFileError("there is no model 'missing'", "name another one")
-        facts = {"noise": float(config.get("noise", 0.0)), "seed": int(config.get("seed", 0)), "script": json.dumps(script)}
+        facts: dict[str, Value] = {
+            "noise": float(config.get("noise", 0.0)),
+            "seed": int(config.get("seed", 0)),
+            "script": json.dumps(script),
+        }
         return Model("fake-model", "fake", "0" * 64, {"": ""}, "", "", facts)
 
     def resolve_workload(self, config: Mapping[str, Any], model: Model, progress: Progress) -> Workload:

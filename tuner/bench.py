@@ -28,8 +28,8 @@ ROUNDS_LEAST, ROUNDS_MOST = 5, 12
 def run_bench(config: StudyConfig, observers: Sequence[Observer]) -> dict[str, Any]:
     """Measure the space's baseline, in which `params.X` are fixed.
 
-    The document has `params, metrics, quality, targets, host_noise, status, reason`. Raises TunerError for what the user
-    must mend; what the engine does is a status with a reason.
+    The document has `params, metrics, quality, targets, host_noise, status, reason`. Raises TunerError for what the
+    user must mend; what the engine does is a status with a reason.
     """
     watchers = Watchers(observers)
     prepared = prepare(config, watchers.progress)

@@ -27,7 +27,12 @@ def deploy_document(prepared: Prepared, result: TournamentResult, tracking: Mapp
     return {
         "schema_version": SCHEMA_VERSION,
         "study": prepared.name,
-        "engine": {"name": prepared.engine.name, "version": build.pop("version"), "build": build.pop("build", ""), **build},
+        "engine": {
+            "name": prepared.engine.name,
+            "version": build.pop("version"),
+            "build": build.pop("build", ""),
+            **build,
+        },
         "model": {
             "name": prepared.model.name,
             "path": winner.model_file.get("path", ""),
@@ -57,7 +62,14 @@ def gain_document(result: TournamentResult, objective: str) -> dict[str, Any]:
     """The gain of what is deployed over the default; 1 when that is the default, null when the default cannot run."""
     if result.winner is not None and result.baseline is not None and result.winner.number == result.baseline.number:
         pairs = int(result.document["pairs"])
-        return {"objective": objective, "ratio": 1.0, "ci95": None, "p_value": None, "pairs": pairs, "significant": False}
+        return {
+            "objective": objective,
+            "ratio": 1.0,
+            "ci95": None,
+            "p_value": None,
+            "pairs": pairs,
+            "significant": False,
+        }
     test = result.test
     return {
         "objective": objective,
@@ -72,7 +84,12 @@ def gain_document(result: TournamentResult, objective: str) -> dict[str, Any]:
 def _constraints(prepared: Prepared, winner: TrialResult, metrics: Mapping[str, MetricValue]) -> list[dict[str, Any]]:
     values = _values(winner, metrics)
     return [
-        {"metric": c.metric, "limit": c.limit, "value": values.get(c.metric), "satisfied": _holds(c.slack, values.get(c.metric))}
+        {
+            "metric": c.metric,
+            "limit": c.limit,
+            "value": values.get(c.metric),
+            "satisfied": _holds(c.slack, values.get(c.metric)),
+        }
         for c in prepared.constraints
     ]
 
@@ -93,11 +110,13 @@ def sentence(result: TournamentResult, objective: str) -> str:
     if result.winner is None:
         return "no configuration finished the tournament"
     if result.baseline is not None and result.winner.number == result.baseline.number:
-        return f"keep the default: no finalist has a significantly {unit_better} {noun} over {result.document['pairs']} pairs"
+        pairs = result.document["pairs"]
+        return f"keep the default: no finalist has a significantly {unit_better} {noun} over {pairs} pairs"
     if result.test is None:
         return f"trial {result.winner.number} is the best configuration that runs; the default does not run here"
     low, high = result.test.ci95
-    proof = f"{result.test.ratio:.2f} times better {noun} than the default (95 % interval {low:.2f} to {high:.2f}, {result.test.pairs} pairs)"
+    interval = f"95 % interval {low:.2f} to {high:.2f}, {result.test.pairs} pairs"
+    proof = f"{result.test.ratio:.2f} times better {noun} than the default ({interval})"
     if result.significant:
         return f"trial {result.winner.number} has {proof}"
     return f"trial {result.winner.number} is the best that meets the constraints, which the default does not: {proof}"

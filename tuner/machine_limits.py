@@ -25,6 +25,33 @@ def memory_limit_bytes(root: Path = Path("/")) -> int:
     return min([int(psutil.virtual_memory().total), *limits])
 
 
+def memory_available_bytes(root: Path = Path("/")) -> int:
+    """What a new process can take: the system's estimate, at most what the tightest control group has left.
+
+    A group's usage counts file pages that the kernel gives back on demand; those do not count as taken.
+    """
+    import psutil
+
+    left = [left for folder in _groups(root, "memory") if (left := _left_bytes(folder)) is not None]
+    return max(0, min([int(psutil.virtual_memory().available), *left]))
+
+
+def _left_bytes(folder: Path) -> int | None:
+    limit = _limit_bytes(folder)
+    used = _words(folder / "memory.current", 1) or _words(folder / "memory.usage_in_bytes", 1)
+    if limit is None or used is None or not used[0].isdigit():
+        return None
+    return limit - int(used[0]) + _reclaimable_bytes(folder)
+
+
+def _reclaimable_bytes(folder: Path) -> int:
+    try:
+        lines = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+    except (OSError, ValueError):
+        return 0
+    return int(lines.get("total_inactive_file", lines.get("inactive_file", 0)))
+
+
 def _groups(root: Path, controller: str) -> Iterator[Path]:
     """The folders of this process's control groups for `controller`, each with all its parents up to the mount.
 

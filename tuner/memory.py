@@ -9,11 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from tuner.machine_limits import memory_available_bytes
+
 _MIB = 1024 * 1024
-_CGROUP_FILES = (
-    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-    ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
-)
 _POLL_S = 0.05
 
 
@@ -29,24 +27,17 @@ def own_peak_mib() -> float:
                 return int(line.split()[1]) / 1024
     import psutil
 
-    info = psutil.Process().memory_info()
-    if hasattr(info, "peak_wset"):
-        return float(info.peak_wset) / _MIB
+    on_windows = getattr(psutil.Process().memory_info(), "peak_wset", None)
+    if on_windows is not None:
+        return float(on_windows) / _MIB
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (_MIB if sys.platform == "darwin" else 1024)
 
 
 def available_host_mib() -> float:
-    """Memory in MiB that a new process can take: what the system has, bounded by the cgroup's limit."""
-    import psutil
-
-    available = psutil.virtual_memory().available / _MIB
-    for limit_file, usage_file in _CGROUP_FILES:
-        limit, usage = _number(Path(limit_file)), _number(Path(usage_file))
-        if limit is not None and usage is not None:
-            available = min(available, max(0.0, limit - usage) / _MIB)
-    return available
+    """Memory in MiB that a new process can take."""
+    return memory_available_bytes() / _MIB
 
 
 def available_device_mib() -> float | None:
@@ -79,7 +70,9 @@ class DevicePeak:
             self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._done.set()
         if self._devices:
             self._thread.join()
@@ -134,11 +127,3 @@ def _devices() -> list[Any]:
         return []
     except pynvml.NVMLError:
         return []
-
-
-def _number(file: Path) -> int | None:
-    """The whole number in a cgroup file; None when it is absent or says `max`."""
-    try:
-        return int(file.read_text())
-    except (OSError, ValueError):
-        return None

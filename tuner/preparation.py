@@ -8,12 +8,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from search_spaces.space import SearchSpace
+from search_spaces.template import load_template
+
 from engines.base import Capabilities, Engine, Model, Workload
 from engines.cache import cache_root
 from engines.registry import load_engine
 from search_spaces.errors import TunerError
-from search_spaces.space import SearchSpace
-from search_spaces.template import load_template
 from tuner.hardware import HardwareProfile, detect_hardware
 from tuner.metrics import METRICS, metric
 from tuner.objective import Constraint, Objective

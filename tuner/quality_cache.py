@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from search_spaces.space import SearchSpace
+
 from engines.base import Capabilities, Model, Workload
 from search_spaces.parameter import Params, Value
-from search_spaces.space import SearchSpace
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,9 @@ class QualityCache:
     space: SearchSpace
 
     @staticmethod
-    def of(root: Path, engine: str, capabilities: Capabilities, model: Model, workload: Workload, space: SearchSpace) -> QualityCache:
+    def of(
+        root: Path, engine: str, capabilities: Capabilities, model: Model, workload: Workload, space: SearchSpace
+    ) -> QualityCache:
         """The cache below `root` for one engine, model and workload."""
         return QualityCache(root / "quality", engine, capabilities.build, model.digest, workload.digest, space)
 

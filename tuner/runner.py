@@ -64,7 +64,9 @@ class TrialRunner:
         worker.ask("capabilities", self.timeout_s)  # imports the library, so that the load alone is timed as one
         subject = {"model": asdict(self.model), "params": dict(params)}
         file = worker.ask("prepare", PREPARE_TIMEOUT_S, **subject)
-        opened = worker.ask("open", self.timeout_s, **subject, workload=asdict(self.workload), evict=file["path"] * evict)
+        opened = worker.ask(
+            "open", self.timeout_s, **subject, workload=asdict(self.workload), evict=file["path"] * evict
+        )
         return worker, {**opened, "model_file": file}, peak
 
     def measurer(self) -> Measurer:
@@ -114,7 +116,9 @@ class TrialRunner:
         slack = violations(self.constraints, known)
         broken = [c.describe(known[c.metric]) for c in self.constraints if slack.get(c.metric, 0) > 0]
         status = TrialStatus.INFEASIBLE if broken else TrialStatus.CUT_OFF if measurement.cut_off else TrialStatus.OK
-        reason = "; ".join(broken) or (f"clearly slower than the best after {len(measurement.used)} round(s)" * measurement.cut_off)
+        reason = "; ".join(broken) or (
+            f"clearly slower than the best after {len(measurement.used)} round(s)" * measurement.cut_off
+        )
         return replace(
             result,
             status=status,

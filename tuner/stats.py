@@ -46,17 +46,16 @@ def relative_half_width(values: Sequence[float]) -> float:
 def paired_ratio_test(candidate: Sequence[float], baseline: Sequence[float]) -> RatioTest:
     """Student's paired t test on log(candidate / baseline); the pairs were measured one after the other.
 
-    Drift that both members of a pair feel cancels. Raises ValueError below two pairs or for values that are not positive.
+    Drift that both members of a pair feel cancels. Raises ValueError below two pairs or for values that are not
+    positive.
     """
     if len(candidate) != len(baseline) or len(candidate) < 2:
         raise ValueError(f"a paired test needs two pairs or more, not {len(candidate)} and {len(baseline)}")
     logs = [math.log(c / b) for c, b in zip(candidate, baseline, strict=True)]
     centre, half = statistics.fmean(logs), _half_width(logs, 0.95)
     spread = statistics.stdev(logs) / math.sqrt(len(logs))
-    if spread == 0:
-        p_value = 1.0 if centre == 0 else 0.0
-    else:
-        p_value = 2 * (1 - _t_cdf(abs(centre) / spread, len(logs) - 1))
+    certain = 1.0 if centre == 0 else 0.0
+    p_value = 2 * (1 - _t_cdf(abs(centre) / spread, len(logs) - 1)) if spread else certain
     return RatioTest(math.exp(centre), (math.exp(centre - half), math.exp(centre + half)), p_value, len(logs))
 
 

@@ -15,7 +15,6 @@ from tuner.events import Observer, Outcome, Standing, StudyInfo, Tracker
 from tuner.objective import Objective, best, pareto_front, rank_value
 from tuner.preparation import Prepared, check_measured, prepare
 from tuner.racing import Race
-from tuner.runner import TrialRunner
 from tuner.sampling import Sampler
 from tuner.study_config import StudyConfig
 from tuner.study_store import StudyStore
@@ -196,7 +195,9 @@ class Study:
         while len(self.trials) < config.budget.trials and not self._search_time_is_up():
             params = sampler.ask()
             if params is None:
-                self.watchers.notice(f"every configuration that can be told apart was tried after {len(self.trials)} trials")
+                self.watchers.notice(
+                    f"every configuration that can be told apart was tried after {len(self.trials)} trials"
+                )
                 return
             sampler.tell(self._run(params, "search"))
 
@@ -267,9 +268,7 @@ class Study:
             self.watchers.tournament_progress,
         )
         finalists = self._finalists()
-        result = tournament.run(
-            self._baseline, finalists, time_is_up=lambda: self._elapsed_s() > 60 * budget.minutes
-        )
+        result = tournament.run(self._baseline, finalists, time_is_up=lambda: self._elapsed_s() > 60 * budget.minutes)
         self.engine_s += result.engine_s
         return result
 

@@ -18,7 +18,7 @@ LATEST = "latest"
 
 @dataclass(frozen=True)
 class StudyStore:
-    """Reads and writes `outputs/<study>/`. Every write is whole or absent: appended and synced, or renamed into place."""
+    """Reads and writes `outputs/<study>/`. A write is whole or absent: appended and synced, or renamed into place."""
 
     directory: Path
 
@@ -44,8 +44,9 @@ class StudyStore:
         with handle:
             if not _lock(handle):
                 handle.seek(0)
+                holder = handle.read().strip() or "unknown"
                 raise TunerError(
-                    f"another sweep (process {handle.read().strip() or 'unknown'}) is running in {str(self.directory)!r}",
+                    f"another sweep (process {holder}) is running in {str(self.directory)!r}",
                     "wait for it, or give this one a name of its own with study=NAME",
                 )
             handle.truncate(0)
@@ -141,7 +142,7 @@ class StudyStore:
         except OSError as error:
             raise EnvironmentLackingError(
                 f"cannot write to the study's folder {str(self.directory)!r}: {error.strerror}",
-                "free space or give another folder with outputs=DIR; finished trials are kept, the same command resumes",
+                "free space or give another folder with outputs=DIR; finished trials are kept, the command resumes",
             ) from None
 
 

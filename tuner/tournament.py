@@ -121,17 +121,19 @@ class Tournament:
             tests = self._tests(home, away)
             self._on_block([_standing(c, t) for c, t in tests], done, self._most)
             past_least = done >= self._least
-            if past_least and ((done - self._least) % LOOK_EVERY_PAIRS == 0 and self._decided(tests) or time_is_up()):
+            if past_least and (((done - self._least) % LOOK_EVERY_PAIRS == 0 and self._decided(tests)) or time_is_up()):
                 return
 
     def _enter(self, contestant: Contestant) -> None:
         """Load from a cold file where the system allows it, and warm up."""
-        contestant.worker, opened, contestant.peak = self._runner.opened(contestant.trial.params, True, contestant.stack)
+        contestant.worker, opened, contestant.peak = self._runner.opened(
+            contestant.trial.params, True, contestant.stack
+        )
         contestant.loads.append(opened)
         self._runner.measurer().one_round(contestant.worker)
 
     def _turn(self, contestant: Contestant, resident: bool) -> Round:
-        """One round; a contestant that is not resident is loaded and warmed up for it. Loads are rounds of their own."""
+        """One round; a contestant that is not resident, or whose load is the objective, is loaded for it."""
         if metric(self._objective.metric).kind == "load":
             contestant.release()
         if contestant.worker is None:
@@ -189,7 +191,7 @@ class Tournament:
         return [min(1.0, looks * p) for p in holm([t.p_value if t else 1.0 for t in tests])]
 
     def _decided(self, tests: Sequence[tuple[Contestant, RatioTest | None]]) -> bool:
-        """Some finalist's gain is significant and no rival is likely to be the better one; or nothing is left to gain."""
+        """Some finalist's gain is significant, or every finalist is slower."""
         able = [(c, t) for c, t in tests if t is not None]
         adjusted = self._adjusted([t for _, t in able])
         winners = [t for (_, t), p in zip(able, adjusted, strict=True) if p <= SIGNIFICANCE and t.ratio > 1]
@@ -290,5 +292,3 @@ def _standing(contestant: Contestant, test: RatioTest | None) -> Standing:
 
 def _json(metrics: Mapping[str, MetricValue]) -> dict[str, Any]:
     return {name: asdict(m) for name, m in metrics.items()}
-
-

@@ -63,7 +63,9 @@ class Worker:
     def __enter__(self) -> Worker:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop(gently=error is None)
 
     def ask(self, operation: str, timeout_s: float, **arguments: Any) -> Any:
@@ -191,5 +193,6 @@ def ask_or_explain(worker: Worker, operation: str, timeout_s: float, **arguments
         if failure.mendable is not None:
             raise failure.mendable from None
         raise EnvironmentLackingError(
-            f"the engine failed at {operation!r}: {failure.reason}", "run `python -m tuner doctor` for the state of its build"
+            f"the engine failed at {operation!r}: {failure.reason}",
+            "run `python -m tuner doctor` for the state of its build",
         ) from None

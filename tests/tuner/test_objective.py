@@ -35,7 +35,9 @@ def test_a_limit_of_zero_has_absolute_slack():
 
 
 def test_only_constraints_that_were_measured_are_judged():
-    assert violations((Constraint("kld", 0.05), Constraint("rss_peak_mib", 10)), {"kld": 0.01}) == {"kld": pytest.approx(-0.8)}
+    assert violations((Constraint("kld", 0.05), Constraint("rss_peak_mib", 10)), {"kld": 0.01}) == {
+        "kld": pytest.approx(-0.8)
+    }
 
 
 def test_the_best_is_feasible_and_finished():

@@ -1,0 +1,112 @@
+"""Whether the engine's decode speed as measured here agrees with llama-bench, for a default and a winner.
+
+    python -m benchmarks.llama_bench_agreement DEPLOY.json [--llama-bench PATH] [--pairs 8]
+
+Both sides decode the same number of tokens after a prompt of the same length, in turn, so that the machine's drift
+cancels; printed are the medians, their ratios, and the ratio winner ÷ default on either side.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from benchmarks.llama_tools import DEFAULT_OUT, build
+from tuner.config import compose
+from tuner.measurement import sample_from_json
+from tuner.preparation import prepare
+from tuner.round_metrics import round_metrics
+
+TOKENS = 64
+PROMPT = "Tell me about the weather, the news and my calendar for today, please. " * 12
+FLAGS = {
+    "n_threads": "-t", "n_batch": "-b", "n_ubatch": "-ub", "type_k": "-ctk", "type_v": "-ctv", "n_gpu_layers": "-ngl",
+}  # fmt: skip
+SWITCHES = {"flash_attn": "-fa", "use_mmap": "-mmp"}
+TIMEOUT_S = 600.0
+
+
+def llama_bench(program: Path, model: str, params: Mapping[str, Any], depth: int) -> float:
+    """Decode tokens per second of `params` by llama-bench at `depth` tokens of context."""
+    arguments = [w for knob, flag in FLAGS.items() if knob in params for w in (flag, str(params[knob]))]
+    arguments += [w for knob, flag in SWITCHES.items() if knob in params for w in (flag, str(int(params[knob])))]
+    command = [str(program), "-m", model, "-p", "0", "-n", str(TOKENS), "-d", str(depth), "-r", "1", "-o", "json"]
+    done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=True)
+    return float(json.loads(done.stdout)[0]["avg_ts"])
+
+
+class Ours:
+    """One configuration in a worker of the tuner."""
+
+    def __init__(self, stack: ExitStack, prepared: Any, params: Mapping[str, Any]) -> None:
+        self._worker, opened, _ = prepared.runner().opened(params, False, stack)
+        self.model_path = opened["model_file"]["path"]
+        self._task = prepared.engine.task
+        self.depth = int(self._round()[1])
+
+    def decode_tokens_per_second(self) -> float:
+        """By the engine's own timer, over one round."""
+        return self._round()[0]
+
+    def _round(self) -> tuple[float, float]:
+        samples = [sample_from_json(s) for s in self._worker.ask("round", TIMEOUT_S)["samples"]]
+        return round_metrics(self._task, samples)["engine_decode_tokens_per_second"], samples[0].units_in
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("deploy", type=Path)
+    parser.add_argument("--llama-bench", type=Path)
+    parser.add_argument("--pairs", type=int, default=8)
+    options = parser.parse_args()
+    program = options.llama_bench or build(DEFAULT_OUT, ("llama-bench",)) / "llama-bench"
+    deploy = json.loads(options.deploy.read_text())
+    rows: dict[str, tuple[list[float], list[float]]] = {"default": ([], []), "winner": ([], [])}
+    prompts = options.deploy.parent / "agreement-prompt.jsonl"
+    prompts.write_text(json.dumps({"id": "agreement", "prompt": PROMPT, "max_tokens": TOKENS}) + "\n")
+    config = compose("llm", [*_model(deploy), f"workload.prompts={prompts.resolve()}"])
+    prepared = prepare(config, lambda text: None, for_quality=False)
+    with ExitStack() as stack:
+        params = {"default": deploy["baseline"]["params"], "winner": deploy["params"]}
+        # the sampler and the prompt lookup are not in llama-bench: both sides decode token by token
+        plain = {name: {**p, **_neutral(p)} for name, p in params.items()}
+        ours = {name: Ours(stack, prepared, p) for name, p in plain.items()}
+        for _ in range(options.pairs):
+            for name, (mine, theirs) in rows.items():
+                mine.append(ours[name].decode_tokens_per_second())
+                theirs.append(llama_bench(program, ours[name].model_path, plain[name], ours[name].depth))
+    _print(rows)
+
+
+def _model(deploy: Mapping[str, Any]) -> list[str]:
+    source = str(deploy["model"]["source"])
+    if source.startswith("embedded"):
+        return [f"model.shape={deploy['model']['name']}"]
+    return [f"model={source}"]
+
+
+def _neutral(params: Mapping[str, Any]) -> dict[str, Any]:
+    return {"speculation_tokens": 0} if "speculation_tokens" in params else {}
+
+
+def _print(rows: Mapping[str, tuple[list[float], list[float]]]) -> None:
+    print(f"{'':10} {'tuner tok/s':>12} {'llama-bench':>12} {'tuner ÷ llama-bench':>20}")
+    for name, (mine, theirs) in rows.items():
+        pairs = statistics.median(a / b for a, b in zip(mine, theirs, strict=True))
+        print(f"{name:10} {statistics.median(mine):12.1f} {statistics.median(theirs):12.1f} {pairs:20.3f}")
+    mine = statistics.median(w / d for w, d in zip(rows["winner"][0], rows["default"][0], strict=True))
+    theirs = statistics.median(w / d for w, d in zip(rows["winner"][1], rows["default"][1], strict=True))
+    print(
+        f"winner ÷ default: tuner {mine:.3f}, llama-bench {theirs:.3f}, apart by {100 * abs(mine / theirs - 1):.1f} %"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+import itertools
+import json
+from types import SimpleNamespace
+
+import pytest
+
+from engines.base import Sample
+from engines.errors import InvalidOutputError
+from tuner import measurement
+from tuner.host_noise import HostNoise
+from tuner.measurement import Measurer, RepeatAllowance
+from tuner.racing import Race
+from tuner.round_metrics import round_metrics
+
+QUIET, NOISY = HostNoise(), HostNoise(others_cores=1.0)
+
+
+def sample(rate, tokens=11, first=0.1):
+    times = tuple(first + i / rate for i in range(tokens))
+    return Sample("a", times, times[-1], 20.0, tokens, "text")
+
+
+class Script:
+    """A worker that decodes at the scripted speeds, one a round."""
+
+    pid = 0
+
+    def __init__(self, speeds):
+        self._speeds = iter(speeds)
+        self.rounds = 0
+
+    def ask(self, operation, timeout_s):
+        self.rounds += 1
+        taken = sample(next(self._speeds))
+        document = {**vars(taken), "output_times_s": list(taken.output_times_s)}
+        return {"samples": [document], "wall_s": 1.0, "cpu_s": 1.0, "rss_peak_mib": 10.0}
+
+
+def measured(monkeypatch, speeds, noises=(), best=None, least=2, most=6, allowance=None):
+    noise = itertools.chain(noises, itertools.repeat(QUIET))
+    monkeypatch.setattr(measurement, "NoiseWatch", lambda pid: SimpleNamespace(stop=lambda cpu_s: next(noise)))
+    worker = Script(itertools.chain(speeds, itertools.repeat(speeds[-1])))
+    race = Race(maximize=True, best=best, rounds_least=least, rounds_most=most, half_width=0.02)
+    measurer = Measurer("llm", "decode_tokens_per_second", 1.0, allowance or RepeatAllowance())
+    return measurer.measure(worker, race), worker
+
+
+def speed(result):
+    return result.metrics()["decode_tokens_per_second"].value
+
+
+def test_the_first_round_does_not_count(monkeypatch):
+    result, _ = measured(monkeypatch, [95.0, 100.0, 100.1])
+    assert [r.kind for r in result.rounds] == ["warm_up", "measured", "measured"]
+    assert speed(result) == pytest.approx(100.05, rel=1e-4)
+
+
+def test_warming_up_goes_on_until_two_rounds_agree(monkeypatch):
+    result, _ = measured(monkeypatch, [20.0, 60.0, 100.0, 100.0, 100.0])
+    assert [r.kind for r in result.rounds] == ["warm_up", "warm_up", "warm_up", "measured", "measured"]
+
+
+def test_a_disturbed_round_is_measured_again_and_kept_aside(monkeypatch):
+    result, worker = measured(monkeypatch, [100.0, 100.0, 10.0, 100.1], [QUIET, QUIET, NOISY, QUIET])
+    assert [r.kind for r in result.rounds] == ["warm_up", "measured", "disturbed", "measured"]
+    assert speed(result) == pytest.approx(100, rel=0.01)
+    assert worker.rounds == 4
+
+
+def test_on_a_machine_that_is_never_quiet_the_rounds_end_and_count(monkeypatch):
+    result, worker = measured(monkeypatch, [100.0, 100.0, 90.0, 80.0], itertools.repeat(NOISY))
+    assert worker.rounds < 20
+    assert {r.kind for r in result.used} == {"disturbed"}
+    assert result.metrics()["decode_tokens_per_second"].ci95 is not None
+
+
+def test_repeats_are_rationed_over_the_study():
+    allowance = RepeatAllowance()
+    allowed = 0
+    for _ in range(200):
+        allowance.rounds += 1
+        allowed += allowance.take()
+    assert 15 <= allowed <= 25
+
+
+def test_a_clearly_slower_configuration_is_cut_off(monkeypatch):
+    result, worker = measured(monkeypatch, [30.0, 30.0], best=100.0)
+    assert result.cut_off
+    assert worker.rounds == 1
+    assert speed(result) == pytest.approx(30.0)
+
+
+def test_the_output_text_is_kept_once(monkeypatch):
+    result, _ = measured(monkeypatch, [100.0])
+    document = json.loads(json.dumps(result.to_json()))
+    outputs = [s.get("output") for r in document["rounds"] for s in r["samples"]]
+    assert outputs == ["text"] + [None] * (len(outputs) - 1)
+
+
+def test_llm_metrics_of_a_known_round():
+    fast, slow = sample(100.0, tokens=11, first=0.2), sample(50.0, tokens=11, first=0.4)
+    metrics = round_metrics("llm", [fast, slow])
+    assert metrics["decode_tokens_per_second"] == pytest.approx(20 / 0.3)
+    assert metrics["prefill_tokens_per_second"] == pytest.approx(40 / 0.6)
+    assert metrics["ftl_ms"] == pytest.approx(300)
+    assert metrics["ftl_ms_p95"] == pytest.approx(390)
+    assert metrics["itl_ms_p95"] == pytest.approx(20)
+    assert metrics["response_s"] == pytest.approx(0.45)
+    assert "engine_decode_tokens_per_second" not in metrics
+
+
+@pytest.mark.parametrize(
+    ("broken", "words"),
+    [
+        (Sample("a", (), 0.1, 5, 0), "no output"),
+        (Sample("a", (0.1, float("nan")), 0.2, 5, 2), "not a finite number"),
+        (Sample("a", (0.2, 0.1), 0.3, 5, 2), "backwards"),
+        (Sample("a", (0.1, 0.2), 0.15, 5, 2), "backwards"),
+        (Sample("a", (0.1,), 0.1, 5, 1), "no decode speed"),
+    ],
+)
+def test_samples_that_no_one_could_deploy_are_refused(broken, words):
+    with pytest.raises(InvalidOutputError, match=words):
+        round_metrics("llm", [broken])

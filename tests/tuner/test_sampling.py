@@ -1,0 +1,91 @@
+import json
+import random
+
+import pytest
+from search_spaces.template import load_template
+
+from engines import fake
+from tuner.objective import Objective
+from tuner.sampling import Sampler, key
+from tuner.trial import MetricValue, TrialResult, TrialStatus
+
+SPEED = (Objective("decode_tokens_per_second"),)
+
+
+@pytest.fixture
+def space():
+    return load_template("fake").bind({"cpu_cores": 8})
+
+
+def told(sampler, number, params, status=TrialStatus.OK):
+    metrics = {"decode_tokens_per_second": MetricValue(fake.speed(params), None, "tok/s")}
+    result = TrialResult(number, params, status, metrics=metrics if status is TrialStatus.OK else {})
+    sampler.tell(result)
+    return result
+
+
+def searched(space, trials, seed=0, infeasible=lambda params: "", crashes=lambda params: False):
+    sampler = Sampler(space, SPEED, trials, seed, infeasible)
+    results = [told(sampler, 0, dict(space.baseline))]
+    for number in range(1, trials):
+        params = sampler.ask()
+        if params is None:
+            break
+        status = TrialStatus.CRASHED if crashes(params) else TrialStatus.OK
+        results.append(told(sampler, number, params, status))
+    return results
+
+
+def test_every_proposal_is_valid_and_new(space):
+    results = searched(space, 60)
+    assert len({key(r.params) for r in results}) == 60
+    for result in results:
+        space.validate(result.params)
+
+
+def test_it_beats_random_search_on_the_known_surface(space):
+    def regret(results):
+        return max(r.value("decode_tokens_per_second") for r in results)
+
+    ours, uniform = [], []
+    for seed in range(10):
+        rng = random.Random(seed)
+        ours.append(regret(searched(space, 40, seed)))
+        uniform.append(max(fake.speed(space.random(rng)) for _ in range(40)))
+    assert sum(ours) > sum(uniform) * 1.02
+
+
+def test_a_crashing_region_is_left(space):
+    results = searched(space, 60, crashes=lambda p: p["mode"] == "b")
+    late = [r for r in results[30:] if r.status is TrialStatus.CRASHED]
+    assert len(late) < 8, "a third of the space crashes; random search would crash 10 times"
+
+
+def test_what_is_known_to_be_infeasible_is_never_proposed(space):
+    results = searched(space, 40, infeasible=lambda p: "too coarse" if p["precision"] == "low" else "")
+    assert all(r.params["precision"] != "low" for r in results)
+
+
+def test_a_space_that_fits_the_budget_is_enumerated_once(space):
+    small = space.narrowed({"turbo": False, "scale": 1.0, "precision": "high", "mode": "a"}, {}, {})
+    results = searched(small, 50)
+    assert sorted(r.params["threads"] for r in results) == list(range(1, 9))
+
+
+def test_earlier_trials_are_not_proposed_again(space):
+    first = searched(space, 20)
+    sampler = Sampler(space, SPEED, 40, 0)
+    for result in first:
+        sampler.tell(result)
+    fresh = [key(sampler.ask()) for _ in range(20)]
+    assert not set(fresh) & {key(r.params) for r in first}
+    assert len(set(fresh)) == 20
+
+
+def test_the_same_seed_proposes_the_same(space):
+    assert [key(r.params) for r in searched(space, 15, seed=5)] == [key(r.params) for r in searched(space, 15, seed=5)]
+
+
+def test_the_key_does_not_depend_on_the_order():
+    params = {"b": 1, "a": 2}
+    assert key(params) == key(dict(sorted(params.items()))) == json.dumps({"a": 2, "b": 1})

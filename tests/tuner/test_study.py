@@ -1,0 +1,243 @@
+"""The loop on real workers of the fake engine: what it finds, what it survives, what it resumes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+
+from search_spaces.errors import TunerError
+from search_spaces.parameter import Choices
+from tests.tuner.fake_study import Recorder, fake_config, lines_of, wide_config
+from tuner.study import run_study
+from tuner.study_store import StudyStore
+
+OPTIMUM = {"threads": 6, "mode": "b", "precision": "medium"}
+
+
+def study_dir(outcome):
+    from pathlib import Path
+
+    return Path(outcome.extra["study_dir"])
+
+
+def test_a_small_space_is_enumerated_and_its_optimum_proven(tmp_path):
+    outcome = run_study(fake_config(tmp_path, model={"noise": 0.01}), [])
+    assert outcome.verdict == "gain"
+    assert len(outcome.trials) == 12
+    assert len({json.dumps(dict(t.params), sort_keys=True) for t in outcome.trials}) == 12
+    assert outcome.deploy["params"].items() >= OPTIMUM.items()
+    # speed: sqrt(6/2) from threads, 1.3 from mode b, 1.2 from medium precision
+    assert outcome.deploy["gain"]["ratio"] == pytest.approx(3**0.5 * 1.3 * 1.2, rel=0.03)
+    low, high = outcome.deploy["gain"]["ci95"]
+    assert low < outcome.deploy["gain"]["ratio"] < high
+
+
+def test_the_baseline_is_trial_0_and_every_trial_is_one_line(tmp_path):
+    outcome = run_study(fake_config(tmp_path), [])
+    lines = lines_of(study_dir(outcome))
+    assert [line["number"] for line in lines] == list(range(12))
+    assert lines[0]["params"]["threads"] == 2
+    assert lines[0]["params"]["mode"] == "a"
+    assert all((study_dir(outcome) / line["samples_file"]).exists() for line in lines if line["status"] == "ok")
+    assert (tmp_path / "latest").resolve() == study_dir(outcome).resolve()
+
+
+def test_what_is_deployed_was_measured(tmp_path):
+    outcome = run_study(fake_config(tmp_path), [])
+    assert dict(outcome.deploy["params"]) in [dict(t.params) for t in outcome.trials]
+
+
+def test_a_wide_space_is_searched_without_repeats_and_near_the_optimum(tmp_path):
+    outcome = run_study(wide_config(tmp_path, budget={"trials": 40}), [])
+    assert len({json.dumps(dict(t.params), sort_keys=True) for t in outcome.trials}) == 40
+    assert outcome.verdict == "gain"
+    # the known optimum is 3.3 times the default; within 15 % of it after 40 of thousands
+    assert outcome.deploy["gain"]["ratio"] > 0.85 * 3**0.5 * 1.3 * 1.2 * 1.03
+
+
+def test_quality_binds(tmp_path):
+    space = {"precision": Choices(("low", "medium", "high")), "mode": Choices(("a", "b"))}
+    outcome = run_study(fake_config(tmp_path, space=space, params={"turbo": False, "scale": 1.0, "threads": 2}), [])
+    assert outcome.deploy["params"]["precision"] == "medium"
+    assert outcome.deploy["constraints"][0]["satisfied"]
+    lows = [t for t in outcome.trials if t.params["precision"] == "low"]
+    assert len(lows) <= 1, "once its quality is known, a precision that is not good enough is not run again"
+    assert all("kld 0.2 > 0.05" in t.reason for t in lows)
+
+
+def test_all_configurations_equal_means_keep_the_default(tmp_path):
+    space = {"threads": Choices((6, 7)), "mode": Choices(("a",))}
+    fixed = {"turbo": False, "scale": 1.0, "precision": "high"}
+    outcome = run_study(
+        fake_config(tmp_path, space=space, params=fixed, baseline={"threads": 6}, model={"noise": 0.03}), []
+    )
+    assert outcome.verdict == "keep_default"
+    assert outcome.deploy["params"]["threads"] == 6
+    gain = outcome.deploy["gain"]
+    assert (gain["ratio"], gain["ci95"], gain["p_value"], gain["significant"]) == (1.0, None, None, False)
+
+
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [
+        ("segfault", "crashed"),
+        ("kill", "out_of_memory"),
+        ("out_of_memory", "out_of_memory"),
+        ("garbage", "crashed"),
+        ("raise", "crashed"),
+        ("nan", "invalid_output"),
+        ("empty", "invalid_output"),
+        ("backwards", "invalid_output"),
+        ("quality_nan", "invalid_output"),
+        ("unsupported", "unsupported"),
+        ("too_large", "infeasible"),
+    ],
+)
+def test_a_fault_in_half_of_the_space_does_not_change_the_verdict(tmp_path, monkeypatch, fault, status):
+    monkeypatch.setenv("TUNER_CACHE", str(tmp_path / "cache"))
+    script = [{"when": {"mode": ["a"], "threads": [4, 6]}, "do": fault}]
+    outcome = run_study(fake_config(tmp_path / "outputs", model={"script": script}), [])
+    assert outcome.verdict == "gain"
+    assert outcome.deploy["params"].items() >= OPTIMUM.items()
+    failed = [t for t in outcome.trials if t.params["mode"] == "a" and t.params["threads"] > 2]
+    assert all(t.status == status for t in failed)
+    assert all(t.reason and "\n" not in t.reason for t in failed)
+
+
+def test_a_hanging_configuration_costs_its_timeout_and_no_more(tmp_path):
+    script = [{"when": {"mode": ["b"], "threads": [4]}, "do": "hang"}]
+    outcome = run_study(fake_config(tmp_path, model={"script": script}, budget={"trial_timeout_s": 1.0}), [])
+    assert outcome.statuses["timed_out"] >= 1
+    assert outcome.deploy["params"].items() >= OPTIMUM.items()
+
+
+def test_a_default_that_cannot_run_does_not_end_the_study(tmp_path):
+    script = [{"when": {"mode": ["a"]}, "do": "segfault"}]
+    recorder = Recorder()
+    outcome = run_study(fake_config(tmp_path, model={"script": script}), [recorder])
+    assert outcome.deploy["params"].items() >= OPTIMUM.items()
+    assert outcome.deploy["gain"]["ratio"] is None
+    assert "default does not run" in outcome.summary
+    assert any("default does not run" in text for (text,) in recorder.named("notice"))
+
+
+def test_nothing_feasible_is_an_answer(tmp_path):
+    outcome = run_study(fake_config(tmp_path, constraints={"decode_tokens_per_second": 1e6}), [])
+    assert outcome.verdict == "no_feasible"
+    assert outcome.deploy is None
+    assert "no feasible configuration among 12 trials" in outcome.summary
+    assert not (study_dir(outcome) / "deploy.json").exists()
+
+
+def test_a_metric_that_the_machine_does_not_report_is_one_clear_line(tmp_path):
+    with pytest.raises(TunerError, match="objective 'energy_j_per_unit' is not measured on this machine"):
+        run_study(fake_config(tmp_path, objectives=("energy_j_per_unit",)), [])
+
+
+def test_several_objectives_give_a_front(tmp_path):
+    outcome = run_study(fake_config(tmp_path, objectives=("decode_tokens_per_second", "kld"), constraints={}), [])
+    fronts = [t for t in outcome.trials if t.number in outcome.front]
+    assert {t.params["precision"] for t in fronts} == {"medium", "high"}
+    assert all(t.params["threads"] == 6 and t.params["mode"] == "b" for t in fronts)
+
+
+def test_the_same_command_again_reports_and_a_larger_budget_goes_on(tmp_path):
+    first = run_study(wide_config(tmp_path, budget={"trials": 8}), [])
+    begin = time.monotonic()
+    again = run_study(wide_config(tmp_path, budget={"trials": 8}), [])
+    assert again.deploy == first.deploy
+    assert again.extra == first.extra
+    assert time.monotonic() - begin < 10
+    more = run_study(wide_config(tmp_path, budget={"trials": 14}), [])
+    assert [t.to_json() for t in more.trials[:8]] == [t.to_json() for t in first.trials]
+    assert len(more.trials) == 14
+
+
+def test_another_definition_under_the_same_name_is_refused(tmp_path):
+    run_study(fake_config(tmp_path, study="mine", budget={"trials": 2}), [])
+    with pytest.raises(TunerError, match=r"study 'mine' .* is another one: .*constraints"):
+        run_study(fake_config(tmp_path, study="mine", constraints={"kld": 0.5}), [])
+
+
+def test_two_sweeps_of_one_study_exclude_each_other(tmp_path):
+    config = fake_config(tmp_path, study="mine")
+    store = StudyStore(tmp_path / "mine")
+    with store.locked(), pytest.raises(TunerError, match=f"another sweep .process {os.getpid()}. is running"):
+        run_study(config, [])
+
+
+def test_an_outputs_folder_that_cannot_be_written_is_one_clear_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(TunerError, match="cannot write the study's folder") as caught:
+        run_study(fake_config(tmp_path / "file"), [])
+    assert caught.value.exit_status == 3
+    assert "outputs=" in caught.value.hint
+
+
+def test_a_line_that_a_kill_cut_short_is_dropped(tmp_path):
+    outcome = run_study(fake_config(tmp_path, budget={"trials": 4}), [])
+    file = study_dir(outcome) / "trials.jsonl"
+    whole = file.read_bytes()
+    file.write_bytes(whole + b'{"number": 4, "par')
+    assert len(StudyStore(file.parent).trials()) == 4
+    assert file.read_bytes() == whole
+
+
+def test_a_foreign_line_in_the_middle_is_refused_not_dropped(tmp_path):
+    (tmp_path / "trials.jsonl").write_text("not json\n")
+    with pytest.raises(TunerError, match=r"line 1 of .* is not a trial"):
+        StudyStore(tmp_path).trials()
+
+
+class InterruptAfter(Recorder):
+    """Presses Ctrl-C after some trials."""
+
+    def __init__(self, trials):
+        super().__init__()
+        self._left = trials
+
+    def trial_finished(self, result):
+        self._left -= 1
+        if self._left == 0:
+            raise KeyboardInterrupt
+
+
+def test_ctrl_c_keeps_and_reports_what_is_finished(tmp_path):
+    outcome = run_study(fake_config(tmp_path), [InterruptAfter(5)])
+    assert outcome.verdict == "interrupted"
+    assert "5 finished trials are kept" in outcome.summary
+    assert "best so far, not proven" in outcome.summary
+    assert (study_dir(outcome) / "report.md").exists()
+    resumed = run_study(fake_config(tmp_path), [])
+    assert [t.to_json() for t in resumed.trials[:5]] == [t.to_json() for t in outcome.trials]
+    assert resumed.verdict == "gain"
+
+
+@pytest.mark.parametrize("lines", [1, 5, 12])
+def test_kill_9_of_the_whole_tree_loses_and_repeats_no_finished_trial(tmp_path, lines):
+    """12 lines: the kill falls into the tournament."""
+    program = textwrap.dedent(f"""
+        from pathlib import Path
+        from tests.tuner.fake_study import fake_config
+        from tuner.study import run_study
+        run_study(fake_config(Path({str(tmp_path)!r}), study="mine", model={{"script": [{{"do": "slow"}}]}}), [])
+    """)
+    file = tmp_path / "mine" / "trials.jsonl"
+    with subprocess.Popen([sys.executable, "-c", program], start_new_session=True) as sweep:
+        deadline = time.monotonic() + 60
+        while not file.exists() or file.read_bytes().count(b"\n") < lines:
+            assert time.monotonic() < deadline
+            assert sweep.poll() is None
+            time.sleep(0.02)
+        os.killpg(sweep.pid, signal.SIGKILL)
+    before = StudyStore(file.parent).trials()
+    outcome = run_study(fake_config(tmp_path, study="mine", model={"script": [{"do": "slow"}]}), [])
+    assert len(before) >= lines
+    assert [t.to_json() for t in outcome.trials[: len(before)]] == [t.to_json() for t in before]
+    assert len({json.dumps(dict(t.params), sort_keys=True) for t in outcome.trials}) == 12
+    assert outcome.verdict == "gain"
