@@ -21,7 +21,7 @@ DEPLOY_FILE = "deploy.json"
 
 @dataclass(frozen=True)
 class StudySummary:
-    """One line of the list. `best` is the deployed value of the objective, or None; `verdict` is "" before there is one."""
+    """One line of the list. `best` is the deployed value of the objective or None; `verdict` is "" before one."""
 
     name: str
     directory: Path

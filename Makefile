@@ -1,0 +1,61 @@
+# make sweep   sets up when needed, then searches for the fastest llama.cpp configuration of this machine
+# make test    sets up when needed, then checks and tests
+# Variables: PYTHON=python3.12   ARGS='model=path/to/f16.gguf budget=quick'   CMAKE_ARGS=-DGGML_CUDA=on
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.set-up
+ARGS ?=
+
+# llama.cpp is compiled here, for the GPU where there is one and the CUDA compiler too. pip would then take a build without
+# CUDA from its cache, because the cache does not know what a package was built with.
+CMAKE_ARGS ?= $(shell command -v nvcc >/dev/null && nvidia-smi -L 2>/dev/null | grep -q '^GPU' && echo -DGGML_CUDA=on)
+export CMAKE_ARGS
+PIP_FLAGS := --disable-pip-version-check $(if $(strip $(CMAKE_ARGS)),--no-cache-dir)
+
+.PHONY: help setup sweep test check format ui clean
+
+help:
+	@sed -n 's/^# \(make\|Var\)/\1/p' Makefile
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "error: $(PYTHON) is missing or older than Python 3.11" >&2; \
+	    echo "hint: install Python 3.11 or newer, or name one: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 3; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
+	  { echo "error: $(PYTHON) cannot make virtual environments" >&2; \
+	    echo "hint: install its venv package, for example: apt install python3-venv" >&2; exit 3; }
+	@command -v "$${CXX:-c++}" >/dev/null || command -v g++ >/dev/null || command -v clang++ >/dev/null || \
+	  { echo "error: there is no C++ compiler, and llama.cpp is built from source" >&2; \
+	    echo "hint: install one, for example: apt install g++, or xcode-select --install" >&2; exit 3; }
+	@echo "setting up $(VENV); llama.cpp is compiled, which takes some minutes (4 on 2 cores without CUDA)"
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install $(PIP_FLAGS) --quiet -c constraints.txt -e '.[llm,dev]'
+	@touch $(STAMP)
+
+sweep: $(STAMP)
+	@$(BIN)/python -m tuner sweep llm $(ARGS)
+
+test: check
+	$(BIN)/python -m pytest
+
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+ui: $(STAMP)
+	@$(BIN)/python -m tuner ui
+
+# Studies (outputs/) and mlflow.db are results: they stay.
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
