@@ -1,10 +1,10 @@
-"""A bound on how long a study waits for the tracking server."""
+"""How long and how often a study waits for the tracking server."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 Job = Callable[[float], None]
 """Called with the monotonic time at which it should stop by itself between two pieces of work."""
@@ -51,3 +51,26 @@ class BoundedJob:
             job(deadline)
         except Exception as error:  # carried to the thread that waits, and raised there
             self._error = error
+
+
+class Backoff:
+    """Spaces attempts out while they fail."""
+
+    def __init__(self, delays_s: Sequence[float], clock: Callable[[], float] = time.monotonic) -> None:
+        self._delays_s, self._clock = delays_s, clock
+        self.failures = 0
+        self._retry_at = 0.0
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time for an attempt."""
+        return self.failures == 0 or self._clock() >= self._retry_at
+
+    def failed(self) -> None:
+        """An attempt has failed now."""
+        self._retry_at = self._clock() + self._delays_s[min(self.failures, len(self._delays_s) - 1)]
+        self.failures += 1
+
+    def worked(self) -> None:
+        """An attempt has worked: the next one is due at once."""
+        self.failures = 0

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import re
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -61,33 +62,32 @@ class OutcomeRecord:
     tags: Mapping[str, str]
     metrics: Mapping[str, float]
     status: str
-    artifacts: tuple[Path, ...] = field(default=())
 
 
 def experiment_name(info: StudyInfo) -> str:
     """One experiment per task, so that the knobs and objectives of all its runs are the same columns."""
-    return f"voice-stack-tuner/{info.task}"
+    return f"tuner-{info.task}"
+
+
+def parent_params(info: StudyInfo) -> dict[str, str]:
+    """What sets studies apart in a comparison. Written once: a param can never be changed, a study can be resumed."""
+    limits = (f"{name} {'≥' if higher_is_better(name) else '≤'} {limit:g}" for name, limit in info.constraints.items())
+    values = {
+        "task": info.task,
+        "engine": info.engine,
+        "model": info.model,
+        "objective": ", ".join(info.objectives),
+        "constraints": ", ".join(limits),
+        "hardware": str(info.hardware.get("class", "")),
+    }
+    return {name: value[:TAG_LENGTH] for name, value in values.items() if value}
 
 
 def parent_tags(info: StudyInfo, study_id: str) -> dict[str, str]:
-    """Everything that tells studies apart. Tags, because params can never be changed when a study is resumed."""
-    constraints = " ".join(
-        f"{name}{'≥' if higher_is_better(name) else '≤'}{limit:g}" for name, limit in info.constraints.items()
-    )
-    return _tags(
-        {
-            STUDY_TAG: study_id,
-            "study": info.name,
-            "kind": "study",
-            "engine": info.engine,
-            "model": info.model,
-            "objective": " ".join(info.objectives),
-            "constraints": constraints,
-            "hardware": str(info.hardware.get("class", "")),
-            "verdict": "running",
-            "study_dir": str(info.directory.resolve()),
-        }
-    )
+    """How the parent run is found, and what changes when a study is resumed."""
+    identity = {STUDY_TAG: study_id, "study": info.name, "kind": "study", "engine": info.engine, "model": info.model}
+    hardware = str(info.hardware.get("class", ""))
+    return _tags(identity | {"hardware": hardware, "verdict": "running", "study_dir": str(info.directory.resolve())})
 
 
 def trial_record(info: StudyInfo, result: TrialResult, trials: Mapping[int, TrialResult], study_id: str) -> RunRecord:
@@ -121,19 +121,28 @@ def trial_record(info: StudyInfo, result: TrialResult, trials: Mapping[int, Tria
 
 
 def trial_metrics(info: StudyInfo, result: TrialResult, baseline: TrialResult | None) -> dict[str, float]:
-    """Measured values by their own names; bounds, slack and noise under a prefix, which the UI shows as a group."""
+    """Measured values by their own names; bounds, slack and noise under a prefix, which the UI shows as a group.
+
+    The prefixes sort behind "Model metrics", as the UI calls metrics without one. Only a feasible trial has a ratio to
+    the baseline, so that sorting by it puts the best one that can be deployed on top.
+    """
     metrics = {name: m.value for name, m in result.metrics.items()} | dict(result.quality)
     for name, measured in result.metrics.items():
         if measured.ci95 is not None:
-            metrics[f"ci95/{name}_low"], metrics[f"ci95/{name}_high"] = measured.ci95
+            metrics[f"range95/{name}_low"], metrics[f"range95/{name}_high"] = measured.ci95
     metrics |= {f"slack/{name}": slack for name, slack in result.violations.items()}
-    metrics |= {f"host/{name}": value for name, value in result.host_noise.items()}
-    metrics |= {"cost/wall_s": result.wall_s, "cost/engine_s": result.engine_s, "cost/rounds": result.rounds}
+    metrics |= {f"noise/{name}": value for name, value in result.host_noise.items()}
+    metrics |= {"trial/wall_s": result.wall_s, "trial/engine_s": result.engine_s, "trial/rounds": result.rounds}
     for objective in info.objectives:
         ratio = _ratio(objective, result, baseline)
-        if ratio is not None:
-            metrics["ratio_to_baseline" if len(info.objectives) == 1 else f"ratio_to_baseline/{objective}"] = ratio
+        if ratio is not None and result.feasible:
+            metrics[ratio_name(info, objective)] = ratio
     return metrics
+
+
+def ratio_name(info: StudyInfo, objective: str) -> str:
+    """The metric that says how many times better than the baseline a trial is (> 1 is better)."""
+    return "ratio_to_baseline" if len(info.objectives) == 1 else f"ratio_to_baseline/{objective}"
 
 
 def best_so_far(info: StudyInfo, trials: Mapping[int, TrialResult], number: int) -> dict[str, float]:
@@ -143,24 +152,25 @@ def best_so_far(info: StudyInfo, trials: Mapping[int, TrialResult], number: int)
     return _metrics({name: value for name, value in values.items() if value is not None})
 
 
-def outcome_record(info: StudyInfo, outcome: Outcome, artifacts: tuple[Path, ...]) -> OutcomeRecord:
+def outcome_record(info: StudyInfo, outcome: Outcome) -> OutcomeRecord:
     """Verdict and gain as tags and metrics; the winner's metrics by the names that trials use."""
     tags = {"verdict": outcome.verdict, "mlflow.note.content": _outcome_note(info, outcome)}
     tags["statuses"] = " ".join(f"{name}={count}" for name, count in outcome.statuses.items())
-    metrics = {"cost/wall_s": outcome.wall_s, "cost/engine_s": outcome.engine_s}
+    metrics = {"study/wall_s": outcome.wall_s, "study/engine_s": outcome.engine_s}
     deploy = outcome.deploy or {}
     gain = deploy.get("gain") or {}
     if gain.get("ratio") is not None:
-        metrics["ratio_to_baseline"] = gain["ratio"]
+        name = ratio_name(info, gain["objective"])
+        metrics[name] = gain["ratio"]
         tags["gain"] = percent(gain["ratio"])
         if gain.get("ci95") is not None:
-            metrics["ci95/ratio_to_baseline_low"], metrics["ci95/ratio_to_baseline_high"] = gain["ci95"]
+            metrics[f"range95/{name}_low"], metrics[f"range95/{name}_high"] = gain["ci95"]
     metrics |= {name: m["value"] for name, m in (deploy.get("metrics") or {}).items()}
     metrics |= {name: value for name, value in (deploy.get("quality") or {}).items() if isinstance(value, int | float)}
     if deploy:
         baseline = baseline_of(outcome.trials)
         tags["winner"] = describe(deploy["params"], baseline.params if baseline else None)
-    return OutcomeRecord(_tags(tags), _metrics(metrics), OUTCOME_STATUS.get(outcome.verdict, "FINISHED"), artifacts)
+    return OutcomeRecord(_tags(tags), _metrics(metrics), OUTCOME_STATUS.get(outcome.verdict, "FINISHED"))
 
 
 def _ratio(objective: str, result: TrialResult, baseline: TrialResult | None) -> float | None:
@@ -196,8 +206,8 @@ def _key(name: str) -> str:
 
 
 def _epoch_ms(started_at: str) -> int:
-    """The milliseconds of an ISO 8601 time; 0 when there is none, which MLflow shows as unknown."""
+    """The milliseconds of an ISO 8601 time; now when there is none."""
     try:
         return round(datetime.fromisoformat(started_at).timestamp() * 1000)
     except ValueError:
-        return 0
+        return round(time.time() * 1000)

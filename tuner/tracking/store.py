@@ -8,9 +8,10 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tuner.tracking.records import STUDY_TAG, TRIAL_TAG, OutcomeRecord, RunRecord
@@ -22,6 +23,7 @@ ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",  # the tracker retries between trials, not in front of one
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "3",
 }
+EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens on runs, not on traces
 REFUSALS = {"INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_ALREADY_EXISTS"}
 MISSING = {"RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"}
 PAGE = 1000
@@ -65,7 +67,7 @@ class MlflowStore:
         with _boundary():
             found = self._client.get_experiment_by_name(name)
             if found is None:
-                return str(self._client.create_experiment(name))
+                return str(self._client.create_experiment(name, tags=EXPERIMENT_TAGS))
             if found.lifecycle_stage != "active":
                 self._client.restore_experiment(found.experiment_id)
             return str(found.experiment_id)
@@ -96,10 +98,13 @@ class MlflowStore:
                     known[number] = KnownRun(run.info.run_id, complete)
         return known
 
-    def create_parent(self, experiment_id: str, name: str, tags: Mapping[str, str]) -> str:
+    def create_parent(self, experiment_id: str, name: str, tags: Mapping[str, str], params: Mapping[str, str]) -> str:
         """A new parent run."""
         with _boundary():
-            return str(self._client.create_run(experiment_id, run_name=name, tags=_context() | dict(tags)).info.run_id)
+            created = self._client.create_run(experiment_id, run_name=name, tags=_context() | dict(tags))
+            run_id = str(created.info.run_id)
+            self._batch(run_id, params, {}, {}, 0, 0)
+            return run_id
 
     def reopen(self, run_id: str, tags: Mapping[str, str]) -> None:
         """Mark a parent run as running again."""
@@ -107,20 +112,36 @@ class MlflowStore:
             self._client.update_run(run_id, status="RUNNING")
             self._batch(run_id, {}, {}, tags, 0, 0)
 
-    def log_trial(self, experiment_id: str, parent_run_id: str, record: RunRecord, run_id: str = "") -> str:
-        """Write a nested run and end it; `run_id` names one that an interrupted run of the tuner left unfinished."""
-        start_ms, end_ms = record.times_ms
+    def open_trial(self, experiment_id: str, parent_run_id: str, record: RunRecord) -> str:
+        """A new nested run, not yet ended."""
+        tags = _context() | {"mlflow.parentRunId": parent_run_id} | dict(record.tags)
         with _boundary():
-            if not run_id:
-                tags = _context() | {"mlflow.parentRunId": parent_run_id} | dict(record.tags)
-                created = self._client.create_run(experiment_id, start_time=start_ms, run_name=record.name, tags=tags)
-                run_id = str(created.info.run_id)
-            self._batch(run_id, record.params, record.metrics, {}, end_ms, 0)
-            for path in record.artifacts:
+            created = self._client.create_run(
+                experiment_id, start_time=record.times_ms[0], run_name=record.name, tags=tags
+            )
+        return str(created.info.run_id)
+
+    def fill_trial(self, run_id: str, record: RunRecord) -> None:
+        """Params and metrics of a nested run."""
+        with _boundary():
+            self._batch(run_id, record.params, record.metrics, {}, record.times_ms[1], 0)
+
+    def end(self, run_id: str, status: str, time_ms: int) -> None:
+        """Terminate a run."""
+        with _boundary():
+            self._client.set_terminated(run_id, status, end_time=time_ms)
+
+    def log_files(self, run_id: str, paths: Iterable[Path], folder: str | None = None) -> None:
+        """Copy those of `paths` that exist. Artifacts may live elsewhere than runs, and fail alone."""
+        with _boundary():
+            for path in paths:
                 if path.is_file():
-                    self._client.log_artifact(run_id, str(path), "samples")
-            self._client.set_terminated(run_id, record.status, end_time=end_ms)
-        return run_id
+                    self._client.log_artifact(run_id, str(path), folder)
+
+    def set_experiment_tag(self, experiment_id: str, key: str, value: str) -> None:
+        """A tag of the experiment."""
+        with _boundary():
+            self._client.set_experiment_tag(experiment_id, key, value)
 
     def log_metrics(self, run_id: str, metrics: Mapping[str, float], time_ms: int, step: int) -> None:
         """One point of each metric. The same point again changes nothing."""
@@ -133,13 +154,10 @@ class MlflowStore:
             for name, text in texts.items():
                 self._client.log_text(run_id, text, name)
 
-    def finish_parent(self, run_id: str, record: OutcomeRecord, time_ms: int) -> None:
-        """Write the outcome and end the parent run."""
+    def log_outcome(self, run_id: str, record: OutcomeRecord, time_ms: int) -> None:
+        """Tags and metrics of the outcome, on the parent run."""
         with _boundary():
             self._batch(run_id, {}, record.metrics, record.tags, time_ms, 0)
-            for path in record.artifacts:
-                self._client.log_artifact(run_id, str(path))
-            self._client.set_terminated(run_id, record.status, end_time=time_ms)
 
     def _search(self, experiment_id: str, study_id: str) -> list[Any]:
         runs: list[Any] = []
