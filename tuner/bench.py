@@ -16,10 +16,11 @@ from tuner.objective import Objective
 from tuner.preparation import Prepared, prepare
 from tuner.racing import Race
 from tuner.runner import load_and_memory
-from tuner.study import INTERVAL_HALF_WIDTH, Watchers
+from tuner.study import INTERVAL_HALF_WIDTH
 from tuner.study_config import StudyConfig
 from tuner.targets import judge
 from tuner.trial import MetricValue, TrialStatus
+from tuner.watchers import Watchers
 from tuner.worker_process import WorkerFailedError
 
 ROUNDS_LEAST, ROUNDS_MOST = 5, 12
