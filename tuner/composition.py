@@ -25,16 +25,16 @@ def group_names(group: str) -> list[str]:
 
 
 def compose_document(overrides: Sequence[str]) -> dict[str, Any]:
-    """`conf/config.yaml` with `overrides` (in Hydra's grammar) as plain data. Raises TunerError. Main thread only."""
+    """`conf/config.yaml` with `overrides` (in Hydra's grammar) as plain data. Raises TunerError. Main thread only.
+
+    A value that its file leaves to the user is still MISSING in it.
+    """
     from hydra.errors import HydraException
     from omegaconf import OmegaConf
-    from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+    from omegaconf.errors import OmegaConfBaseException
 
     try:
-        document = OmegaConf.to_container(_composed(overrides), resolve=True, throw_on_missing=True)
-    except MissingMandatoryValue as error:
-        key = str(error.full_key)
-        raise TunerError(f"{key} is not given", f"add {key}=VALUE") from None
+        document = OmegaConf.to_container(_composed(overrides), resolve=True)
     except HydraException as error:
         raise _explained(error, overrides) from None
     except OmegaConfBaseException as error:
@@ -45,6 +45,16 @@ def compose_document(overrides: Sequence[str]) -> dict[str, Any]:
     return {str(key): value for key, value in document.items()}
 
 
+def check_complete(section: Mapping[str, Any], key: str = "") -> None:
+    """Raises TunerError for a value that a file leaves to the user and nobody gave."""
+    for name, value in section.items():
+        if isinstance(value, Mapping):
+            check_complete(value, f"{key}{name}.")
+        elif value == MISSING:
+            raise TunerError(f"{key}{name} is not given", f"add {key}{name}=VALUE")
+
+
+MISSING = "???"
 _LOOK = "see the files of the conf folder for keys and values"
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from engines.registry import DEFAULT_ENGINE, load_engine
 from search_spaces.errors import TunerError, unknown_name
-from tuner.composition import compose_document, group_names
+from search_spaces.parameter import Domain
+from tuner.composition import check_complete, compose_document, group_names
 from tuner.config_values import (
     check_budget,
     check_constraints,
@@ -20,7 +21,7 @@ from tuner.config_values import (
     redacted,
 )
 from tuner.model_choice import model_overrides, settle_model
-from tuner.overrides import parse_scalar
+from tuner.overrides import parse_scalar, user_path
 from tuner.study_config import Budget, StudyConfig
 from tuner.targets import concerning
 from tuner.typed_overrides import OFF, Typed, sort_overrides
@@ -37,6 +38,7 @@ def compose(task: str, overrides: Sequence[str]) -> StudyConfig:
     model = model_overrides(typed.model)
     document = compose_document([*base, *(o.text for o in typed.hydra), *model.hydra])
     document["model"] = settle_model(document["model"], model)
+    check_complete(document)
     document = {"task": task, **document, **_settled(task, typed, document)}
     return _study_config(document, typed)
 
@@ -67,7 +69,7 @@ def _settled(task: str, typed: Typed, document: dict[str, Any]) -> dict[str, Any
         "targets": _targets(task, typed, document),
         "tracking": tracking,
         "study": check_study_name(typed.text.get("study", document["study"])),
-        "outputs": str(Path(typed.text.get("outputs") or document["outputs"]).expanduser()),
+        "outputs": str(user_path(typed.text.get("outputs") or document["outputs"])),
         "seed": check_seed(document["seed"]),
         "params": {name: parse_scalar(f"params.{name}", raw) for name, raw in typed.knobs["params"].items()},
         "space": dict(typed.knobs["space"]),
@@ -80,7 +82,7 @@ def _targets(task: str, typed: Typed, document: dict[str, Any]) -> dict[str, Any
     preset = document["targets"]
     name = next((o.raw or "" for o in reversed(typed.hydra) if o.key == "targets"), "")
     if typed.targets_file:
-        preset, name = read_targets(Path(typed.targets_file).expanduser()), typed.targets_file
+        preset, name = read_targets(user_path(typed.targets_file)), typed.targets_file
     return concerning({"name": name, **preset}, task, str(document["workload"].get("name", ""))) if preset else {}
 
 
@@ -99,8 +101,6 @@ def read_targets(path: Path) -> dict[str, Any]:
 
 
 def _study_config(document: dict[str, Any], typed: Typed) -> StudyConfig:
-    from search_spaces.sweep_syntax import parse_domain
-
     return StudyConfig(
         task=document["task"],
         engine=document["engine"]["name"],
@@ -111,7 +111,7 @@ def _study_config(document: dict[str, Any], typed: Typed) -> StudyConfig:
         budget=Budget(**document["budget"]),
         targets=document["targets"],
         params=document["params"],
-        space={name: parse_domain(raw) for name, raw in document["space"].items()},
+        space={name: _domain(name, raw) for name, raw in document["space"].items()},
         baseline=document["baseline"],
         engine_options=document["engine"]["options"],
         study=document["study"],
@@ -120,3 +120,9 @@ def _study_config(document: dict[str, Any], typed: Typed) -> StudyConfig:
         seed=document["seed"],
         document=redacted(document),
     )
+
+
+def _domain(knob: str, raw: str) -> Domain:
+    from search_spaces.sweep_syntax import parse_domain
+
+    return parse_domain(knob, raw)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from search_spaces.errors import TunerError, unknown_name
-from tuner.composition import group_names
-from tuner.overrides import Override, parse_mapping, unquote
+from tuner.composition import MISSING, group_names
+from tuner.overrides import Override, parse_mapping, unquote, user_path
 
 _HUB = "hf:"
 
@@ -58,7 +57,7 @@ def _whole(raw: str) -> ModelChoice:
 
 
 def _looks_like_a_path(text: str) -> bool:
-    path = Path(text).expanduser()
+    path = user_path(text)
     return "/" in text or "\\" in text or bool(path.suffix) or path.exists()
 
 
@@ -70,7 +69,7 @@ def _place(text: str) -> str:
 
 
 def _path(text: str) -> str:
-    return str(Path(text).expanduser().absolute())
+    return str(user_path(text).absolute())
 
 
 def _paths(mapping: Mapping[str, str]) -> dict[str, str]:
@@ -84,6 +83,6 @@ def settle_model(composed: Mapping[str, Any], choice: ModelChoice) -> dict[str, 
         if value and key not in composed:
             raise unknown_name("key", f"model.{key}", [f"model.{k}" for k in composed])
     section = {**composed, **{key: value for key, value in filled.items() if value}}
-    if not section.get("source") and not section.get("variants"):
+    if section.get("source") in (None, "", MISSING) and not section.get("variants"):
         raise TunerError("no model is given", f"write model=PATH, model={_HUB}ORG/REPO or model='{{NAME: PATH}}'")
     return section

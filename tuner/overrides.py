@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from search_spaces.errors import TunerError
@@ -48,6 +50,11 @@ def unquote(raw: str) -> str:
         # Backslashes mean themselves unless a quote (or the end) follows: there, a pair of them stands for one.
         return re.sub(rf"(\\+)(?={text[0]}|\Z)", lambda m: "\\" * (len(m[1]) // 2), inner)
     return raw
+
+
+def user_path(text: str) -> Path:
+    """The path with a leading `~` or `~user` expanded, where there is such a user; other tildes are part of a name."""
+    return Path(os.path.expanduser(text))  # noqa: PTH111 - Path.expanduser would take "./~x" for a user and raise
 
 
 def quote(text: str) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from search_spaces.errors import NoAnswerError, TunerError, unknown_name
+from tuner.overrides import user_path
 from tuner.study_store import LATEST, StudyStore
 
 STUDY_FILE = "study.yaml"
@@ -46,7 +47,7 @@ def find_study(reference: str, outputs: Path) -> Path:
     """The folder of a study that is given by name, by folder or as `latest`. Raises TunerError."""
     if reference == LATEST:
         return _latest(outputs)
-    for folder in (outputs / reference, Path(reference).expanduser()):
+    for folder in (outputs / reference, user_path(reference)):
         if (folder / STUDY_FILE).is_file():
             return folder
     names = [folder.name for folder in _folders(outputs)]
@@ -58,7 +59,7 @@ def find_study(reference: str, outputs: Path) -> Path:
 
 def find_deploy(reference: str, outputs: Path) -> Path:
     """The deploy.json of a study, or the file that `reference` is itself. Raises TunerError."""
-    direct = Path(reference).expanduser()
+    direct = user_path(reference)
     if direct.is_file():
         return direct
     file = find_study(reference, outputs) / DEPLOY_FILE

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tuner.events import Outcome
 
 _PLAIN_WIDTH = 140
-_MET = {True: "met", False: "missed", None: "not measured"}
+_MET = {True: "met", False: "missed"}
 
 
 def print_table(stream: TextIO, head: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int] = (0,)) -> None:
@@ -58,7 +58,7 @@ def print_targets(verdicts: Sequence[Mapping[str, Any]], stream: TextIO) -> None
             v["metric"],
             v["target"],
             measured_text(v["value"], v["unit"]),
-            _MET[v["met"]],
+            met_text(v),
             gap_text(v["gap"]),
             v["source"],
         )
@@ -66,6 +66,13 @@ def print_targets(verdicts: Sequence[Mapping[str, Any]], stream: TextIO) -> None
     ]
     stream.write("\n")
     print_table(stream, ("target for", "wanted", "measured", "", "missing", "in its words"), rows, left=(0, 5))
+
+
+def met_text(verdict: Mapping[str, Any]) -> str:
+    """`met`, `missed`, or why that is open: the metric, or the default to compare with, was not measured."""
+    if verdict["met"] is None:
+        return "not measured" if verdict["value"] is None else "no default to compare with"
+    return _MET[verdict["met"]]
 
 
 def gap_text(gap: float | None) -> str:

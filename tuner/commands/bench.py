@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from tuner.commands.arguments import OVERRIDES_HELP, add_task
@@ -35,8 +34,8 @@ def run(options: argparse.Namespace, console: Console) -> int:
 
     config = compose(options.task, resolve_deploy(options.overrides))
 
+    from tuner.bench import run_bench
     from tuner.display import make_display
-    from tuner.study import run_bench
 
     display = make_display(console.progress)
     try:
@@ -50,12 +49,15 @@ def run(options: argparse.Namespace, console: Console) -> int:
 
 def resolve_deploy(overrides: Sequence[str]) -> list[str]:
     """The overrides with `deploy=FILE` replaced by those that the file stands for, first so that others win."""
-    from tuner.export.document import deploy_overrides, read_deploy
-    from tuner.overrides import unquote
+    from tuner.export.replay import replay
+    from tuner.overrides import unquote, user_path
 
     given = [text.partition("=")[2] for text in overrides if text.startswith("deploy=")]
     others = [text for text in overrides if not text.startswith("deploy=")]
-    return [*(deploy_overrides(read_deploy(Path(unquote(given[-1])).expanduser())) if given else []), *others]
+    if not given:
+        return others
+    own_model = any(text.startswith("model=") for text in others)
+    return [*replay(user_path(unquote(given[-1])), with_model=not own_model), *others]
 
 
 def bench_document(measured: Mapping[str, Any]) -> dict[str, Any]:

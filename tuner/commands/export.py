@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from tuner.commands.arguments import add_outputs
 from tuner.console import Console
@@ -34,12 +33,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, console: Console) -> int:
     """Write the files and tell where they are."""
     from tuner.export import export
+    from tuner.overrides import user_path
 
     paths = export(
         options.study,
         options.target,
-        Path(options.out).expanduser(),
-        Path(options.outputs).expanduser(),
+        user_path(options.out),
+        user_path(options.outputs),
         options.overwrite,
     )
     console.emit({"study": options.study, "target": options.target, "files": [str(path) for path in paths]})

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from tuner.commands.arguments import OVERRIDES_HELP, add_task
 from tuner.console import Console
 
 if TYPE_CHECKING:
-    from engines.base import Capabilities, Model
-    from search_spaces.parameter import Domain, Parameter
-    from search_spaces.space import SearchSpace
+    from search_spaces.parameter import Parameter, Params
+    from tuner.preparation import Prepared
 
 NAME = "show"
 HELP = "show the knobs, their ranges on this machine, and which are off and why"
@@ -22,6 +22,7 @@ examples:
   python -m tuner show llm
   python -m tuner show llm model=models/Q4_K_M.gguf 'space.n_threads=range(1,9)'
 """
+_COUNTED_MOST = 100_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,84 +36,85 @@ def run(options: argparse.Namespace, console: Console) -> int:
 
     config = compose(options.task, options.overrides)
 
-    from tuner.study import open_space
+    from tuner.preparation import prepare
 
-    space, capabilities, model = open_space(config)
-    console.emit(space_document(space, capabilities, model))
-    _print(space, model, console)
+    prepared = prepare(config, console.note, for_quality=False)
+    document = space_document(prepared)
+    console.emit(document)
+    _print(document, console)
     return 0
 
 
-def space_document(space: SearchSpace, capabilities: Capabilities, model: Model) -> dict[str, Any]:
-    """What `show --json` prints."""
+def space_document(prepared: Prepared) -> dict[str, Any]:
+    """What `show --json` prints. `size` is the number of valid configurations, null when they cannot be counted."""
+    space, model = prepared.space, prepared.model
     return {
         "space": space.name,
         "digest": space.digest,
-        "model": {"name": model.name, "variants": sorted(model.variants), "native": model.native},
-        "build": dict(capabilities.build),
-        "facts": {**capabilities.facts, **model.facts},
-        "knobs": [_knob(parameter, space) for parameter in _parameters(space)],
-        "off": [{"name": name, "reason": reason} for name, reason in space.off.items()],
+        "size": space.size(_COUNTED_MOST),
+        "engine": {"name": prepared.engine.name, **prepared.capabilities.build},
+        "hardware": prepared.hardware.hardware_class,
+        "model": {
+            "name": model.name,
+            "source": model.source,
+            "variants": sorted(model.variants),
+            "native": model.native,
+        },
+        "facts": {**prepared.capabilities.facts, **model.facts},
+        "knobs": [_knob(parameter, space.baseline) for parameter in space.parameters],
+        "fixed": dict(space.fixed),
+        "off": dict(space.off),
+        "rules": [rule.describe() for rule in space.rules],
+        "notes": list(space.notes),
     }
 
 
-def _parameters(space: SearchSpace) -> Iterator[Parameter]:
-    yield from space.parameters
-
-
-def _knob(parameter: Parameter, space: SearchSpace) -> dict[str, Any]:
-    from dataclasses import asdict
+def _knob(parameter: Parameter, baseline: Params) -> dict[str, Any]:
+    from search_spaces.domains import describe
+    from search_spaces.rules import describe_condition
 
     return {
         "name": parameter.name,
-        "kind": type(parameter.domain).__name__,
-        **asdict(parameter.domain),
-        "default": space.baseline.get(parameter.name, parameter.default),
+        "range": describe(parameter.domain),
+        "domain": {"kind": type(parameter.domain).__name__, **asdict(parameter.domain)},
+        "default": baseline.get(parameter.name, parameter.default),
         "unit": parameter.unit,
-        "when": [{"name": c.name, "values": list(c.values)} for c in parameter.when],
+        "when": [describe_condition(condition) for condition in parameter.when],
         "scope": parameter.scope,
         "affects": sorted(parameter.affects),
         "help": parameter.help,
     }
 
 
-def _print(space: SearchSpace, model: Model, console: Console) -> None:
-    from tuner.report.wording import knob_value
+def _print(document: Mapping[str, Any], console: Console) -> None:
+    from search_spaces.domains import show
     from tuner.summary import print_table
 
-    console.print(f"{space.name}: the knobs for {model.name} on this machine")
+    size = "" if document["size"] is None else f", {document['size']} configurations"
+    console.print(f"{document['model']['name']} with {document['engine']['name']} on {document['hardware']}{size}")
     rows = [
         (
-            parameter.name,
-            domain_text(parameter.domain) + f" {parameter.unit}".rstrip(),
-            knob_value(space.baseline.get(parameter.name, parameter.default)),
-            parameter.scope,
-            ", ".join(sorted(parameter.affects)),
-            _when_text(parameter),
-            parameter.help,
+            knob["name"],
+            f"{knob['range']} {knob['unit']}".rstrip(),
+            show(knob["default"]),
+            knob["scope"],
+            ", ".join(knob["affects"]),
+            "; ".join(knob["when"]),
+            knob["help"],
         )
-        for parameter in _parameters(space)
+        for knob in document["knobs"]
     ]
-    print_table(
-        console.human, ("knob", "range", "default", "scope", "affects", "only when", ""), rows, left=(0, 1, 3, 4, 5, 6)
-    )
-    if space.off:
-        console.print("\noff here:")
-        print_table(console.human, ("knob", "because"), list(space.off.items()), left=(0, 1))
+    heads = ("knob", "range", "default", "scope", "affects", "only when", "")
+    print_table(console.human, heads, rows, left=range(len(heads)))
+    _section(console, "fixed", [(name, show(value)) for name, value in document["fixed"].items()], ("knob", "value"))
+    _section(console, "off here", list(document["off"].items()), ("knob", "because"))
+    _section(console, "rules", [(rule,) for rule in document["rules"]], ("",))
+    _section(console, "notes", [(note,) for note in document["notes"]], ("",))
 
 
-def domain_text(domain: Domain) -> str:
-    """`1 … 8`, `32 … 4096 (log)`, `off, on`."""
-    from search_spaces.parameter import Choices, FloatRange
-    from tuner.report.wording import knob_value
+def _section(console: Console, title: str, rows: list[tuple[str, ...]], heads: tuple[str, ...]) -> None:
+    from tuner.summary import print_table
 
-    if isinstance(domain, Choices):
-        return ", ".join(knob_value(value) for value in domain.values)
-    step = "" if isinstance(domain, FloatRange) or domain.step == 1 else f" step {domain.step}"
-    return f"{knob_value(domain.low)} … {knob_value(domain.high)}{step}{' (log)' if domain.log else ''}"
-
-
-def _when_text(parameter: Parameter) -> str:
-    from tuner.report.wording import knob_value
-
-    return "; ".join(f"{c.name} is {' or '.join(knob_value(v) for v in c.values)}" for c in parameter.when)
+    if rows:
+        console.print(f"\n{title}")
+        print_table(console.human, heads, rows, left=range(len(heads)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tuner.commands.arguments import add_outputs
@@ -28,9 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, console: Console) -> int:
     """One line per study, the newest first."""
+    from tuner.overrides import user_path
     from tuner.studies import list_studies
 
-    found = list_studies(Path(options.outputs).expanduser())
+    found = list_studies(user_path(options.outputs))
     console.emit([study.to_json() for study in found])
     if found:
         _print(found, console)

@@ -1,17 +1,14 @@
-"""deploy.json as it is read back: checked against its schema, and turned into the overrides that it stands for."""
+"""deploy.json as it is read back: checked against its schema."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from search_spaces.errors import TunerError
-from tuner.composition import group_names
-from tuner.overrides import quote
 
 _REMEDY = "take the deploy.json that a sweep wrote, unchanged"
 
@@ -46,25 +43,3 @@ def read_deploy(path: Path) -> dict[str, Any]:
     check_deploy(document, repr(str(path)))
     assert isinstance(document, dict)
     return document
-
-
-def deploy_overrides(deploy: Mapping[str, Any]) -> list[str]:
-    """The overrides that measure what `deploy` describes: its engine, its model's source, its workload, its params."""
-    overrides = [f"engine={deploy['engine']['name']}", *_model(deploy["model"])]
-    if deploy["workload"]["name"] in group_names("workload"):
-        overrides.append(f"workload={deploy['workload']['name']}")
-    return [*overrides, *(f"params.{name}={_literal(value)}" for name, value in deploy["params"].items())]
-
-
-def _model(model: Mapping[str, str]) -> list[str]:
-    """The source where it can be resolved here (so that quality has its reference), else the measured file itself."""
-    source, path = model["source"], model["path"]
-    if source and (not Path(source).is_absolute() or Path(source).exists()):
-        return [f"model.source={quote(source)}"] if source in group_names("model") else [f"model={quote(source)}"]
-    return [f"model={quote(path)}"] if path else []
-
-
-def _literal(value: bool | float | str) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return quote(value) if isinstance(value, str) else repr(value)

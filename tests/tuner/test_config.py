@@ -1,0 +1,303 @@
+import os
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from search_spaces.errors import TunerError
+from search_spaces.parameter import Choices
+from tuner.composition import group_names
+from tuner.config import compose
+from tuner.overrides import quote
+from tuner.study_config import Budget
+
+CONF = Path(__file__).parents[2] / "conf"
+
+
+def composed(*overrides):
+    return compose("llm", ["engine=fake", *overrides])
+
+
+def refused(*overrides):
+    with pytest.raises(TunerError) as raised:
+        composed(*overrides)
+    assert "\n" not in raised.value.message
+    assert raised.value.exit_status == 2
+    return raised.value
+
+
+def test_the_defaults_of_a_language_model():
+    config = compose("llm", [])
+    assert config.engine == "llama_cpp"
+    assert config.objectives == ("decode_tokens_per_second",)
+    assert config.constraints == {"kld": 0.05}
+    assert config.budget == Budget()
+    assert config.model["source"] == "embedded"
+    assert config.model["shape"] == "llama-160m"
+    assert config.targets == {}
+    assert (config.study, config.outputs, config.tracking_uri) == (None, Path("outputs"), None)
+
+
+def test_the_document_is_plain_data_that_yaml_keeps():
+    document = composed("targets=jane", "params.n=4", "space.x=choice(1,2)", "study=a").document
+    assert yaml.safe_load(yaml.safe_dump(document)) == document
+    assert document["task"] == "llm"
+    assert document["space"] == {"x": "choice(1,2)"}
+
+
+def test_values_of_all_kinds_arrive():
+    config = composed(
+        "objective=ftl_ms",
+        "constraints.rss_peak_mib=4000",
+        "budget.trials=3",
+        "budget.minutes=0.5",
+        "params.mode=b",
+        "params.turbo=true",
+        "baseline.threads=2",
+        "space.level=choice(1,2)",
+        "study=mine",
+        "outputs=out dir",
+        "tracking.uri=http://localhost:5000/a=b",
+        "seed=7",
+    )
+    assert config.objectives == ("ftl_ms",)
+    assert config.constraints == {"kld": 0.05, "rss_peak_mib": 4000.0}
+    assert (config.budget.trials, config.budget.minutes) == (3, 0.5)
+    assert config.params == {"mode": "b", "turbo": True}
+    assert config.baseline == {"threads": 2}
+    assert config.space == {"level": Choices((1, 2), ordered=True)}
+    assert (config.study, config.outputs, config.seed) == ("mine", Path("out dir"), 7)
+    assert config.tracking_uri == "http://localhost:5000/a=b"
+
+
+def test_the_last_of_two_overrides_wins():
+    config = composed("study=a", "budget.trials=1", "params.n=1", "study=b", "budget.trials=2", "params.n=2")
+    assert (config.study, config.budget.trials, config.params) == ("b", 2, {"n": 2})
+    assert compose("llm", ["engine=llama_cpp", "engine=fake"]).engine == "fake"
+    assert composed("objective=ftl_ms", "objective=decode_speed").objectives == ("decode_tokens_per_second",)
+    assert composed("model=a.gguf", "model=fake").model["source"] == "fake"
+
+
+@pytest.mark.parametrize("typed", ["constraints.kld=null", "~constraints.kld"])
+def test_the_default_constraint_can_be_removed(typed):
+    assert composed(typed).constraints == {}
+
+
+def test_a_budget_is_a_file_or_a_value():
+    quick = composed("budget=quick").budget
+    assert quick.trials < Budget().trials
+    assert quick.tournament_pairs == 8
+    assert composed("budget=quick", "budget.trials=99").budget.trials == 99
+    assert composed("budget=thorough").budget.trials > Budget().trials
+
+
+@pytest.mark.parametrize(
+    "typed", ["objective=[decode_tokens_per_second,ftl_ms]", "objective=decode_tokens_per_second,ftl_ms"]
+)
+def test_several_objectives(typed):
+    assert composed(typed).objectives == ("decode_tokens_per_second", "ftl_ms")
+
+
+def test_an_objective_file_keeps_the_constraint():
+    config = composed("objective=first_token")
+    assert config.objectives == ("ftl_ms",)
+    assert config.constraints == {"kld": 0.05}
+
+
+# --- models -----------------------------------------------------------------------------------------------------------
+
+file_names = st.text(
+    st.one_of(st.sampled_from("'\"\\,={}[]: $#"), st.characters(exclude_categories=["C"], exclude_characters="/")),
+    min_size=1,
+    max_size=20,
+).map(lambda name: f"{name}.gguf")
+
+
+@settings(max_examples=25)
+@given(file_names)
+def test_any_path_of_a_model_works_when_quoted(name):
+    assert composed(f"model={quote('/models/' + name)}").model["source"] == f"/models/{name}"
+
+
+@pytest.mark.parametrize(
+    "name", ["a b.gguf", "a=b.gguf", "a,b.gguf", "it's.gguf", "{x}.gguf", "$HOME.gguf", "~.gguf", "ü.gguf"]
+)
+def test_a_path_of_a_model_works_without_quotes(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert composed(f"model=./{name}").model["source"] == str(tmp_path / name)
+    assert composed(f"model={tmp_path}/{name}").model["source"] == str(tmp_path / name)
+
+
+def test_the_home_folder_is_expanded():
+    assert composed("model=~/m.gguf").model["source"] == os.path.expanduser("~/m.gguf")  # noqa: PTH111
+
+
+def test_a_file_without_suffix_is_a_path_when_it_exists(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "unknown model" in refused("model=weights").message
+    (tmp_path / "weights").touch()
+    assert composed("model=weights").model["source"] == str(tmp_path / "weights")
+
+
+def test_variants_of_the_users(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = composed("model={Q4_K_M: a b.gguf, Q6_K: '/x,y.gguf'}", "model.variants.Q8_0=c.gguf")
+    assert config.model["variants"] == {
+        "Q4_K_M": str(tmp_path / "a b.gguf"),
+        "Q6_K": "/x,y.gguf",
+        "Q8_0": str(tmp_path / "c.gguf"),
+    }
+
+
+def test_a_model_of_a_hub_stays_as_it_is():
+    assert composed("model=hf:ORG/REPO").model["source"] == "hf:ORG/REPO"
+
+
+def test_the_shape_of_the_embedded_model():
+    assert compose("llm", ["model.shape=tinyllama-1.1b"]).model["shape"] == "tinyllama-1.1b"
+
+
+# --- what is refused --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("typed", "message", "hint"),
+    [
+        ("budgte.trials=3", "unknown override 'budgte'", "did you mean 'budget'?"),
+        ("budget.trails=3", "unknown key 'budget.trails'", "did you mean 'budget.trials'?"),
+        ("budget=quik", "unknown budget 'quik'", "did you mean 'quick'?"),
+        ("engine=llama_cp", "unknown engine 'llama_cp'", "did you mean 'llama_cpp'?"),
+        ("model=embeded", "unknown model 'embeded'", "did you mean 'embedded'?"),
+        ("model.nose=1", "unknown key 'model.nose'", "did you mean 'model.noise'?"),
+        ("workload.token=1", "unknown key 'workload.token'", "did you mean 'workload.tokens'?"),
+        ("objective=decode_tokens_per_sec", "unknown metric", "did you mean 'decode_tokens_per_second'?"),
+        ("objective=rtf", "unknown llm metric 'rtf'", "decode_tokens_per_second"),
+        ("constraints.kdl=1", "unknown metric 'kdl'", "did you mean 'kld'?"),
+        ("constraints.wer=1", "unknown llm metric 'wer'", "kld"),
+        ("targets=jan", "unknown targets 'jan'", "did you mean 'jane'?"),
+        ("+foo=1", "unknown override 'foo'", ""),
+        ("+budget.foo=1", "unknown key 'budget.foo'", ""),
+        ("tracking.url=x", "unknown key 'tracking.url'", "did you mean 'tracking.uri'?"),
+        ("deploy=x.json", "unknown override 'deploy'", ""),
+    ],
+)
+def test_unknown_names_get_the_nearest_match(typed, message, hint):
+    error = refused(typed)
+    assert message in error.message
+    assert hint in error.hint
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        ("budget.minutes=ten", "budget.minutes must be a number of minutes, not 'ten'"),
+        ("budget.minutes=5m", "budget.minutes must be a number of minutes, not '5m'"),
+        ("budget.minutes=0", "budget.minutes must be above 0"),
+        ("budget.minutes=-1", "budget.minutes must be above 0"),
+        ("budget.minutes=inf", "budget.minutes must be a number"),
+        ("budget.trials=0", "budget.trials must be at least 1"),
+        ("budget.trials=-3", "budget.trials must be at least 1"),
+        ("budget.trials=2.5", "budget.trials must be a whole number"),
+        ("budget.trials=true", "budget.trials must be a number"),
+        ("budget.trials=1,2", "budget.trials=1,2"),
+        ("budget.tournament_pairs=20", "budget.tournament_pairs is 20, above budget.tournament_pairs_most, 16"),
+        ("budget.rounds_least=9", "budget.rounds_least is 9"),
+        ("budget=40", "unknown budget '40'"),
+        ("constraints.rss_peak_mib=4GiB", "constraints.rss_peak_mib must be a number of MiB, not '4GiB'"),
+        ("constraints.kld=nan", "constraints.kld must be a number"),
+        ("seed=x", "seed must be a whole number"),
+        ("seed=-1", "seed must be a whole number"),
+        ("study=a/b", "study 'a/b' cannot be the name of a folder"),
+        ("study=..", "study '..' cannot be the name of a folder"),
+        ("study=latest", "study 'latest' cannot be the name of a folder"),
+        ("study=", "study '' cannot be the name of a folder"),
+        ("objective=", "names nothing"),
+        ("objective=[ftl_ms,ftl_ms]", "'ftl_ms' twice"),
+        ("params.x=choice(1,2)", "is a range of values where one is wanted"),
+        ("params=3", "names no knob"),
+        ("space.x=choice(", "choice("),
+        ("model=", "has no value"),
+        ("model=file", "no model is given"),
+        ("model={Q4: a", "is not of the form"),
+        ("model.noise=${nope}", "cannot be resolved"),
+        ("model.variants.Q4=a.gguf", "unknown key 'model.variants'"),
+        ("~budget.trials", "only a constraint can be removed"),
+        ("tracking=maybe", "tracking=maybe"),
+        ("budget.trials", "has no value"),
+    ],
+)
+def test_wrong_values_are_one_clear_line(typed, message):
+    assert message in refused(typed).message
+
+
+def test_the_task_and_the_engine_must_fit():
+    with pytest.raises(TunerError, match="unknown task 'lm'") as raised:
+        compose("lm", [])
+    assert "did you mean 'llm'?" in raised.value.hint
+
+
+# --- tracking ---------------------------------------------------------------------------------------------------------
+
+
+def test_where_results_are_logged(monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///env.db")
+    assert composed().tracking_uri == "sqlite:///env.db"
+    assert composed("tracking.uri=sqlite:///typed.db").tracking_uri == "sqlite:///typed.db"
+    assert composed("tracking=false").tracking_uri == ""
+
+
+def test_a_password_is_used_but_not_written_down():
+    config = composed("tracking.uri=https://me:se:cret@host:5000/x?y=1")
+    assert config.tracking_uri == "https://me:se:cret@host:5000/x?y=1"
+    assert config.document["tracking"]["uri"] == "https://me:***@host:5000/x?y=1"
+
+
+# --- targets and the files themselves ---------------------------------------------------------------------------------
+
+
+def test_a_preset_is_cut_down_to_the_task():
+    targets = composed("targets=jane").targets
+    assert targets["name"] == "jane"
+    assert {t["task"] for t in targets["targets"]} == {"llm"}
+    assert composed("targets=cosyvoice").targets["targets"] == []
+    assert composed("targets=none").targets == {}
+    assert composed("targets=null").targets == {}
+
+
+def test_a_targets_file_of_the_users(tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text("title: Mine\ntargets:\n  - {task: llm, metric: ftl_ms, below: 200}\n")
+    assert composed(f"targets={file}").targets["targets"] == [{"task": "llm", "metric": "ftl_ms", "below": 200}]
+    assert composed(f"targets={file}", "targets=jane").targets["name"] == "jane"
+
+
+@pytest.mark.parametrize(
+    "content", ["- a", "targets: {", "targets: [{task: llm, metric: nope, below: 1}]", "goals: []"]
+)
+def test_a_bad_targets_file_is_named(tmp_path, content):
+    file = tmp_path / "mine.yaml"
+    file.write_text(content)
+    assert str(file) in refused(f"targets={file}").message
+
+
+def test_a_missing_targets_file():
+    assert "No such file" in refused("targets=/nowhere/mine.yaml").message
+
+
+@pytest.mark.parametrize("engine", group_names("engine"))
+def test_every_engine_file_composes(engine):
+    assert compose("llm", [f"engine={engine}"]).engine == engine
+
+
+@pytest.mark.parametrize("group", ["objective", "budget", "targets"])
+def test_every_file_of_a_group_composes(group):
+    for name in group_names(group):
+        composed(f"{group}={name}")
+
+
+def test_every_group_has_files():
+    assert {folder.name for folder in CONF.iterdir() if folder.is_dir() and folder.name != "__pycache__"} == {
+        "engine", "model", "workload", "objective", "budget", "targets"
+    }  # fmt: skip
