@@ -210,7 +210,7 @@ def _boundary() -> Iterator[None]:
         raise TrackingError(f"a package is missing: {error}") from error
     except _failures() as error:
         refused = getattr(error, "error_code", "") in REFUSALS
-        raise (RefusedError if refused else TrackingError)(_first_line(error)) from error
+        raise (RefusedError if refused else TrackingError)(_reason(error)) from error
 
 
 def _failures() -> tuple[type[Exception], ...]:
@@ -220,5 +220,8 @@ def _failures() -> tuple[type[Exception], ...]:
     return (OSError, *loaded)
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+def _reason(error: Exception) -> str:
+    """The heart of an error: the system's own words where a client has wrapped them in its retries and its URL."""
+    text = str(error).strip() or type(error).__name__
+    system = re.search(r"\[Errno -?\d+\] ([^\"'()]+)|((?:read|connect(?:ion)?) timed out)", text, re.IGNORECASE)
+    return (system.group(1) or system.group(2)).strip() if system else text.splitlines()[0][:300]

@@ -10,7 +10,7 @@ from tuner.report.wording import shorten
 from tuner.tracking.attempt import Backoff, BoundedJob
 from tuner.tracking.ledger import Ledger
 from tuner.tracking.silent import Silent
-from tuner.tracking.store import MlflowStore, TrackingError
+from tuner.tracking.store import MlflowStore, TrackingError, without_password
 from tuner.tracking.study_runs import StudyRuns
 from tuner.trial import TrialResult
 
@@ -54,6 +54,7 @@ class MlflowTracker(Silent):
         """Open MLflow and log what earlier runs of the study could not."""
         self._study = StudyRuns(info, Ledger.load(info.directory))
         self._trials = {result.number: result for result in info.finished}
+        self._outcome = None
         remote = (self._uri or "").startswith(("http:", "https:"))
         self._flush(FIRST_WAIT_SERVER_S if remote else FIRST_WAIT_S)
 
@@ -84,7 +85,8 @@ class MlflowTracker(Silent):
             error = f"{type(failure).__name__}: {failure}"
         if error and not self._backoff.failures:
             after = "tracking is off for this run" if self._gave_up else "the sweep goes on and logs when it returns"
-            self._notify(f"MLflow cannot be used ({shorten(error, 200)}); {after}")
+            where = f" at {without_password(self._uri)}" if self._uri else ""
+            self._notify(f"MLflow{where} cannot be used ({shorten(error, 200)}); {after}")
         if error:
             self._backoff.failed()
         elif self._backoff.failures:
