@@ -22,7 +22,7 @@ def print_table(stream: TextIO, head: Sequence[str], rows: Sequence[Sequence[str
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, padding=(0, 1), header_style="dim")
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for index, name in enumerate(head):
         table.add_column(name, justify="left" if index in left else "right", overflow="fold")
     for row in rows:

@@ -129,8 +129,10 @@ def judge(
     metrics: Mapping[str, MetricValue | float],
     baseline: Mapping[str, MetricValue | float] | None = None,
 ) -> list[dict[str, Any]]:
-    """The verdict on each target of a preset document: `{metric, target, value, met, gap, unit, source}`.
+    """The verdict on each target of a preset document: `{metric, target, wanted, value, met, gap, unit, source}`.
 
+    `target` is the value to reach (of a range its nearer end), None for a relative target without a baseline; `wanted`
+    says it in words.
     `met` is None where the metric was not measured, or a relative target has no baseline. `gap` is the factor by which
     the value misses its limit (RTF 3.77 against < 1.0: 3.77), None unless the target is missed by its own metric.
     """
@@ -153,7 +155,8 @@ def _verdict(target: Target, metrics: Mapping[str, float], baseline: Mapping[str
             met = _kept(target.no_worse, metrics, baseline)
     return {
         "metric": target.metric,
-        "target": target.words(),
+        "target": limit,
+        "wanted": target.words(),
         "value": value,
         "met": met,
         "gap": gap,

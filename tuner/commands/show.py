@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -106,15 +106,12 @@ def _print(document: Mapping[str, Any], console: Console) -> None:
     ]
     heads = ("knob", "range", "default", "scope", "affects", "only when", "")
     print_table(console.human, heads, rows, left=range(len(heads)))
-    _section(console, "fixed", [(name, show(value)) for name, value in document["fixed"].items()], ("knob", "value"))
-    _section(console, "off here", list(document["off"].items()), ("knob", "because"))
-    _section(console, "rules", [(rule,) for rule in document["rules"]], ("",))
-    _section(console, "notes", [(note,) for note in document["notes"]], ("",))
+    _section(console, "fixed", [f"{name} = {show(value)}" for name, value in document["fixed"].items()])
+    _section(console, "off here", [f"{name}: {reason}" for name, reason in document["off"].items()])
+    _section(console, "rules", document["rules"])
+    _section(console, "notes", document["notes"])
 
 
-def _section(console: Console, title: str, rows: list[tuple[str, ...]], heads: tuple[str, ...]) -> None:
-    from tuner.summary import print_table
-
-    if rows:
-        console.print(f"\n{title}")
-        print_table(console.human, heads, rows, left=range(len(heads)))
+def _section(console: Console, title: str, lines: Sequence[str]) -> None:
+    for line in [f"\n{title}", *(f"  {line}" for line in lines)] if lines else ():
+        console.print(line)
