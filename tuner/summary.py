@@ -31,10 +31,9 @@ def print_table(stream: TextIO, head: Sequence[str], rows: Sequence[Sequence[str
 
 
 def print_after_sweep(outcome: Outcome, stream: TextIO) -> None:
-    """What the display's own summary leaves out: the targets, and one export command for each target there is."""
+    """What the display's own summary leaves out: the export command of each target that the engine has."""
     if outcome.deploy is None:
         return
-    print_targets(outcome.deploy.get("targets") or [], stream)
     stream.write("\nexport:\n")
     for command, purpose in export_commands(outcome.deploy["study"], outcome.deploy["engine"]["name"]):
         stream.write(f"  {command}  # {purpose}\n")
@@ -56,7 +55,7 @@ def print_targets(verdicts: Sequence[Mapping[str, Any]], stream: TextIO) -> None
     rows = [
         (
             v["metric"],
-            v["target"],
+            v["wanted"],
             measured_text(v["value"], v["unit"]),
             met_text(v),
             gap_text(v["gap"]),
