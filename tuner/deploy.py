@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -24,7 +25,7 @@ def deploy_document(prepared: Prepared, result: TournamentResult, tracking: Mapp
     metrics = result.metrics.get(winner.number, winner.metrics)
     home = result.metrics.get(baseline.number, baseline.metrics) if baseline else {}
     build = dict(prepared.capabilities.build)
-    return {
+    document = {
         "schema_version": SCHEMA_VERSION,
         "study": prepared.name,
         "engine": {
@@ -56,6 +57,8 @@ def deploy_document(prepared: Prepared, result: TournamentResult, tracking: Mapp
         "mlflow": dict(tracking or {"tracking_uri": "", "run_id": ""}),
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+    plain: dict[str, Any] = json.loads(json.dumps(document))  # as it will be read back
+    return plain
 
 
 def gain_document(result: TournamentResult, objective: str) -> dict[str, Any]:

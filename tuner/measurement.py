@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from engines.base import Sample
+from tuner.energy import energy_joules
 from tuner.host_noise import HostNoise, NoiseWatch
 from tuner.metrics import METRICS
 from tuner.racing import Decision, Race
@@ -96,13 +97,16 @@ class Measurer:
 
     def one_round(self, worker: Worker) -> Round:
         """One round with its noise. Raises WorkerFailedError, InvalidOutputError."""
-        watch = NoiseWatch(worker.pid)
+        watch, energy_before = NoiseWatch(worker.pid), energy_joules()
         answer = worker.ask("round", self.timeout_s)
-        noise = watch.stop(answer["cpu_s"])
+        noise, energy_after = watch.stop(answer["cpu_s"]), energy_joules()
         samples = tuple(sample_from_json(s) for s in answer["samples"])
+        metrics = round_metrics(self.task, samples)
+        if energy_before is not None and energy_after is not None and energy_after > energy_before:
+            metrics["energy_j_per_unit"] = (energy_after - energy_before) / sum(s.units_out for s in samples)
         self.allowance.rounds += 1
         return Round(
-            samples, round_metrics(self.task, samples), noise, answer["rss_peak_mib"], answer["wall_s"],
+            samples, metrics, noise, answer["rss_peak_mib"], answer["wall_s"],
             "disturbed" if noise.disturbed else "measured",
         )  # fmt: skip
 

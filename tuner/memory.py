@@ -42,7 +42,7 @@ def available_host_mib() -> float:
 
 def available_device_mib() -> float | None:
     """Free memory in MiB over all NVIDIA devices together, or None without one."""
-    handles = _devices()
+    handles = devices()
     if not handles:
         return None
     import pynvml
@@ -59,7 +59,7 @@ class DevicePeak:
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
-        self._devices = _devices()
+        self._devices = devices()
         self._start = self._device_used()
         self._peak = 0.0
         self._done = threading.Event()
@@ -107,7 +107,7 @@ class DevicePeak:
 
 def device_processes(ours: Iterable[int]) -> int:
     """How many processes other than `ours` compute on the devices."""
-    handles = _devices()
+    handles = devices()
     if not handles:
         return 0
     import pynvml
@@ -116,8 +116,8 @@ def device_processes(ours: Iterable[int]) -> int:
     return sum(p.pid not in known for h in handles for p in pynvml.nvmlDeviceGetComputeRunningProcesses(h))
 
 
-def _devices() -> list[Any]:
-    """NVML handles of all devices; empty without the driver."""
+def devices() -> list[Any]:
+    """NVML handles of all NVIDIA devices; empty without the driver."""
     try:
         import pynvml
 

@@ -8,17 +8,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from search_spaces.space import SearchSpace
-from search_spaces.template import load_template
-
 from engines.base import Capabilities, Engine, Model, Workload
 from engines.cache import cache_root
 from engines.registry import load_engine
 from search_spaces.errors import TunerError
+from search_spaces.space import SearchSpace
+from search_spaces.template import load_template
 from tuner.hardware import HardwareProfile, detect_hardware
-from tuner.metrics import METRICS, metric
 from tuner.objective import Constraint, Objective
 from tuner.quality_cache import QualityCache
+from tuner.round_metrics import LEADING
 from tuner.runner import PREPARE_TIMEOUT_S, TrialRunner
 from tuner.study_config import StudyConfig
 from tuner.worker import capabilities_from_json, workload_from_json
@@ -51,8 +50,8 @@ class Prepared:
     @property
     def raced_metric(self) -> str:
         """The first objective that each round shows; where there is none, the task's first speed metric."""
-        shown = [o.metric for o in self.objectives if metric(o.metric).kind == "speed"]
-        return shown[0] if shown else first_speed_metric(self.engine.task)
+        leading = LEADING[self.engine.task]
+        return next((o.metric for o in self.objectives if o.metric in leading), leading[0])
 
     @property
     def digest(self) -> str:
@@ -135,11 +134,6 @@ def bound_space(engine: Engine, config: StudyConfig, capabilities: Capabilities,
     facts["native_quantization"] = model.native
     space = load_template(engine.space).bind(facts)
     return space.narrowed(config.params, config.space, config.baseline)
-
-
-def first_speed_metric(task: str) -> str:
-    """The task's leading speed metric: the first of the table."""
-    return next(m.name for m in METRICS.values() if task in m.tasks and m.kind == "speed")
 
 
 def check_measured(names: Mapping[str, str], metrics: Mapping[str, Any]) -> None:

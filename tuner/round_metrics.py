@@ -57,4 +57,11 @@ def _engine_rate(name: str, stage: str, samples: Sequence[Sample]) -> Mapping[st
     return {name: tokens / seconds} if seconds > 0 and tokens > 0 else {}
 
 
+LEADING: dict[str, tuple[str, ...]] = {
+    "llm": (
+        "decode_tokens_per_second", "prefill_tokens_per_second", "ftl_ms", "ftl_ms_p95", "itl_ms_p95", "response_s",
+    ),
+}  # fmt: skip
+"""What every round of a task shows, whatever the engine; the first is what matters most unless the user says else."""
+
 _BY_TASK: dict[str, RoundMetrics] = {"llm": _llm}

@@ -93,7 +93,6 @@ def test_all_configurations_equal_means_keep_the_default(tmp_path):
         ("nan", "invalid_output"),
         ("empty", "invalid_output"),
         ("backwards", "invalid_output"),
-        ("quality_nan", "invalid_output"),
         ("unsupported", "unsupported"),
         ("too_large", "infeasible"),
     ],
@@ -107,6 +106,15 @@ def test_a_fault_in_half_of_the_space_does_not_change_the_verdict(tmp_path, monk
     failed = [t for t in outcome.trials if t.params["mode"] == "a" and t.params["threads"] > 2]
     assert all(t.status == status for t in failed)
     assert all(t.reason and "\n" not in t.reason for t in failed)
+
+
+def test_quality_that_is_not_a_number_never_wins(tmp_path, monkeypatch):
+    monkeypatch.setenv("TUNER_CACHE", str(tmp_path / "cache"))
+    script = [{"when": {"precision": ["medium"]}, "do": "quality_nan"}]
+    outcome = run_study(fake_config(tmp_path / "outputs", model={"script": script}), [])
+    assert outcome.deploy["params"]["precision"] == "high"
+    broken = [t for t in outcome.trials if t.params["precision"] == "medium"]
+    assert {str(t.status) for t in broken} == {"invalid_output"}
 
 
 def test_a_hanging_configuration_costs_its_timeout_and_no_more(tmp_path):
