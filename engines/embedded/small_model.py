@@ -1,0 +1,104 @@
+"""The small llama in torch, as functions over a dictionary of tensors with GGUF names. For training only."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812 (the usual name)
+
+from engines.embedded.weights import HEAD_SIZE, NORM_EPSILON, ROPE_THETA, Dimensions
+
+Tensors = Mapping[str, Any]
+
+
+def initial_tensors(dimensions: Dimensions, vocabulary: int, seed: int) -> dict[str, Any]:
+    """Random tensors, float32: matrices of standard deviation 1/sqrt(inputs), outputs of a layer scaled by its depth."""
+    generator = torch.Generator().manual_seed(seed)
+    d, kv, ff = dimensions.width, dimensions.kv_heads * HEAD_SIZE, dimensions.feed_forward
+
+    def matrix(rows: int, columns: int, scale: float = 1.0) -> Any:
+        return torch.randn(rows, columns, generator=generator) * scale / math.sqrt(columns)
+
+    depth = 1 / math.sqrt(2 * dimensions.layers)
+    tensors = {
+        "token_embd.weight": matrix(vocabulary, d, 0.5 * math.sqrt(d)),
+        "output_norm.weight": torch.ones(d),
+        "output.weight": matrix(vocabulary, d, 0.5),
+    }
+    for layer in range(dimensions.layers):
+        block = {
+            "attn_norm": torch.ones(d),
+            "attn_q": matrix(dimensions.heads * HEAD_SIZE, d),
+            "attn_k": matrix(kv, d),
+            "attn_v": matrix(kv, d),
+            "attn_output": matrix(d, dimensions.heads * HEAD_SIZE, depth),
+            "ffn_norm": torch.ones(d),
+            "ffn_gate": matrix(ff, d),
+            "ffn_up": matrix(ff, d),
+            "ffn_down": matrix(d, ff, depth),
+        }
+        tensors |= {f"blk.{layer}.{name}.weight": tensor for name, tensor in block.items()}
+    return tensors
+
+
+def logits(tensors: Tensors, dimensions: Dimensions, tokens: Any) -> Any:
+    """Next-token logits (batch, time, vocabulary) of `tokens` (batch, time)."""
+    x = F.embedding(tokens, tensors["token_embd.weight"])
+    rotation = _rotation(tokens.shape[1])
+    for layer in range(dimensions.layers):
+        w = {name: tensors[f"blk.{layer}.{name}.weight"] for name in _BLOCK}
+        x = x + _attention(_norm(x, w["attn_norm"]), w, rotation)
+        h = _norm(x, w["ffn_norm"])
+        x = x + F.linear(F.silu(F.linear(h, w["ffn_gate"])) * F.linear(h, w["ffn_up"]), w["ffn_down"])
+    return F.linear(_norm(x, tensors["output_norm.weight"]), tensors["output.weight"])
+
+
+_BLOCK = ("attn_norm", "attn_q", "attn_k", "attn_v", "attn_output", "ffn_norm", "ffn_gate", "ffn_up", "ffn_down")
+
+
+def _norm(x: Any, weight: Any) -> Any:
+    return F.rms_norm(x, (x.shape[-1],), weight, NORM_EPSILON)
+
+
+def _rotation(time: int) -> tuple[Any, Any]:
+    """Cosine and sine (time, HEAD_SIZE / 2) of the rotary embedding."""
+    frequencies = ROPE_THETA ** (-torch.arange(0, HEAD_SIZE, 2) / HEAD_SIZE)
+    angles = torch.arange(time)[:, None] * frequencies
+    return angles.cos(), angles.sin()
+
+
+def _rotate(x: Any, rotation: tuple[Any, Any]) -> Any:
+    """Rotate neighbouring pairs (0, 1), (2, 3), …: the order that llama.cpp uses for this architecture."""
+    cos, sin = (r.to(x.dtype) for r in rotation)
+    even, odd = x[..., 0::2], x[..., 1::2]
+    return torch.stack((even * cos - odd * sin, even * sin + odd * cos), dim=-1).flatten(-2)
+
+
+def _attention(x: Any, w: Tensors, rotation: tuple[Any, Any]) -> Any:
+    q, k, v = (F.linear(x, w[name]).unflatten(-1, (-1, HEAD_SIZE)).transpose(1, 2) for name in _BLOCK[1:4])
+    y = F.scaled_dot_product_attention(_rotate(q, rotation), _rotate(k, rotation), v, is_causal=True)
+    return F.linear(y.transpose(1, 2).flatten(-2), w["attn_output"])
+
+
+def roughened(tensors: Tensors, bits: int) -> dict[str, Any]:
+    """`tensors` with the matrices rounded to `bits` in blocks of 32 inputs, as a quantized file would hold them.
+
+    The gradient passes straight through, so that training finds weights whose neighbours work as well.
+    """
+    return {name: tensor if tensor.ndim == 1 else _Rounded.apply(tensor, bits) for name, tensor in tensors.items()}
+
+
+class _Rounded(torch.autograd.Function):  # type: ignore[misc]  # torch is not installed where types are checked
+    @staticmethod
+    def forward(ctx: Any, tensor: Any, bits: int) -> Any:
+        blocks = tensor.unflatten(-1, (-1, 32))
+        low, high = blocks.amin(-1, keepdim=True), blocks.amax(-1, keepdim=True)
+        step = ((high - low) / (2**bits - 1)).clamp_min(1e-12)
+        return (((blocks - low) / step).round() * step + low).flatten(-2)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Any:
+        return gradients[0], None
