@@ -95,7 +95,7 @@ def _nothing_left(space: SearchSpace, core: Sequence[Rule]) -> str:
 def _repaired(space: SearchSpace, params: Params, movable: set[str]) -> dict[str, Value] | None:
     """`params` with the fewest movable knobs changed so that no rule is broken; None when that cannot be."""
     for changes in range(len(movable) + 1):
-        if found := next(_with_changes(space, params, movable, changes), None):
+        if (found := next(_with_changes(space, params, movable, changes), None)) is not None:
             return found
     return None
 

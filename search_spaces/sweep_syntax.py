@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from hydra.core.override_parser.types import IntervalSweep, RangeSweep
 
 _LISTED_MOST = 1000
-_EVALUATING = re.compile(r"^\w+ while evaluating '.*?': (?=[^']*)")
+_EVALUATING = re.compile(r"^\w+ while evaluating '.*?': ")
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TAKEN_WORDS = {"true", "false", "null", "nan", "inf"}
 
@@ -26,7 +26,7 @@ def parse_domain(knob: str, text: str, parameter: Parameter | None = None) -> Do
     `range` excludes its end, as in Hydra; `interval` includes both. The tag `log` spreads a range in logarithm.
     Without `parameter`, numbers come out sorted and ordered. Raises TunerError, one line with an example.
     """
-    said = f"space.{knob}={text}"
+    said = f"space.{knob}={_one_line(text)}"
     parsed = _parsed(said, text, parameter)
     try:
         domain = _converted(parsed)
@@ -49,6 +49,10 @@ def format_domain(domain: Domain) -> str:
             return f"range({low},{high + 1})" if step == 1 else f"range({low},{high + 1},{step})"
 
 
+def _one_line(text: str) -> str:
+    return text if text.isprintable() else repr(text)[1:-1]
+
+
 def _parsed(said: str, text: str, parameter: Parameter | None) -> Any:
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
@@ -56,7 +60,7 @@ def _parsed(said: str, text: str, parameter: Parameter | None) -> Any:
     try:
         return OverridesParser.create().parse_override(f"space={text}").value()
     except HydraException as error:
-        reason = _EVALUATING.sub("", str(error).splitlines()[0]).replace("space=", "")
+        reason = _one_line(_EVALUATING.sub("", str(error).split("\n")[0]).replace("space=", ""))
         raise TunerError(f"{said} is not a range: {reason}", example(parameter)) from None
 
 
