@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -35,12 +36,13 @@ class Row:
 def comparison(deploy: Mapping[str, Any], trials: Sequence[TrialResult] = ()) -> list[Row]:
     """Default against winner, from a deploy.json document; the objective first, then speed, memory, quality, load.
 
-    The default's quality is that of trial 0 among `trials`, because a deploy.json carries only the winner's.
+    What the document does not say of the default's quality is taken from trial 0 among `trials`.
     """
     baseline = baseline_of(trials)
     gain = deploy.get("gain") or {}
     objective = gain.get("objective")
-    default = _values(deploy["baseline"].get("metrics", {}), baseline.quality if baseline else {})
+    quality = {**(baseline.quality if baseline else {}), **deploy["baseline"].get("quality", {})}
+    default = _values(deploy["baseline"].get("metrics", {}), quality)
     winner = _values(deploy.get("metrics", {}), deploy.get("quality", {}))
     rows = []
     for name in sorted(winner, key=lambda n: (n != objective, _rank(n))):
@@ -75,20 +77,27 @@ def comparison_cells(deploy: Mapping[str, Any], trials: Sequence[TrialResult] = 
     return [(row.name, row.default, row.winner, row.better) for row in comparison(deploy, trials)]
 
 
-TARGET_HEAD = ("target", "wanted", "measured", "verdict")
+TARGET_HEAD = ("target", "wanted", "measured", "verdict", "in its words")
 
 
-def target_cells(deploy: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
-    """Each target of a deploy.json document: metric, what is wanted, what was measured, met or the factor missing."""
+def target_cells(deploy: Mapping[str, Any]) -> list[tuple[str, str, str, str, str]]:
+    """Each target of a deploy.json document: metric, wanted, measured, verdict, its source's words."""
     rows = []
     for target in deploy.get("targets") or ():
-        name, wanted, value = target["metric"], target["target"], target.get("value")
+        name, limit, value = target["metric"], target["target"], target.get("value")
         sign = "≥" if higher_is_better(name) else "≤"
-        missing = "" if target.get("gap") is None else f", ×{target['gap']:.2f} missing"
-        verdict = "not measured" if value is None else "met" if target.get("met") else f"not met{missing}"
+        wanted = target.get("wanted") or ("—" if limit is None else f"{sign} {metric_text(name, limit)}")
         measured = "—" if value is None else metric_text(name, value)
-        rows.append((name, f"{sign} {metric_text(name, wanted)}", measured, verdict))
+        rows.append((name, wanted, measured, _verdict(target), target.get("source") or ""))
     return rows
+
+
+def _verdict(target: Mapping[str, Any]) -> str:
+    if target.get("met") is None:
+        return "not measured" if target.get("value") is None else "no default to compare with"
+    if target["met"]:
+        return "met"
+    return "missed" if target.get("gap") is None else f"missed by ×{target['gap']:.2f}"
 
 
 def counts_text(outcome: Outcome) -> str:
@@ -98,13 +107,11 @@ def counts_text(outcome: Outcome) -> str:
 
 
 def next_commands(info: StudyInfo | None, outcome: Outcome) -> list[str]:
-    """What a person would type now."""
-    if info is None:
+    """Where to look and what to type now."""
+    if info is None or not outcome.trials:
         return []
-    commands = [f"python -m tuner report {info.name}"]
-    if outcome.deploy:
-        commands.insert(0, f"python -m tuner export {info.name} --target NAME --out DIR")
-    return ["", "next:", *(f"  {command}" for command in [*commands, "python -m tuner ui"])]
+    report = shlex.quote(str(info.directory / "report.html"))
+    return ["", f"report:  {report}", "compare: python -m tuner ui"]
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

@@ -1,0 +1,211 @@
+"""What a report says, in which order: verdict first, then the proof, then everything else."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tuner.metrics import METRICS
+from tuner.report.blocks import Block, Code, Heading, Paragraph, Plot, Table, Verdict
+from tuner.report.plots import all_plots
+from tuner.report.study_files import StudyFiles
+from tuner.report.summary import TARGET_HEAD, comparison, target_cells
+from tuner.report.trials_table import trials_table
+from tuner.report.wording import (
+    best_trial,
+    changed_knobs,
+    duration,
+    knob_value,
+    metric_text,
+    number,
+    ratio_text,
+    result_text,
+    status_counts,
+)
+
+FIGURES = ("ftl_ms", "prefill_tokens_per_second", "wer", "rss_peak_mib", "vram_peak_mib", "kld")
+MOST_FIGURES = 3
+CAPTIONS = {
+    "tournament": "Finalists against the default, in interleaved rounds. Only this estimate is published: the best of "
+    "many noisy trials looks better than it is (hollow marks).",
+    "history": "Each trial in the order it was run. Whiskers are 95 % intervals; crosses along the bottom failures.",
+}
+
+
+def contents(study: StudyFiles) -> list[Block]:
+    """The blocks of the report."""
+    plots = all_plots(study)
+    return [
+        verdict(study),
+        *_against_default(study),
+        *_plot(plots, "tournament", "Proof"),
+        *_targets(study),
+        *_plot(plots, "history", "Search"),
+        *_trade_offs(plots),
+        Heading(f"All {len(study.trials)} trials"),
+        trials_table(study),
+        *_measured_how(study),
+        *_repeat(study),
+    ]
+
+
+def verdict(study: StudyFiles) -> Verdict:
+    """The answer, and the figures that a reader looks for first."""
+    decided, deploy = str(study.tournament.get("verdict") or ""), study.deploy
+    summary = str(study.tournament.get("summary") or "")
+    if not decided:
+        return Verdict(_undecided(study), "plain")
+    if not deploy:
+        return Verdict(_sentence(summary or "no configuration that works was found"), "bad")
+    objective, gain = deploy["gain"]["objective"], deploy["gain"]
+    figures = [(objective, _metric(deploy, objective), _gain_text(gain))]
+    for row in comparison(deploy, study.trials):
+        if row.name in FIGURES and row.name != objective and len(figures) <= MOST_FIGURES:
+            figures.append((row.name, row.winner, f"default {row.default}"))
+    return Verdict(_sentence(summary or decided.replace("_", " ")), "good" if decided == "gain" else "plain", figures)
+
+
+def _undecided(study: StudyFiles) -> str:
+    best = best_trial(study.trials, study.objectives[0])
+    found = "no feasible trial yet" if best is None else f"best so far: trial {best.number}"
+    value = "" if best is None else f", {study.objectives[0]} {result_text(best, study.objectives[0])}"
+    return f"Not decided yet: {len(study.trials)} trials, {found}{value}; nothing is proven before the tournament."
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:].rstrip(".") + "."
+
+
+def _metric(deploy: Mapping[str, Any], name: str) -> str:
+    document = deploy["metrics"].get(name)
+    return "—" if document is None else f"{number(document['value'])} {document['unit']}".rstrip()
+
+
+def _gain_text(gain: Mapping[str, Any]) -> str:
+    if gain.get("ratio") is None:
+        return "the default does not run here"
+    if gain.get("ci95") is None:
+        return "the default"
+    return f"{ratio_text(gain['ratio'], gain['ci95'])} of the default"
+
+
+def _against_default(study: StudyFiles) -> Iterator[Block]:
+    deploy = study.deploy
+    if not deploy:
+        return
+    rows = comparison(deploy, study.trials)
+    yield Heading("Default against winner")
+    yield Table(
+        ("metric", "default", "winner", "times better"), [(r.name, r.default, r.winner, r.better) for r in rows]
+    )
+    changes = changed_knobs(deploy["params"], deploy["baseline"]["params"])
+    if changes:
+        yield Heading("Changed knobs")
+        rest = ", ".join(
+            f"{name} {knob_value(value)}" for name, value in deploy["params"].items() if name not in changes
+        )
+        yield Table(("knob", "default", "winner"), [(name, *values) for name, values in changes.items()])
+        if rest:
+            yield Paragraph(f"As in the default: {rest}.")
+
+
+def _targets(study: StudyFiles) -> Iterator[Block]:
+    rows = target_cells(study.deploy)
+    if rows:
+        yield Heading("Targets")
+        yield Table(TARGET_HEAD, rows, left=frozenset({0, 3, 4}))
+
+
+def _plot(plots: Mapping[str, str], name: str, title: str) -> Iterator[Block]:
+    if name in plots:
+        yield Heading(title)
+        yield Plot(name, plots[name], CAPTIONS[name])
+
+
+def _trade_offs(plots: Mapping[str, str]) -> Iterator[Block]:
+    names = [name for name in plots if name not in CAPTIONS]
+    if names:
+        yield Heading("What speed costs")
+    for name in names:
+        metric = name.removeprefix("trade-off-")
+        meaning = f": {METRICS[metric].definition}" if metric in METRICS else ""
+        yield Plot(name, plots[name], f"Against {metric}{meaning}. The line joins trials that no other one dominates.")
+
+
+def _measured_how(study: StudyFiles) -> Iterator[Block]:
+    yield Heading("How it was measured")
+    yield Table(("", ""), [row for row in _facts(study) if row[1]], left=frozenset({0, 1}))
+
+
+def _facts(study: StudyFiles) -> Iterator[tuple[str, str]]:
+    hardware, engine, model = study.section("hardware"), study.section("engine"), study.section("model")
+    gpus = [str(gpu.get("name", gpu) if isinstance(gpu, Mapping) else gpu) for gpu in hardware.get("gpus") or ()]
+    cores, memory = hardware.get("cores"), hardware.get("memory_gib")
+    yield (
+        "machine",
+        ", ".join(
+            part
+            for part in (
+                str(hardware.get("cpu") or ""),
+                f"{cores} cores" if cores else "",
+                f"{memory:g} GiB" if memory else "",
+                *gpus,
+                str(hardware.get("os") or ""),
+                f"class {hardware['class']}" if hardware.get("class") else "",
+            )
+            if part
+        ),
+    )
+    yield "engine", " ".join(str(v) for v in engine.values() if isinstance(v, str | int | float))
+    yield "model", ", ".join(str(model[key]) for key in ("name", "source", "digest") if model.get(key))
+    yield "workload", ", ".join(f"{key} {value}" for key, value in study.section("workload").items() if value)
+    yield "objectives", ", ".join(f"{name}: {METRICS[name].definition}" for name in study.objectives if name in METRICS)
+    yield "limits", ", ".join(f"{name} {metric_text(name, limit)}" for name, limit in study.limits.items())
+    off = study.section("space").get("off")
+    yield "knobs that are off", "; ".join(f"{k}: {why}" for k, why in off.items()) if isinstance(off, Mapping) else ""
+    counts = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in status_counts(study.trials).items())
+    yield "trials", f"{len(study.trials)} ({counts})" if study.trials else "none yet"
+    yield "time", _time(study)
+    yield "noise", _noise(study)
+    yield "tournament", _tournament(study.tournament)
+
+
+def _time(study: StudyFiles) -> str:
+    wall_s, engine_s = sum(t.wall_s for t in study.trials), sum(t.engine_s for t in study.trials)
+    if not wall_s:
+        return ""
+    return f"{duration(wall_s)} in trials, {engine_s / wall_s:.0%} of it loading, warming or measuring the engine"
+
+
+def _noise(study: StudyFiles) -> str:
+    """The worst of each noise figure that the trials recorded."""
+    names = dict.fromkeys(name for trial in study.trials for name in trial.host_noise)
+    worst = {name: max(t.host_noise.get(name, 0.0) for t in study.trials) for name in names}
+    return ", ".join(f"{name} up to {number(value, 2)}" for name, value in worst.items())
+
+
+def _tournament(tournament: Mapping[str, Any]) -> str:
+    if not tournament.get("pairs"):
+        return ""
+    disturbed = tournament.get("disturbed_blocks") or 0
+    count = len(disturbed) if isinstance(disturbed, list) else int(disturbed)
+    again = f", {count} disturbed and run again" if count else ""
+    out = [f"trial {f['number']} failed: {f['failure']}" for f in tournament.get("finalists") or () if f.get("failure")]
+    test = "paired test on log ratios, corrected for the number of finalists"
+    return "; ".join([f"{tournament['pairs']} interleaved pairs{again}; {test}", *out])
+
+
+def _repeat(study: StudyFiles) -> Iterator[Block]:
+    import yaml
+
+    commands = ["python -m tuner ui"]
+    if study.deploy:
+        commands.insert(0, f"python -m tuner export {shlex.quote(study.name)} --target NAME --out DIR")
+        commands.insert(
+            0, f"python -m tuner bench {study.task} deploy={shlex.quote(str(study.directory / 'deploy.json'))}"
+        )
+    yield Heading("Repeat and use")
+    yield Code("\n".join(commands))
+    if study.configuration:
+        yield Code(yaml.safe_dump(dict(study.configuration), sort_keys=False, allow_unicode=True), "Configuration")

@@ -1,0 +1,38 @@
+"""The table of all trials."""
+
+from __future__ import annotations
+
+from tuner.report.blocks import Table
+from tuner.report.study_files import StudyFiles
+from tuner.report.wording import describe, number, ratio_to, reason_text, result_text, status_text
+from tuner.trial import TrialResult
+
+ALSO_SHOWN = ("ftl_ms", "rss_peak_mib", "vram_peak_mib")
+
+
+def trials_table(study: StudyFiles) -> Table:
+    """One row per trial: number, status, values, ratio to the default, changed knobs, reason."""
+    metrics = [name for name in _metrics(study) if any(t.value(name) is not None for t in study.trials)]
+    head = ("trial", "status", *metrics, "× default", "changed knobs", "reason")
+    rows, keys = [], []
+    for trial in study.trials:
+        ratio = _ratio(study, trial)
+        knobs = describe(trial.params, study.baseline.params if study.baseline else None)
+        texts = [result_text(trial, name) for name in metrics]
+        ratio_text = "" if ratio is None else number(ratio, 4)
+        reason = reason_text(trial, study.limits)
+        rows.append((str(trial.number), status_text(trial).replace("_", " "), *texts, ratio_text, knobs, reason))
+        keys.append((float(trial.number), None, *(trial.value(name) for name in metrics), ratio, None, None))
+    text_columns = frozenset({1, len(head) - 2, len(head) - 1})
+    marked = next((place for place, trial in enumerate(study.trials) if trial.number == study.winner), None)
+    return Table(head, rows, left=text_columns, keys=keys, marked=marked)
+
+
+def _metrics(study: StudyFiles) -> list[str]:
+    return list(dict.fromkeys([*study.objectives, *study.limits, *ALSO_SHOWN]))
+
+
+def _ratio(study: StudyFiles, trial: TrialResult) -> float | None:
+    objective = study.objectives[0]
+    value, default = trial.value(objective), study.baseline.value(objective) if study.baseline else None
+    return None if value is None or default is None else ratio_to(objective, value, default)
