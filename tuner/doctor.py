@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -130,10 +131,19 @@ def _place(path: Path, measured: bool = False) -> Place:
     used = sum(_size(f) for f in path.rglob("*")) / _GIB if measured and path.is_dir() else 0.0 if measured else None
     return Place(
         str(path),
-        standing.is_dir() and os.access(standing, os.W_OK | os.X_OK),
+        _writable(standing),
         round(shutil.disk_usage(standing).free / _GIB, 2),
         None if used is None else round(used, 3),
     )
+
+
+def _writable(folder: Path) -> bool:
+    """By trying, because permissions alone do not tell (a read-only mount, root)."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
 
 
 def _size(file: Path) -> int:

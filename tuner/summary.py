@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import shlex
+import shutil
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -27,7 +29,12 @@ def print_table(stream: TextIO, head: Sequence[str], rows: Sequence[Sequence[str
         table.add_column(name, justify="left" if index in left else "right", overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    Console(file=stream, width=None if stream.isatty() else _PLAIN_WIDTH, highlight=False).print(table)
+    # Rich would end the process by itself when the reader of a pipe is gone.
+    terminal = stream.isatty()
+    width = shutil.get_terminal_size().columns if terminal else _PLAIN_WIDTH
+    text = io.StringIO()
+    Console(file=text, width=width, force_terminal=terminal, highlight=False).print(table)
+    stream.write("".join(line.rstrip() + "\n" for line in text.getvalue().splitlines()))
 
 
 def print_after_sweep(outcome: Outcome, stream: TextIO) -> None:

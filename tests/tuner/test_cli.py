@@ -1,0 +1,305 @@
+"""The command line on real processes; the fake engine stands for a real one."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from search_spaces.errors import EnvironmentLackingError, NoAnswerError, TunerError
+from tuner import cli
+from tuner.cli import COMMANDS, main, parse
+
+GAIN = Path(__file__).parent / "export/documents/good/gain.json"
+HEAVY = ("mlflow", "optuna", "llama_cpp", "numpy", "hydra", "omegaconf", "rich", "scipy", "pandas", "torch", "yaml")
+
+
+def tuner(*arguments, cwd=None, **options):
+    return subprocess.run(
+        [sys.executable, "-m", "tuner", *arguments], cwd=cwd, capture_output=True, text=True, timeout=120, **options
+    )
+
+
+def only_document(result):
+    """Standard output is one JSON document and nothing else."""
+    return json.loads(result.stdout)
+
+
+# --- help -------------------------------------------------------------------------------------------------------------
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys; from tuner.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        f"print('heavy:', [m for m in {HEAVY} if m in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "heavy: []" in result.stdout
+
+
+def test_help_takes_less_than_0_3_s_of_cpu():
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert tuner("--help").returncode == 0
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.3
+
+
+def test_help_names_every_command():
+    text = tuner("--help").stdout
+    assert all(name in text for name in COMMANDS)
+    assert "examples:" in text
+
+
+@pytest.mark.parametrize("command", list(COMMANDS))
+def test_every_command_has_help_with_examples(command, capsys):
+    with pytest.raises(SystemExit) as raised:
+        parse([command, "--help"])
+    text = capsys.readouterr().out
+    assert raised.value.code == 0
+    assert f"python -m tuner {command}" in text
+    assert "examples:" in text
+    assert "--json" in text
+
+
+# --- parsing ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["sweep", "llm", "a=1", "b=2", "--json"],
+        ["sweep", "llm", "--json", "a=1", "b=2"],
+        ["sweep", "--json", "llm", "a=1", "b=2"],
+        ["sweep", "llm", "a=1", "--json", "b=2"],
+    ],
+)
+def test_options_may_stand_between_overrides(words):
+    options = parse(words)
+    assert (options.command, options.task, options.overrides, options.json) == ("sweep", "llm", ["a=1", "b=2"], True)
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "hint"),
+    [
+        (["swep", "llm"], "unknown command 'swep'", "did you mean 'sweep'?"),
+        (["sweep"], "TASK", "python -m tuner sweep --help"),
+        ([], "COMMAND", "python -m tuner --help"),
+        (["sweep", "llm", "--jsn"], "unknown argument '--jsn'", "python -m tuner sweep --help"),
+        (["studies", "extra"], "unknown argument 'extra'", "python -m tuner studies --help"),
+        (["export", "latest", "--out", "x"], "--target", "python -m tuner export --help"),
+        (["ui", "--port", "x"], "invalid int value", "python -m tuner ui --help"),
+    ],
+)
+def test_a_wrong_command_line_is_two_lines(words, message, hint, capsys):
+    assert main(words) == 2
+    captured = capsys.readouterr()
+    error, hinted = captured.err.splitlines()
+    assert error.startswith("error: ")
+    assert message in error
+    assert hinted.startswith("hint: ")
+    assert hint in hinted
+    assert captured.out == ""
+
+
+# --- errors -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (TunerError("wrong\nvalue", "do this"), 2),
+        (EnvironmentLackingError("wrong\nvalue", "do this"), 3),
+        (NoAnswerError("wrong\nvalue", "do this"), 1),
+    ],
+)
+def test_an_expected_error_is_a_line_and_a_hint(error, status, monkeypatch, capsys):
+    monkeypatch.setattr(cli.COMMANDS["studies"], "run", lambda *_: (_ for _ in ()).throw(error))
+    assert main(["studies"]) == status
+    assert capsys.readouterr() == ("", "error: wrong value\nhint: do this\n")
+    assert main(["studies", "--json"]) == status
+    captured = capsys.readouterr()
+    assert json.loads(captured.out) == {"error": "wrong\nvalue", "hint": "do this"}
+    assert captured.err == "error: wrong value\nhint: do this\n"
+
+
+def raising(error):
+    def run(*_):
+        raise error
+
+    return run
+
+
+def test_a_full_disk_is_the_environments_fault(monkeypatch, capsys):
+    monkeypatch.setattr(cli.COMMANDS["studies"], "run", raising(OSError(28, "No space left on device", "/x/y")))
+    assert main(["studies"]) == 3
+    assert capsys.readouterr().err.splitlines()[0] == "error: No space left on device: '/x/y'"
+
+
+def test_ctrl_c_is_one_line_and_130(monkeypatch, capsys):
+    monkeypatch.setattr(cli.COMMANDS["studies"], "run", raising(KeyboardInterrupt()))
+    assert main(["studies"]) == 130
+    assert capsys.readouterr().err == "error: interrupted\n"
+
+
+def test_a_defect_keeps_its_traceback_and_has_a_status_of_its_own(monkeypatch, capsys):
+    monkeypatch.setattr(cli.COMMANDS["studies"], "run", raising(ZeroDivisionError("oops")))
+    assert main(["studies", "--json"]) == 70
+    captured = capsys.readouterr()
+    assert "Traceback" in captured.err
+    assert "ZeroDivisionError: oops" in json.loads(captured.out)["error"]
+
+
+def test_a_reader_that_leaves_early_is_no_error(tmp_path):
+    command = f"{sys.executable} -m tuner show llm engine=fake | head -n 1"
+    result = subprocess.run(["bash", "-c", f"set -o pipefail; {command}"], capture_output=True, text=True, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "Traceback" not in result.stderr
+
+
+# --- the commands on the fake engine ----------------------------------------------------------------------------------
+
+QUICK = ("engine=fake", "tracking=false", "budget.trials=4", "budget.minutes=1")
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory):
+    """A folder in which a sweep has run, and the sweep's result."""
+    folder = tmp_path_factory.mktemp("swept")
+    return folder, tuner("sweep", "llm", *QUICK, "study=mine", "targets=jane", "--json", cwd=folder)
+
+
+def test_sweep_prints_its_document_alone(swept):
+    folder, result = swept
+    assert result.returncode == 0, result.stderr
+    document = only_document(result)
+    assert document["study"] == "mine"
+    assert (folder / document["study_dir"]).samefile(folder / "outputs/mine")
+    assert document["trials"] == 4
+    assert sum(document["statuses"].values()) == 4
+    assert document["verdict"] in ("gain", "keep_default")
+    assert document["wall_s"] >= document["engine_s"] > 0
+    assert document["deploy"] == json.loads((folder / "outputs/mine/deploy.json").read_text())
+    assert {t["metric"] for t in document["deploy"]["targets"]} >= {"decode_tokens_per_second", "ftl_ms"}
+    assert "trial" in result.stderr
+
+
+def test_sweep_for_a_reader_ends_with_the_commands_to_type(swept):
+    folder, _ = swept
+    result = tuner("sweep", "llm", *QUICK, "study=mine", "targets=jane", cwd=folder)
+    assert result.returncode == 0, result.stderr
+    assert "python -m tuner export mine --target json --out serve-json" in result.stdout
+
+
+def test_bench_prints_every_metric_with_its_unit(swept):
+    folder, _ = swept
+    result = tuner("bench", "llm", "engine=fake", "params.threads=4", "targets=jane", "--json", cwd=folder)
+    assert result.returncode == 0, result.stderr
+    document = only_document(result)
+    assert set(document) >= {"params", "metrics", "quality", "targets", "host_noise"}
+    assert document["params"]["threads"] == 4
+    for metrics in (document["metrics"], document["quality"]):
+        assert metrics
+        assert all(set(m) == {"value", "ci95", "unit"} for m in metrics.values())
+    assert document["metrics"]["decode_tokens_per_second"]["unit"] == "tok/s"
+    assert document["targets"][0]["met"] is True
+
+
+def test_bench_of_a_deploy_file_measures_its_parameters(swept):
+    folder, sweep = swept
+    result = tuner("bench", "llm", "deploy=outputs/mine/deploy.json", "--json", cwd=folder)
+    assert result.returncode == 0, result.stderr
+    assert only_document(result)["params"] == only_document(sweep)["deploy"]["params"]
+
+
+def test_bench_of_what_cannot_run_is_a_no(tmp_path):
+    result = tuner("bench", "llm", "engine=fake", "model.script=[{do: out_of_memory}]", "--json", cwd=tmp_path)
+    assert result.returncode == 1, result.stderr
+    document = only_document(result)
+    assert document["status"] == "out_of_memory"
+    assert "99 GiB" in document["reason"]
+
+
+def test_a_sweep_without_a_feasible_configuration_is_a_no(tmp_path):
+    overrides = [*QUICK, "model.script=[{do: invalid}]"]
+    result = tuner("sweep", "llm", *overrides, "--json", cwd=tmp_path)
+    assert result.returncode == 1, result.stderr
+    document = only_document(result)
+    assert (document["verdict"], document["deploy"]) == ("no_feasible", None)
+
+
+def test_show_tells_ranges_and_defaults(swept):
+    folder, _ = swept
+    document = only_document(tuner("show", "llm", "engine=fake", "params.mode=b", "--json", cwd=folder))
+    knobs = {knob["name"]: knob for knob in document["knobs"]}
+    assert knobs["threads"]["range"] == "1..8"
+    assert knobs["level"]["when"] == ["turbo=true"]
+    assert document["fixed"] == {"mode": "b"}
+    text = tuner("show", "llm", "engine=fake", "params.mode=b", cwd=folder).stdout
+    assert "threads" in text
+    assert "mode = b" in text
+
+
+def test_studies_and_export(swept):
+    folder, _ = swept
+    (listed,) = only_document(tuner("studies", "--json", cwd=folder))
+    assert (listed["name"], listed["trials"]) == ("mine", 4)
+    assert "mine" in tuner("studies", cwd=folder).stdout
+    result = tuner("export", "latest", "--target", "json", "--out", "serve", "--json", cwd=folder)
+    assert only_document(result)["files"] == ["serve/params.json"]
+    (folder / "serve/params.json").write_text("mine")
+    refused = tuner("export", "latest", "--target", "json", "--out", "serve", cwd=folder)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert tuner("export", "latest", "--target", "json", "--out", "serve", "--overwrite", cwd=folder).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "message"),
+    [
+        (["sweep", "lm"], 2, "unknown task 'lm'"),
+        (["sweep", "llm", "budget.minutes=5m"], 2, "budget.minutes must be a number of minutes"),
+        (["sweep", "llm", "engine=fake", "params.thread=2"], 2, "'thread'"),
+        (["sweep", "llm", "engine=fake", "params.threads=99"], 2, "threads"),
+        (["sweep", "llm", "engine=fake", "space.threads=choice()"], 2, "threads"),
+        (["bench", "llm", "engine=fake", "model=fake", "model.source=missing"], 2, "there is no model 'missing'"),
+        (["bench", "llm", "deploy=nowhere.json"], 2, "cannot read 'nowhere.json'"),
+        (["export", "latest", "--target", "x", "--out", "y"], 2, "there are no studies"),
+        (["sweep", "llm", "engine=fake", "tracking=false", "outputs=/proc/nothing"], 3, "cannot write"),
+    ],
+)
+def test_what_users_get_wrong(words, status, message, tmp_path):
+    result = tuner(*words, cwd=tmp_path)
+    assert result.returncode == status, result.stderr
+    lines = [line for line in result.stderr.splitlines() if line.startswith(("error: ", "hint: "))]
+    assert message in lines[0]
+    assert "Traceback" not in result.stderr
+    assert result.stderr.count("error: ") == 1
+
+
+def test_ctrl_c_keeps_what_was_measured(tmp_path):
+    overrides = ["engine=fake", "tracking=false", "study=mine", "model.script=[{do: slow}]", "budget.trials=500"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tuner", "sweep", "llm", *overrides, "--json"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    trials = tmp_path / "outputs/mine/trials.jsonl"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not (trials.exists() and trials.read_text().count("\n") >= 2):
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the whole group
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    document = json.loads(out)
+    assert document["verdict"] == "interrupted"
+    assert document["trials"] == trials.read_text().count("\n") >= 2
+    assert "Traceback" not in err

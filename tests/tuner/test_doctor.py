@@ -1,0 +1,83 @@
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from search_spaces.errors import EnvironmentLackingError, TunerError
+from tuner import doctor, worker_process
+from tuner.cli import main
+from tuner.doctor import diagnose
+
+
+def test_an_engine_that_works(capsys):
+    assert main(["doctor", "fake", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    (engine,) = document["engines"]
+    assert (engine["name"], engine["task"], engine["missing"]) == ("fake", "llm", "")
+    assert engine["build"] == {"version": "1", "build": "fake"}
+    assert engine["facts"]["cpu_cores"] == 8
+    assert document["healthy"] is True
+    assert document["hardware"]["class"]
+
+
+def test_what_is_missing_comes_with_the_command_that_gets_it(monkeypatch, capsys):
+    def lacking(engine, operation, timeout_s):
+        raise EnvironmentLackingError("llama_cpp is not installed", "pip install 'voice-stack-tuner[llm]'")
+
+    monkeypatch.setattr(worker_process, "ask", lacking)
+    assert main(["doctor", "fake"]) == 3
+    text = capsys.readouterr().out
+    assert "llama_cpp is not installed" in text
+    assert "pip install 'voice-stack-tuner[llm]'" in text
+    assert "not ready" in text
+
+
+def test_an_unknown_engine():
+    with pytest.raises(TunerError, match="unknown engine 'fak'"):
+        diagnose(["fak"])
+
+
+def test_the_cache_is_found_and_measured(monkeypatch, tmp_path):
+    monkeypatch.setenv("TUNER_CACHE", str(tmp_path))
+    (tmp_path / "deep").mkdir()
+    with (tmp_path / "deep" / "model").open("wb") as file:
+        file.truncate(3 * 1024**3)  # sparse
+    cache = diagnose(["fake"]).cache
+    assert cache.path == str(tmp_path)
+    assert cache.used_gib == 3
+    assert cache.free_gib > 0
+    assert cache.writable
+
+
+def test_a_cache_that_is_not_there_yet_is_judged_by_its_parent(monkeypatch, tmp_path):
+    monkeypatch.setenv("TUNER_CACHE", str(tmp_path / "a" / "b"))
+    assert diagnose(["fake"]).cache.writable
+    (tmp_path / "a").write_text("")
+    assert not diagnose(["fake"]).cache.writable
+
+
+def test_folders_without_room_or_permission_are_warned_of(monkeypatch, tmp_path):
+    monkeypatch.setenv("TUNER_CACHE", "/proc/nothing")
+    monkeypatch.setattr(doctor, "_LOW_DISK_GIB", 1e9)
+    diagnosis = diagnose(["fake"])
+    cache, outputs = diagnosis.warnings[:2]
+    assert "'/proc/nothing' cannot be written: set TUNER_CACHE" in cache
+    assert "GiB free: free space or give another folder with outputs=DIR" in outputs
+    assert not diagnosis.healthy
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/stat"), reason="the counters are Linux's")  # noqa: PTH110
+def test_a_busy_machine_is_noticed_and_the_busiest_named():
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
+    try:
+        diagnosis = diagnose(["fake"])
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+    assert not diagnosis.surroundings.quiet
+    assert diagnosis.surroundings.others_cores > 0.1
+    assert any(str(process.pid) in name for process in busy for name in diagnosis.surroundings.busiest)
+    assert "the machine is busy" in diagnosis.warnings[-1]
