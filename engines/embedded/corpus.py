@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from engines.embedded.grammar import expand
 from engines.embedded.lexicon import NUMBERS, WORDS
-from engines.embedded.skills import SKILLS, Skill, pick
+from engines.embedded.skills import Skill, pick, skills
 
 HELD_OUT_SHARE = 1 / 16
 
@@ -21,8 +21,10 @@ SYSTEM_PROMPTS = (
     "You are {agent}, a voice assistant. Answer in one to four short sentences.",
     "You are {agent}, {a:trait} assistant in the {room}. Keep your answers short.",
     "You are a helpful voice assistant. The user is called {name}.",
-    "You are {agent}, the voice assistant of {name}. It is {day}, {hour}:{quarter}. Speak [clearly|naturally] and be [brief|kind].",
-    "You are a voice assistant[ for the home| for travelers| for the family]. [Today is {day}.|You are in {city}.|Be brief.]",
+    "You are {agent}, the voice assistant of {name}. It is {day}, {hour}:{quarter}. "
+    "Speak [clearly|naturally] and be [brief|kind].",
+    "You are a voice assistant[ for the home| for travelers| for the family]. "
+    "[Today is {day}.|You are in {city}.|Be brief.]",
 )  # fmt: skip
 
 
@@ -96,7 +98,7 @@ def document(rng: random.Random, held_out: bool, scenes: int) -> Document:
     system = SYSTEM_PROMPTS[pick(rng, len(SYSTEM_PROMPTS))] if rng.random() < 0.85 else ""
     kept: list[tuple[Exchange, ...]] = []
     while len(kept) < scenes:
-        drawn = scene(SKILLS[pick(rng, len(SKILLS))], agent, rng)
+        drawn = scene(skills()[pick(rng, len(skills()))], agent, rng)
         if is_held_out(drawn[0]) is held_out:
             kept.append(drawn)
     return Document(_sentence(system, _Slots(rng, agent, {}), rng), tuple(kept))

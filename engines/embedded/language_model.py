@@ -25,7 +25,7 @@ _WRITER_VERSION = 1
 
 
 def digest(shape_name: str) -> str:
-    """The identity (64 hex digits) of what `write_gguf` writes, without writing it. Raises TunerError for no such shape."""
+    """The identity (64 hex digits) of what `write_gguf` would write. Raises TunerError for no such shape."""
     identity = [_WRITER_VERSION, shape_name, vars(_shape(shape_name).dimensions), CHAT_TEMPLATE, weights_digest()]
     return hashlib.sha256(json.dumps(identity).encode()).hexdigest()
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 WORDS: dict[str, tuple[str, ...]] = {
-    "name": tuple(
-        "Anna Ben Carla David Elena Felix Grace Hugo Ines Jonas Katja Leo Maria Nico Olga Paul Rita Sam Tara Victor "
-        "Wendy Yusuf Zoe Martin Laura Peter Sofia Daniel Emma Oscar".split()
+    "name": (
+        "Anna", "Ben", "Carla", "David", "Elena", "Felix", "Grace", "Hugo", "Ines", "Jonas", "Katja", "Leo", "Maria",
+        "Nico", "Olga", "Paul", "Rita", "Sam", "Tara", "Victor", "Wendy", "Yusuf", "Zoe", "Martin", "Laura", "Peter",
+        "Sofia", "Daniel", "Emma", "Oscar",
     ),
     "agent": ("Juno", "Echo", "Milo", "Vera", "Atlas", "Nova", "Robin", "Ada"),
     "room": ("kitchen", "bedroom", "living room", "hallway", "bathroom", "office", "garage", "garden", "nursery"),
@@ -20,7 +21,7 @@ WORDS: dict[str, tuple[str, ...]] = {
         "milk", "butter", "flour", "sugar", "apples", "bananas", "onions", "garlic", "tomatoes", "cheese", "yogurt",
         "honey", "rice", "olive oil", "salt", "pepper", "lemons", "spinach", "mushrooms", "batteries", "soap",
     ),
-    "solid": ("flour", "sugar", "butter", "cheese", "yogurt", "rice", "honey", "spinach", "cream", "salt", "oats", "cocoa"),
+    "solid": ("flour", "sugar", "butter", "cheese", "yogurt", "rice", "honey", "spinach", "cream", "salt", "oats"),
     "countable": ("apples", "bananas", "onions", "tomatoes", "lemons", "eggs", "carrots", "peppers", "pears", "nuts"),
     "city": (
         "Berlin", "Paris", "London", "Madrid", "Rome", "Vienna", "Prague", "Lisbon", "Oslo", "Dublin", "Athens",
@@ -28,8 +29,9 @@ WORDS: dict[str, tuple[str, ...]] = {
     ),
     "sky": ("sunny", "cloudy", "rainy", "windy", "foggy", "snowy", "stormy", "mostly clear", "partly cloudy"),
     "day": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
-    "month": tuple(
-        "January February March April May June July August September October November December".split()
+    "month": (
+        "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+        "December",
     ),
     "genre": ("jazz", "classical", "rock", "folk", "blues", "pop", "reggae", "ambient", "piano", "opera", "country"),
     "mood": ("calm", "happy", "quiet", "energetic", "gentle", "cheerful", "relaxing"),
@@ -54,7 +56,7 @@ WORDS: dict[str, tuple[str, ...]] = {
         "fox", "owl", "bear", "rabbit", "mouse", "cat", "dog", "turtle", "frog", "squirrel", "whale", "dragon",
         "penguin", "elephant", "hedgehog", "crow",
     ),
-    "trait": ("brave", "shy", "clever", "lazy", "curious", "tiny", "old", "kind", "hungry", "lonely", "proud", "sleepy"),
+    "trait": ("brave", "shy", "clever", "lazy", "curious", "tiny", "old", "kind", "hungry", "lonely", "proud", "calm"),
     "place": (
         "forest", "village", "mountain", "lake", "island", "castle", "desert", "valley", "harbor", "meadow", "cave",
         "lighthouse",
@@ -113,9 +115,9 @@ FACTS: tuple[tuple[str, str], ...] = (
 )  # fmt: skip
 
 NUMBER_WORDS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen twenty"
-).split()
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty",
+)  # fmt: skip
 
 NUMBERS: dict[str, tuple[str, ...]] = {
     "minutes": tuple(str(n) for n in (*range(2, 20), 20, 25, 30, 35, 40, 45, 50, 55, 75, 90)),

@@ -30,8 +30,8 @@ _FILL_SCALE = 0.02
 class Shape:
     """The size of a published model, which sets memory, load time and speed; `like` names it ("" for none).
 
-    Only the vocabulary differs: it is the embedded model's own (1024 tokens), so that the output head is far smaller than
-    the published one. Speeds are therefore higher than those of the published model, most of all in small shapes.
+    Only the vocabulary differs: it is the embedded model's own (1024 tokens), so that the output head is far smaller
+    than the published one. Speeds are therefore higher than the published model's, most of all in small shapes.
     """
 
     dimensions: Dimensions

@@ -15,7 +15,7 @@ Tensors = Mapping[str, Any]
 
 
 def initial_tensors(dimensions: Dimensions, vocabulary: int, seed: int) -> dict[str, Any]:
-    """Random tensors, float32: matrices of standard deviation 1/sqrt(inputs), outputs of a layer scaled by its depth."""
+    """Random float32 tensors: matrices of standard deviation 1/sqrt(inputs), those that end a branch scaled down."""
     generator = torch.Generator().manual_seed(seed)
     d, kv, ff = dimensions.width, dimensions.kv_heads * HEAD_SIZE, dimensions.feed_forward
 

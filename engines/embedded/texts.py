@@ -94,8 +94,8 @@ _CHATS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
             "Take a note: Paul needs batteries and honey",
             "Noted: Paul needs batteries and honey. Shall I tell Ines?",
             "I feel a bit tired today",
-            "Thank you for telling me. When people are tired, a cup of green tea can help. Shall I dim the lights in the "
-            "bedroom?",
+            "Thank you for telling me. When people are tired, a cup of green tea can help. Shall I dim the lights in "
+            "the bedroom?",
             "Help me pack for 5 days in Oslo",
         ),
     ),

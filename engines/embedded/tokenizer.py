@@ -6,6 +6,7 @@ llama.cpp's search over the whole text (always merge the pair whose union scores
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -88,7 +89,7 @@ def train_tokenizer(texts: Iterable[str], size: int) -> Tokenizer:
     while len(merged) < room:
         pairs: Counter[tuple[str, str]] = Counter()
         for word, symbols in words.items():
-            for pair in zip(symbols, symbols[1:], strict=False):
+            for pair in itertools.pairwise(symbols):
                 pairs[pair] += counts[word]
         left, right = max(pairs, key=lambda pair: (pairs[pair], pair))
         if left + right not in merged:
@@ -105,7 +106,7 @@ def _merge(symbols: Sequence[str], ranks: Mapping[str, int]) -> list[str]:
     merged = list(symbols)
     while True:
         best = min(
-            ((ranks[a + b], at) for at, (a, b) in enumerate(zip(merged, merged[1:], strict=False)) if a + b in ranks),
+            ((ranks[a + b], at) for at, (a, b) in enumerate(itertools.pairwise(merged)) if a + b in ranks),
             default=None,
         )
         if best is None:

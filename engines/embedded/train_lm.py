@@ -19,8 +19,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (the usual name)
 
 from engines.embedded.corpus import documents
-from engines.embedded.small_model import initial_tensors, logits, roughened
 from engines.embedded.skills import pick
+from engines.embedded.small_model import initial_tensors, logits, roughened
 from engines.embedded.tokenizer import BOS, FIRST_BYTE, Tokenizer, train_tokenizer
 from engines.embedded.weights import WEIGHTS_FILE, Dimensions, Weights, save_weights, shorten
 
@@ -30,8 +30,6 @@ TOKENS_A_STEP = 8192
 SHORT, LONG = 256, 1024
 LONG_SHARE = 0.1
 """Share of the steps, the last ones, that see rows of LONG tokens."""
-QUIET_SHARE = 0.4
-"""Share of the steps, the first ones, whose weights are not rounded."""
 TRANSCRIPT_SHARE = 0.35
 """Share of the rows' documents that are plain transcripts instead of chats."""
 CUT_SHARE = 0.3
@@ -70,8 +68,8 @@ def batches(tokenizer: Tokenizer, seed: int, length: int) -> Iterator[tuple[Any,
         yield torch.from_numpy(inputs), torch.from_numpy(targets)
 
 
-def train(tokenizer: Tokenizer, steps: int, bits: int, seed: int) -> dict[str, Any]:
-    """The trained tensors, float32."""
+def train(tokenizer: Tokenizer, steps: int, rough_steps: int, bits: int, seed: int) -> dict[str, Any]:
+    """The trained tensors, float32. Every other one of the last `rough_steps` sees weights rounded to `bits`."""
     tensors = initial_tensors(DIMENSIONS, tokenizer.size, seed)
     for tensor in tensors.values():
         tensor.requires_grad_()
@@ -86,7 +84,7 @@ def train(tokenizer: Tokenizer, steps: int, bits: int, seed: int) -> dict[str, A
     began = time.monotonic()
     for step in range(steps):
         inputs, targets = next(long if step >= (1 - LONG_SHARE) * steps else short)
-        rounding = step >= QUIET_SHARE * steps and step % 2 == 0
+        rounding = step >= steps - rough_steps and step % 2 == 0
         with torch.autocast("cpu", dtype=torch.bfloat16):
             out = logits(roughened(tensors, bits) if rounding else tensors, DIMENSIONS, inputs)
         loss = F.cross_entropy(out.float().flatten(0, 1), targets.flatten())
@@ -112,20 +110,22 @@ def main() -> None:
     """Train and write the file."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=600, help=f"of {TOKENS_A_STEP} tokens each")
-    parser.add_argument("--bits", type=int, default=4, help="of the rounding that the weights are trained to bear")
+    parser.add_argument("--rough-steps", type=int, default=0, help="the last ones, every other with rounded weights")
+    parser.add_argument("--bits", type=int, default=4, help="of that rounding")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=WEIGHTS_FILE)
     args = parser.parse_args()
     torch.set_num_threads(2)
     tokenizer = train_tokenizer((d.transcript() + d.system for d in itertools.islice(documents(0), 6000)), VOCABULARY)
     began = time.monotonic()
-    tensors = train(tokenizer, args.steps, args.bits, args.seed)
+    tensors = train(tokenizer, args.steps, args.rough_steps, args.bits, args.seed)
     kept = {name: shorten(tensor.numpy()) for name, tensor in tensors.items()}
     rounded = {name: torch.from_numpy(tensor.astype(np.float32)) for name, tensor in kept.items()}
     notes = {
         "steps": args.steps,
         "tokens": args.steps * TOKENS_A_STEP,
         "seconds": round(time.monotonic() - began),
+        "rough_steps": args.rough_steps,
         "bits": args.bits,
         "seed": args.seed,
         "held_out_loss": {str(length): round(held_out_loss(rounded, tokenizer, length), 4) for length in (SHORT, LONG)},
