@@ -48,7 +48,7 @@ def _knob(name: str, section: Section) -> KnobSpec:
         kind,
         _domain(kind, section),
         default=_expression(section.take_any("default"), f"{section.where}.default"),
-        legal=_legal(section.take_section("legal"), section.where) if section.has("legal") else None,
+        legal=_legal(kind, section.take_section("legal")) if section.has("legal") else None,
         unit=section.take("unit", str, ""),
         help=section.take("help", str),
         scope=cast(Scope, section.one_of("scope", get_args(Scope), "context")),
@@ -66,7 +66,7 @@ def _domain(kind: KnobType, section: Section) -> RangeSpec | ChoicesSpec:
     if kind == "bool":
         return ChoicesSpec((False, True))
     if kind in ("int", "float"):
-        return _range(section)
+        return _range(kind, section)
     limit = _expression(section.take_any("at_most"), section.where) if section.has("at_most") else None
     ordered = section.take("ordered", bool, False)
     if section.has("choices_from"):
@@ -79,7 +79,7 @@ def _domain(kind: KnobType, section: Section) -> RangeSpec | ChoicesSpec:
         raise TunerError(f"{section.where}.choices: at least one value is needed, each once, all text or all numbers")
     if any(isinstance(v, bool) for v in values):
         raise TunerError(
-            f"{section.where}.choices: {values!r} holds true or false", "use type: bool, or quote the words"
+            f"{section.where}.choices: {list(values)} holds true or false", "use type: bool, or quote the words"
         )
     return ChoicesSpec(values, ordered, limit)
 
@@ -94,29 +94,35 @@ def _scalar(value: object, where: str) -> Value:
     return value
 
 
-def _range(section: Section) -> RangeSpec:
+def _range(kind: KnobType, section: Section) -> RangeSpec:
+    """A range; of real numbers for a knob that takes them, else of whole ones."""
     low, high = (_expression(section.take_any(end), f"{section.where}.{end}") for end in ("low", "high"))
     spec = RangeSpec(low, high, section.take("step", int, 1), section.take("log", bool, False))
     if spec.step < 1 or (spec.log and spec.step != 1):
         raise TunerError(f"{section.where}.step: {spec.step} must be 1 or more, and 1 in a logarithmic range")
-    lowest, highest = low.literal, high.literal
-    if isinstance(lowest, int | float) and isinstance(highest, int | float) and lowest > highest:
+    lowest, highest = (
+        None if end.literal is None else typed(end.literal, float if kind == "float" else int, section.where)
+        for end in (low, high)
+    )
+    if lowest is not None and highest is not None and lowest > highest:
         raise TunerError(f"{section.where}: the range {lowest}..{highest} is empty")
-    if spec.log and isinstance(lowest, int | float) and lowest <= 0:
+    if spec.log and lowest is not None and lowest <= 0:
         raise TunerError(f"{section.where}.low: a logarithmic range must start above 0, not at {lowest}")
     return spec
 
 
-def _legal(section: Section, where: str) -> RangeSpec | Pattern:
+def _legal(kind: KnobType, section: Section) -> RangeSpec | Pattern:
     if section.has("pattern"):
         pattern = Pattern(section.take("pattern", str), section.take("form", str))
         try:
             re.compile(pattern.regex)
         except re.error as error:
-            raise TunerError(f"{where}.legal.pattern: {pattern.regex!r} is not a regular expression: {error}") from None
+            raise TunerError(
+                f"{section.where}.pattern: {pattern.regex!r} is not a regular expression: {error}"
+            ) from None
         section.done()
         return pattern
-    spec = _range(section)
+    spec = _range(kind, section)
     section.done()
     return spec
 
