@@ -57,4 +57,14 @@ class Code:
     folded: str = ""
 
 
-Block = Heading | Verdict | Paragraph | Table | Plot | Code
+Part = Heading | Paragraph | Table
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Groups of blocks side by side, where there is room."""
+
+    groups: Sequence[Sequence[Part]]
+
+
+Block = Columns | Heading | Verdict | Paragraph | Table | Plot | Code

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tuner.metrics import METRICS
-from tuner.report.blocks import Block, Code, Heading, Paragraph, Plot, Table, Verdict
+from tuner.report.blocks import Block, Code, Columns, Heading, Paragraph, Part, Plot, Table, Verdict
 from tuner.report.plots import all_plots
 from tuner.report.study_files import StudyFiles
 from tuner.report.summary import TARGET_HEAD, comparison, target_cells
@@ -59,8 +59,9 @@ def verdict(study: StudyFiles) -> Verdict:
     if not deploy:
         return Verdict(_sentence(summary or "no configuration that works was found"), "bad")
     objective, gain = deploy["gain"]["objective"], deploy["gain"]
-    figures = [(objective, _metric(deploy, objective), _gain_text(gain))]
-    for row in comparison(deploy, study.trials):
+    rows = comparison(deploy, study.trials)
+    figures = [(objective, row.winner, _gain_text(gain)) for row in rows if row.name == objective]
+    for row in rows:
         if row.name in FIGURES and row.name != objective and len(figures) <= MOST_FIGURES:
             figures.append((row.name, row.winner, f"default {row.default}"))
     return Verdict(_sentence(summary or decided.replace("_", " ")), "good" if decided == "gain" else "plain", figures)
@@ -77,11 +78,6 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:].rstrip(".") + "."
 
 
-def _metric(deploy: Mapping[str, Any], name: str) -> str:
-    document = deploy["metrics"].get(name)
-    return "—" if document is None else f"{number(document['value'])} {document['unit']}".rstrip()
-
-
 def _gain_text(gain: Mapping[str, Any]) -> str:
     if gain.get("ratio") is None:
         return "the default does not run here"
@@ -94,27 +90,27 @@ def _against_default(study: StudyFiles) -> Iterator[Block]:
     deploy = study.deploy
     if not deploy:
         return
-    rows = comparison(deploy, study.trials)
-    yield Heading("Default against winner")
-    yield Table(
-        ("metric", "default", "winner", "times better"), [(r.name, r.default, r.winner, r.better) for r in rows]
-    )
+    rows = [(r.name, r.default, r.winner, r.better) for r in comparison(deploy, study.trials)]
+    compared: list[Part] = [
+        Heading("Default against winner"),
+        Table(("metric", "default", "winner", "times better"), rows),
+    ]
     changes = changed_knobs(deploy["params"], deploy["baseline"]["params"])
-    if changes:
-        yield Heading("Changed knobs")
-        rest = ", ".join(
-            f"{name} {knob_value(value)}" for name, value in deploy["params"].items() if name not in changes
-        )
-        yield Table(("knob", "default", "winner"), [(name, *values) for name, values in changes.items()])
-        if rest:
-            yield Paragraph(f"As in the default: {rest}.")
+    rest = ", ".join(f"{name} {knob_value(value)}" for name, value in deploy["params"].items() if name not in changes)
+    knobs: list[Part] = [
+        Heading("Changed knobs"),
+        Table(("knob", "default", "winner"), [(name, *values) for name, values in changes.items()]),
+    ]
+    knobs += [Paragraph(f"As in the default: {rest}.")] if rest else []
+    yield Columns([compared, knobs] if changes else [compared])
 
 
 def _targets(study: StudyFiles) -> Iterator[Block]:
     rows = target_cells(study.deploy)
+    columns = len(TARGET_HEAD) if any(row[-1] for row in rows) else len(TARGET_HEAD) - 1
     if rows:
         yield Heading("Targets")
-        yield Table(TARGET_HEAD, rows, left=frozenset({0, 3, 4}))
+        yield Table(TARGET_HEAD[:columns], [row[:columns] for row in rows], left=frozenset({0, 3, 4}))
 
 
 def _plot(plots: Mapping[str, str], name: str, title: str) -> Iterator[Block]:
@@ -130,7 +126,7 @@ def _trade_offs(plots: Mapping[str, str]) -> Iterator[Block]:
     for name in names:
         metric = name.removeprefix("trade-off-")
         meaning = f": {METRICS[metric].definition}" if metric in METRICS else ""
-        yield Plot(name, plots[name], f"Against {metric}{meaning}. The line joins trials that no other one dominates.")
+        yield Plot(name, plots[name], f"Against {metric}{meaning}.")
 
 
 def _measured_how(study: StudyFiles) -> Iterator[Block]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from tuner.report.blocks import Block, Code, Heading, Paragraph, Plot, Table, Verdict
+from tuner.report.blocks import Block, Code, Columns, Heading, Paragraph, Plot, Table, Verdict
 
 PLOT_FOLDER = "plots"
 
@@ -32,6 +32,8 @@ def _block(block: Block) -> str:
             return "\n\n".join(
                 [f"**{escaped(text)}**", *([_table(("", "winner", ""), rows, frozenset({0, 2}))] if rows else [])]
             )
+        case Columns(groups):
+            return "\n\n".join(_block(part) for group in groups for part in group)
         case Table(head, rows, left):
             return _table(head, rows, left)
         case Plot(name, _, caption):

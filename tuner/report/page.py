@@ -7,7 +7,7 @@ from html import escape
 from importlib.resources import files
 from string import Template
 
-from tuner.report.blocks import Block, Code, Heading, Paragraph, Plot, Table, Verdict
+from tuner.report.blocks import Block, Code, Columns, Heading, Paragraph, Plot, Table, Verdict
 
 
 def page(title: str, subtitle: str, blocks: Iterable[Block]) -> str:
@@ -26,6 +26,9 @@ def _block(block: Block) -> str:
         case Verdict(text, tone, figures):
             cards = "".join(_card(*figure) for figure in figures)
             return f'<div class="verdict {escape(tone)}"><p>{escape(text)}</p><div class="figures">{cards}</div></div>'
+        case Columns(groups):
+            inner = "".join(f"<div>{''.join(_block(part) for part in group)}</div>" for group in groups)
+            return f'<div class="columns">{inner}</div>'
         case Table():
             return _table(block)
         case Plot(_, svg, caption):
@@ -41,7 +44,8 @@ def _card(label: str, value: str, remark: str) -> str:
 
 def _table(table: Table) -> str:
     sortable = ' class="sortable"' if table.keys else ""
-    head = "".join(f"<th{_align(table, place)}>{escape(name)}</th>" for place, name in enumerate(table.head))
+    names = [escape(name).replace("_", "_<wbr>") for name in table.head]
+    head = "".join(f"<th{_align(table, place)}>{name}</th>" for place, name in enumerate(names))
     keys = table.keys or [()] * len(table.rows)
     rows = "".join(
         _row(table, number, row, key) for number, (row, key) in enumerate(zip(table.rows, keys, strict=True))

@@ -51,7 +51,7 @@ def history_plot(study: StudyFiles) -> str | None:
     for trial in study.trials:
         if trial.value(objective) is None:
             surface.cross(surface.x(trial.number), surface.bottom - 8, "bad", trial_title(study, trial))
-    surface.legend(_legend(study, objective))
+    surface.legend([*_marks(study, objective), ("path", "best so far"), *_failed(study, objective)])
     return surface.render(f"{objective} of each trial, and the best so far")
 
 
@@ -62,8 +62,8 @@ def tournament_plot(study: StudyFiles) -> str | None:
         return None
     edges = [1.0, *(edge for f in finalists for edge in (f["ratio"], *(f.get("ci95") or ())))]
     edges += [f["search_ratio"] for f in finalists if f.get("search_ratio")]
-    height = TOP + FINALIST_HEIGHT * len(finalists) + BOTTOM
-    surface = Surface(padded(edges), (len(finalists) - 0.5, -0.5), height=height)
+    top, rows = TOP - 18, len(finalists)  # no title of a vertical axis to make room for
+    surface = Surface(padded(edges), (rows - 0.5, -0.5), height=top + FINALIST_HEIGHT * rows + BOTTOM, top=top)
     surface.axes("times better than the default, 95 % interval")
     surface.upright(1.0, "default", "default")
     for row, finalist in enumerate(finalists):
@@ -85,11 +85,11 @@ def trade_off_plot(study: StudyFiles, metric: str) -> str | None:
     surface = Surface(padded(xs), padded(y for _, _, y in points))
     surface.axes(axis_label(metric), axis_label(objective))
     if limit is not None:
-        surface.upright(limit, "limit", f"limit {number(limit)}")
+        surface.upright(limit, "limit", f"limit {limit:g}")
     surface.path(front([(x, y) for t, x, y in points if t.status is TrialStatus.OK], metric, objective), "path")
     for trial, x, y in points:
         _trial_dot(surface, study, trial, x, y)
-    surface.legend(_legend(study, objective)[:-1])
+    surface.legend([*_marks(study, objective), ("path", "no trial beats these in both")])
     return surface.render(f"{objective} against {metric}")
 
 
@@ -154,10 +154,11 @@ def _finalist(surface: Surface, study: StudyFiles, row: int, finalist: Mapping[s
         surface.dot(ratio, row, "ok", title, 5)
     y = surface.y(row) + 4
     surface.text(LEFT - 8, y, f"trial {finalist['number']}", "", "end")
-    place, anchor = surface.x(max(interval[1] if interval else ratio, ratio)) + 10, "start"
+    right = max(ratio, *(interval or ()), finalist.get("search_ratio") or ratio)
+    place, anchor = surface.x(right) + 10, "start"
     if place > WIDTH - 150:
-        place, anchor = surface.x(min(interval[0] if interval else ratio, ratio)) - 14, "end"
-    surface.text(place, y - 10 if anchor == "end" else y, ratio_text(ratio, interval), "", anchor)
+        place, anchor = surface.x(min(interval[0] if interval else ratio, ratio)) - 10, "end"
+    surface.text(place, y, ratio_text(ratio, interval), "", anchor)
 
 
 def _edges(trials: Sequence[TrialResult], objective: str) -> list[float]:
@@ -182,15 +183,18 @@ def _best_so_far(trials: Sequence[TrialResult], objective: str) -> list[tuple[fl
     return steps
 
 
-def _legend(study: StudyFiles, objective: str) -> list[tuple[str, str]]:
-    """The kinds of marks that occur; failures are last."""
+def _marks(study: StudyFiles, objective: str) -> list[tuple[str, str]]:
+    """The kinds of measured trials that occur."""
     rated = [trial for trial in study.trials if trial.value(objective) is not None]
     kinds = [
-        ("best", "winner", study.winner is not None),
-        ("ok", "within limits", True),
+        ("base", "default", any(t.number == 0 for t in rated)),
+        ("best", "winner", bool(study.winner)),
+        ("ok", "within limits", any(t.feasible and t.number for t in rated)),
         ("over", "over a limit", any(not t.feasible and t.status is not TrialStatus.CUT_OFF for t in rated)),
         ("cut", "cut off", any(t.status is TrialStatus.CUT_OFF for t in rated)),
-        ("path", "best so far", True),
-        ("bad", "failed", len(rated) < len(study.trials)),
     ]
     return [(style, label) for style, label, occurs in kinds if occurs]
+
+
+def _failed(study: StudyFiles, objective: str) -> list[tuple[str, str]]:
+    return [("bad", "failed")] if any(t.value(objective) is None for t in study.trials) else []

@@ -9,8 +9,8 @@ from html import escape
 
 from tuner.report.wording import number
 
-WIDTH, HEIGHT = 760, 320
-LEFT, RIGHT, TOP, BOTTOM = 64, 20, 34, 46
+WIDTH, HEIGHT = 760, 340
+LEFT, RIGHT, TOP, BOTTOM = 64, 20, 56, 46
 
 STYLE = """
 svg{--ink:#1f2933;--soft:#7b8794;--grid:#e4e7eb;--good:#0b7285;--best:#2b8a3e;--warn:#e67700;--bad:#c92a2a;
@@ -49,7 +49,7 @@ def padded(values: Iterable[float], share: float = 0.06) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Scale:
-    """Maps `low..high` to pixels."""
+    """Maps `low..high` to pixels; `low` may be the larger of the two."""
 
     low: float
     high: float
@@ -58,7 +58,7 @@ class Scale:
 
     def __call__(self, value: float) -> float:
         """The pixel of `value`, held within the surface."""
-        share = (value - self.low) / (self.high - self.low) if self.high > self.low else 0.5
+        share = (value - self.low) / (self.high - self.low) if self.high != self.low else 0.5
         return self.start + min(1.0, max(0.0, share)) * (self.end - self.start)
 
 
@@ -66,11 +66,11 @@ class Surface:
     """A plot with axes. Coordinates of marks are data values; `title` is the text that a pointer brings up."""
 
     def __init__(
-        self, x_range: tuple[float, float], y_range: tuple[float, float], *, height: int = HEIGHT, bottom: int = BOTTOM
+        self, x_range: tuple[float, float], y_range: tuple[float, float], *, height: int = HEIGHT, top: int = TOP
     ) -> None:
-        self.height, self.bottom = height, height - bottom
+        self.height, self.top, self.bottom = height, top, height - BOTTOM
         self.x = Scale(*x_range, LEFT, WIDTH - RIGHT)
-        self.y = Scale(*y_range, self.bottom, TOP)
+        self.y = Scale(*y_range, self.bottom, top)
         self._parts: list[str] = []
 
     def axes(self, x_label: str, y_label: str = "", *, whole_x: bool = False) -> None:
@@ -83,7 +83,7 @@ class Surface:
             for value in ticks(self.y.low, self.y.high, 5):
                 self._parts.append(_line(LEFT, self.y(value), WIDTH - RIGHT, self.y(value), "grid"))
                 self.text(LEFT - 7, self.y(value) + 4, _tick(value), "soft", "end")
-            self.text(LEFT - 56, TOP - 18, y_label, "soft")
+            self.text(8, 14, y_label, "soft")
         self._parts.append(_line(LEFT, self.bottom, WIDTH - RIGHT, self.bottom, "axis"))
         self.text((LEFT + WIDTH - RIGHT) / 2, self.bottom + 36, x_label, "soft", "middle")
 
@@ -97,10 +97,10 @@ class Surface:
     def upright(self, value: float, style: str, label: str = "") -> None:
         """A vertical line at `value`."""
         x = self.x(value)
-        self._parts.append(_line(x, TOP - 4, x, self.bottom, style))
+        self._parts.append(_line(x, self.top - 4, x, self.bottom, style))
         if label:
             anchor = "end" if x > WIDTH - RIGHT - 90 else "start"
-            self.text(x + (-4 if anchor == "end" else 4), TOP + 4, label, "soft", anchor)
+            self.text(x + (-4 if anchor == "end" else 4), self.top + 4, label, "soft", anchor)
 
     def bar(self, x: tuple[float, float], y: tuple[float, float], style: str, title: str = "") -> None:
         """A straight stroke between two points of data."""
@@ -119,10 +119,7 @@ class Surface:
 
     def diamond(self, x: float, y: float, style: str, title: str = "", radius: float = 7) -> None:
         """A diamond."""
-        cx, cy = self.x(x), self.y(y)
-        corners = ((cx, cy - radius), (cx + radius, cy), (cx, cy + radius), (cx - radius, cy))
-        places = " ".join(f"{px:.1f},{py:.1f}" for px, py in corners)
-        self._mark(f'<polygon class="{style}" points="{places}"/>', title)
+        self._mark(_diamond(self.x(x), self.y(y), style, radius), title)
 
     def cross(self, x_px: float, y_px: float, style: str, title: str = "") -> None:
         """A cross at a pixel."""
@@ -136,18 +133,19 @@ class Surface:
         )
 
     def legend(self, entries: Iterable[tuple[str, str]]) -> None:
-        """Style and label of each kind of mark, along the top right."""
-        x = float(WIDTH - RIGHT)
-        for style, label in reversed(list(entries)):
-            x -= 6.6 * len(label)
-            self.text(x, 14, label, "soft")
+        """Style and label of each kind of mark, in a row above the plot."""
+        x, y = float(LEFT + 8), self.top - 24
+        for style, label in entries:
             if style == "bad":
-                self.cross(x - 9, 10, style)
+                self.cross(x, y, style)
             elif style == "path":
-                self._parts.append(_line(x - 18, 10, x - 4, 10, style))
+                self._parts.append(_line(x - 7, y, x + 7, y, style))
+            elif style in ("base", "best"):
+                self._parts.append(_diamond(x, y, style, 6))
             else:
-                self._parts.append(f'<circle class="{style}" cx="{x - 9:.1f}" cy="10" r="4"/>')
-            x -= 28
+                self._parts.append(f'<circle class="{style}" cx="{x:.1f}" cy="{y}" r="4"/>')
+            self.text(x + 11, y + 4, label, "soft")
+            x += 36 + 6.4 * len(label)
 
     def render(self, label: str) -> str:
         """The SVG element; `label` says in words what it shows."""
@@ -162,6 +160,11 @@ class Surface:
 
 def _line(x1: float, y1: float, x2: float, y2: float, style: str) -> str:
     return f'<line class="{style}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
+
+
+def _diamond(x: float, y: float, style: str, radius: float) -> str:
+    corners = ((x, y - radius), (x + radius, y), (x, y + radius), (x - radius, y))
+    return f'<polygon class="{style}" points="{" ".join(f"{px:.1f},{py:.1f}" for px, py in corners)}"/>'
 
 
 def _tick(value: float) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from tuner.metrics import METRICS
 from tuner.report.blocks import Table
 from tuner.report.study_files import StudyFiles
-from tuner.report.wording import describe, number, ratio_to, reason_text, result_text, status_text
+from tuner.report.wording import describe, number, ratio_to, reason_text, status_text, with_interval
 from tuner.trial import TrialResult
 
 ALSO_SHOWN = ("ftl_ms", "rss_peak_mib", "vram_peak_mib")
@@ -13,12 +16,12 @@ ALSO_SHOWN = ("ftl_ms", "rss_peak_mib", "vram_peak_mib")
 def trials_table(study: StudyFiles) -> Table:
     """One row per trial: number, status, values, ratio to the default, changed knobs, reason."""
     metrics = [name for name in _metrics(study) if any(t.value(name) is not None for t in study.trials)]
-    head = ("trial", "status", *metrics, "× default", "changed knobs", "reason")
+    head = ("trial", "status", *(_headed(name) for name in metrics), "× default", "changed knobs", "reason")
     rows, keys = [], []
     for trial in study.trials:
         ratio = _ratio(study, trial)
         knobs = describe(trial.params, study.baseline.params if study.baseline else None)
-        texts = [result_text(trial, name) for name in metrics]
+        texts = [_bare(trial, name) for name in metrics]
         ratio_text = "" if ratio is None else number(ratio, 4)
         reason = reason_text(trial, study.limits)
         rows.append((str(trial.number), status_text(trial).replace("_", " "), *texts, ratio_text, knobs, reason))
@@ -30,6 +33,19 @@ def trials_table(study: StudyFiles) -> Table:
 
 def _metrics(study: StudyFiles) -> list[str]:
     return list(dict.fromkeys([*study.objectives, *study.limits, *ALSO_SHOWN]))
+
+
+def _headed(metric: str) -> str:
+    unit = METRICS[metric].unit if metric in METRICS else ""
+    return f"{metric} ({unit})" if unit else metric
+
+
+def _bare(trial: TrialResult, metric: str) -> str:
+    """The value with its interval; the unit is in the head."""
+    if metric in trial.metrics:
+        return with_interval(replace(trial.metrics[metric], unit=""))
+    value = trial.value(metric)
+    return "" if value is None else number(value)
 
 
 def _ratio(study: StudyFiles, trial: TrialResult) -> float | None:

@@ -37,7 +37,7 @@ RUN_STATUS = {
     TrialStatus.INFEASIBLE: "KILLED",
     TrialStatus.UNSUPPORTED: "KILLED",
 }
-"""Cut off, predicted infeasible and unsupported trials were stopped by the tuner; every other failure is FAILED."""
+"""Trials that the tuner itself did not let run to their end are KILLED; every other failure is FAILED."""
 
 OUTCOME_STATUS = {"interrupted": "KILLED", "no_feasible": "FAILED"}
 
@@ -115,7 +115,7 @@ def trial_record(info: StudyInfo, result: TrialResult, trials: Mapping[int, Tria
         params={_key(name): knob_value(value) for name, value in result.params.items()},
         metrics=_metrics(trial_metrics(info, result, baseline)),
         times_ms=(start_ms, start_ms + round(result.wall_s * 1000)),
-        status=RUN_STATUS.get(result.status, "FAILED"),
+        status=_run_status(result),
         artifacts=(info.directory / result.samples_file,) if result.samples_file else (),
     )
 
@@ -171,6 +171,13 @@ def outcome_record(info: StudyInfo, outcome: Outcome) -> OutcomeRecord:
         baseline = baseline_of(outcome.trials)
         tags["winner"] = describe(deploy["params"], baseline.params if baseline else None)
     return OutcomeRecord(_tags(tags), _metrics(metrics), OUTCOME_STATUS.get(outcome.verdict, "FINISHED"))
+
+
+def _run_status(result: TrialResult) -> str:
+    """An infeasible trial that was measured all the same ran to its end; its tags say that it cannot win."""
+    if result.status is TrialStatus.INFEASIBLE and result.metrics:
+        return "FINISHED"
+    return RUN_STATUS.get(result.status, "FAILED")
 
 
 def _ratio(objective: str, result: TrialResult, baseline: TrialResult | None) -> float | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tuner.events import Outcome, StudyInfo
 from tuner.report.wording import shorten
-from tuner.tracking.artifacts import study_artifacts
+from tuner.tracking.artifacts import PLOT_FOLDER, study_artifacts, study_plots
 from tuner.tracking.ledger import Ledger
 from tuner.tracking.records import (
     best_so_far,
@@ -97,6 +97,9 @@ class StudyRuns:
         record, now_ms = outcome_record(self.info, outcome), round(time.time() * 1000)
         store.log_outcome(self.ledger.parent_run_id, record, now_ms)
         self._save_view(store, trials)
+        self._try_files(
+            lambda: store.log_files(self.ledger.parent_run_id, study_plots(self.info.directory), PLOT_FOLDER)
+        )
         files = study_artifacts(self.info.directory)
         self._end_run(store, self.ledger.parent_run_id, record.status, now_ms, files, None)
         self._outcome_logged = True
