@@ -1,0 +1,118 @@
+"""What this machine and this build of llama.cpp can do."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import math
+import multiprocessing
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from engines.base import Capabilities
+from engines.cache import file_sha256
+from engines.llama_cpp.library import gpu_count, library
+from search_spaces.parameter import Value
+
+_CAP_IPC_LOCK = 14
+"""Bit of linux/capability.h: a process that has it may lock any amount of memory."""
+_CPU_QUOTA_FILES = (
+    ("/sys/fs/cgroup/cpu.max", None),
+    ("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "/sys/fs/cgroup/cpu/cpu.cfs_period_us"),
+)
+
+
+def capabilities() -> Capabilities:
+    """Facts about cores, memory locking and GPUs, and which build this is.
+
+    `default_n_threads` and `default_n_threads_batch` are what llama-cpp-python takes when it is not told: from the
+    machine's cores, whatever share of them the process may use. `mlock` says that locking is supported and that the
+    limit is not so low as to make it pointless; a model's own `mlock` fact compares the limit with its size.
+    """
+    llama_cpp = library()
+    facts: dict[str, Value] = {
+        "cpu_cores": usable_cores(),
+        "numa_nodes": numa_nodes(),
+        "gpu_count": gpu_count(),
+        "gpu_offload": bool(llama_cpp.llama_supports_gpu_offload()),
+        "mmap": bool(llama_cpp.llama_supports_mmap()),
+        "mlock": mlock_permitted(1),
+        "default_n_threads": max(multiprocessing.cpu_count() // 2, 1),
+        "default_n_threads_batch": multiprocessing.cpu_count(),
+    }
+    return Capabilities(facts, build_of(llama_cpp))
+
+
+def build_of(llama_cpp: Any) -> dict[str, str]:
+    """`version` of the binding, `llama_cpp` of the library, its CPU features, and `build`, a digest of its binaries."""
+    return {
+        "version": str(llama_cpp.__version__),
+        "llama_cpp": llama_cpp.llama_version().decode(),
+        "features": llama_cpp.llama_print_system_info().decode().strip(" |\n"),
+        "build": _binaries_digest(Path(llama_cpp.__file__).parent / "lib"),
+    }
+
+
+@functools.cache
+def _binaries_digest(folder: Path) -> str:
+    """12 hex digits over the shared libraries' content: one version built with other flags is another build."""
+    digest = hashlib.sha256()
+    for file in sorted(folder.iterdir()):
+        if file.is_file() and not file.is_symlink():
+            digest.update(f"{file.name} {file_sha256(file)}\n".encode())
+    return digest.hexdigest()[:12]
+
+
+def usable_cores() -> int:
+    """Cores that this process may use: its affinity, bounded by the cgroup's quota."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    quota = _cgroup_quota()
+    return max(1, min(cores, math.ceil(quota))) if quota else cores
+
+
+def _cgroup_quota() -> float | None:
+    """The cgroup's CPU quota in cores, or None without one."""
+    for quota_file, period_file in _CPU_QUOTA_FILES:
+        try:
+            words = Path(quota_file).read_text().split()
+            if period_file:
+                words += Path(period_file).read_text().split()
+            quota, period = int(words[0]), int(words[1])
+        except (OSError, ValueError, IndexError):
+            continue
+        return quota / period if quota > 0 and period > 0 else None
+    return None
+
+
+def numa_nodes() -> int:
+    """How many memory nodes the machine has; 1 where the system does not tell."""
+    return max(1, len(list(Path("/sys/devices/system/node").glob("node[0-9]*"))))
+
+
+def mlock_permitted(size_bytes: int) -> bool:
+    """True when the library can lock memory and the process may lock `size_bytes` of it."""
+    if not library().llama_supports_mlock():
+        return False
+    if sys.platform == "win32" or _may_lock_any_amount():
+        return True
+    import resource
+
+    limit, _ = resource.getrlimit(resource.RLIMIT_MEMLOCK)
+    return limit == resource.RLIM_INFINITY or limit >= max(size_bytes, _LEAST_USEFUL_LOCK_BYTES)
+
+
+_LEAST_USEFUL_LOCK_BYTES = 64 * 1024 * 1024
+"""Linux grants everybody a few MiB for keys and passwords; no model fits into that."""
+
+
+def _may_lock_any_amount() -> bool:
+    """True for a Linux process with the capability to lock memory."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return False
+    effective = next((int(line.split()[1], 16) for line in lines if line.startswith("CapEff:")), 0)
+    return bool(effective >> _CAP_IPC_LOCK & 1)

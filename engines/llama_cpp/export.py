@@ -1,0 +1,195 @@
+"""Production files of a deploy.json: for llama-server, for llama_cpp.server, and as a Python module.
+
+Option names are those of the llama.cpp that llama-cpp-python 0.3.36 vendors (common/arg.cpp) and of its
+server/settings.py. A knob that a target cannot express, or expresses differently, is named in `notes`.
+"""
+
+from __future__ import annotations
+
+import json
+import pprint
+import shlex
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from engines.base import ExportFile
+from engines.llama_cpp.model_facts import DEFAULT_CONTEXT
+from engines.llama_cpp.settings import (
+    LOOKUP_NGRAM,
+    model_arguments,
+    sampling,
+    speculation_tokens,
+    tensor_split,
+)
+from search_spaces.errors import unknown_name
+from search_spaces.parameter import Params
+
+TARGETS: Mapping[str, str] = {
+    "llama-server": "argument vector (JSON) and start script for llama.cpp's llama-server",
+    "llama-cpp-python-server": "configuration file for python -m llama_cpp.server --config_file",
+    "python": "module with the model's path, the keyword arguments of llama_cpp.Llama and a load() function",
+}
+_HOST = "127.0.0.1"
+_PORTS = {"llama-server": 8080, "llama-cpp-python-server": 8000}
+_SWITCHES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "offload_kqv": (("--kv-offload",), ("--no-kv-offload",)),
+    "op_offload": (("--op-offload",), ("--no-op-offload",)),
+    "flash_attn": (("--flash-attn", "on"), ("--flash-attn", "off")),
+}
+_VALUES = {
+    "n_threads": "--threads",
+    "n_threads_batch": "--threads-batch",
+    "n_batch": "--batch-size",
+    "n_ubatch": "--ubatch-size",
+    "type_k": "--cache-type-k",
+    "type_v": "--cache-type-v",
+    "n_gpu_layers": "--n-gpu-layers",
+    "split_mode": "--split-mode",
+    "main_gpu": "--main-gpu",
+}
+_LOAD_MODES = {(True, False): "mmap", (True, True): "mmap+mlock", (False, True): "mlock", (False, False): "none"}
+"""(use_mmap, use_mlock) → --load-mode."""
+_SAMPLING_OPTIONS = {"temperature": "--temp", "top_k": "--top-k", "top_p": "--top-p", "min_p": "--min-p"}
+_MACHINE_DEFAULTS = ("n_threads", "n_threads_batch")
+_LIBRARY_DEFAULTS: Params = {"flash_attn": False, "n_batch": 512, "n_ubatch": 512, "n_gpu_layers": 0}
+"""Where llama-server's own default differs from llama-cpp-python's, an absent knob is exported at the latter."""
+
+
+def export(target: str, deploy: Mapping[str, Any]) -> list[ExportFile]:
+    """The files of `target`. `deploy.model.facts.n_ctx` is the context. Raises TunerError for an unknown target."""
+    makers: dict[str, Callable[[Mapping[str, Any]], list[ExportFile]]] = {
+        "llama-server": _llama_server,
+        "llama-cpp-python-server": _python_server,
+        "python": _python_module,
+    }
+    if target not in makers:
+        raise unknown_name("export target", target, makers)
+    return makers[target](deploy)
+
+
+def _llama_server(deploy: Mapping[str, Any]) -> list[ExportFile]:
+    options, notes = server_options(deploy)
+    vector = ["llama-server", *(word for option in options for word in option)]
+    comments = [f"# {_one_line(text)}" for text in (_title(deploy), *notes)]
+    command = ['exec "${LLAMA_SERVER:-llama-server}"', *map(shlex.join, options), '"$@"']
+    script = "\n".join(["#!/bin/sh", *comments, " \\\n  ".join(command)]) + "\n"
+    return [
+        ExportFile("llama-server.json", json.dumps({"argv": vector, "notes": notes}, indent=2) + "\n"),
+        ExportFile("llama-server.sh", script, executable=True),
+    ]
+
+
+def server_options(deploy: Mapping[str, Any]) -> tuple[list[tuple[str, ...]], list[str]]:
+    """The options of llama-server for a deploy document, and notes on what they do not express."""
+    given: Params = deploy["params"]
+    model_arguments(given, _context(deploy))
+    params: Params = {**_LIBRARY_DEFAULTS, **given}
+    options: list[tuple[str, ...]] = [
+        ("--model", deploy["model"]["path"]),
+        ("--ctx-size", str(_context(deploy))),
+        ("--parallel", "1"),
+    ]
+    options += [(option, str(params[knob])) for knob, option in _VALUES.items() if knob in params]
+    options += [on if params[knob] else off for knob, (on, off) in _SWITCHES.items() if knob in params]
+    load_mode = bool(params.get("use_mmap", True)), bool(params.get("use_mlock", False))
+    options.append(("--load-mode", _LOAD_MODES[load_mode]))
+    if params.get("numa", "disabled") != "disabled":
+        options.append(("--numa", str(params["numa"])))
+    if split := tensor_split(params):
+        options.append(("--tensor-split", ",".join(f"{share:g}" for share in split)))
+    notes = [
+        "sampling options are the server's defaults: a request that names its own overrides them",
+        "measured through llama-cpp-python: the server's own overhead and prompt cache were not",
+        *(f"{knob} is not set: the server takes its own default" for knob in _MACHINE_DEFAULTS if knob not in params),
+    ]
+    if tokens := speculation_tokens(params):
+        options += [
+            ("--spec-type", "ngram-simple"),
+            ("--spec-ngram-simple-size-n", str(LOOKUP_NGRAM)),
+            ("--spec-ngram-simple-size-m", str(tokens)),
+        ]
+        notes.append(
+            f"speculation_tokens={tokens} is exported as ngram-simple, llama-server's own prompt lookup: "
+            "not the implementation that was measured"
+        )
+    options += [(_SAMPLING_OPTIONS[name], f"{value:g}") for name, value in sampling(params).items()]
+    return [*options, ("--host", _HOST), ("--port", str(_PORTS["llama-server"]))], notes
+
+
+def _python_server(deploy: Mapping[str, Any]) -> list[ExportFile]:
+    params = dict(deploy["params"])
+    arguments = model_arguments(params, _context(deploy))
+    notes = []
+    if "op_offload" in arguments:
+        notes.append(f"op_offload={arguments.pop('op_offload')} has no setting in this server: it stays at its default")
+    # The server locks memory wherever the system allows it, unless told; the library does not.
+    model = {"use_mlock": False, "use_mmap": True, **arguments, "model": deploy["model"]["path"], "logits_all": False}
+    if tokens := speculation_tokens(params):
+        # See the session: the library's buffer of logits is too short without logits_all.
+        model |= {"draft_model": "prompt-lookup-decoding", "draft_model_num_pred_tokens": tokens, "logits_all": True}
+    request = dict(sampling(params))
+    notes.append(f"sampling is of each request in this server: send {json.dumps(request)}")
+    settings = {"host": _HOST, "port": _PORTS["llama-cpp-python-server"], "models": [model]}
+    readme = [
+        _title(deploy),
+        "",
+        "Start: python -m llama_cpp.server --config_file llama-cpp-python-server.json",
+        "",
+        *notes,
+    ]
+    return [
+        ExportFile("llama-cpp-python-server.json", json.dumps(settings, indent=2) + "\n"),
+        ExportFile("llama-cpp-python-server-request.json", json.dumps(request, indent=2) + "\n"),
+        ExportFile("llama-cpp-python-server.txt", "\n".join(map(_one_line, readme)) + "\n"),
+    ]
+
+
+def _python_module(deploy: Mapping[str, Any]) -> list[ExportFile]:
+    params = dict(deploy["params"])
+    values = {
+        "KWARGS": model_arguments(params, _context(deploy)),
+        "SPECULATION_TOKENS": speculation_tokens(params),
+        "SAMPLING": dict(sampling(params)),
+    }
+    assignments = [f"{name} = {pprint.pformat(value, width=100, sort_dicts=False)}" for name, value in values.items()]
+    path = f"MODEL_PATH = {deploy['model']['path']!r}"
+    return [ExportFile("llm.py", _MODULE.format(title=repr(_title(deploy)), values="\n".join([path, *assignments])))]
+
+
+_MODULE = '''{title}
+
+from typing import Any
+
+{values}
+
+
+def load(**overrides: Any) -> Any:
+    """A llama_cpp.Llama with the measured settings; keyword arguments replace single ones."""
+    from llama_cpp import Llama
+    from llama_cpp.llama_speculative import LlamaPromptLookupDecoding
+
+    arguments: dict[str, Any] = dict(KWARGS)
+    if SPECULATION_TOKENS:
+        arguments["draft_model"] = LlamaPromptLookupDecoding(max_ngram_size=2, num_pred_tokens=SPECULATION_TOKENS)
+        arguments["logits_all"] = True
+    return Llama(MODEL_PATH, **{{**arguments, **overrides}})
+
+
+def chat(llama: Any, messages: list[dict[str, str]], **overrides: Any) -> Any:
+    """create_chat_completion with the measured sampling."""
+    return llama.create_chat_completion(messages, **{{**SAMPLING, **overrides}})
+'''
+
+
+def _context(deploy: Mapping[str, Any]) -> int:
+    return int(deploy["model"].get("facts", {}).get("n_ctx", DEFAULT_CONTEXT))
+
+
+def _title(deploy: Mapping[str, Any]) -> str:
+    model = deploy["model"]
+    return f"{model.get('name', '')} {model.get('quantization', '')}, from study {deploy.get('study', '')}."
+
+
+def _one_line(text: str) -> str:
+    """Comments end at a line's end: a name may hold any character."""
+    return " ".join(text.split())

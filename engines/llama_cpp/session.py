@@ -1,0 +1,201 @@
+"""One configuration, loaded: answers chats through llama-cpp-python's streaming call, the one that people deploy."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import math
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from engines.base import Model, ModelFile, Progress, Sample, WorkItem, Workload
+from engines.errors import InvalidOutputError, OutOfMemoryError, UnsupportedError
+from engines.llama_cpp import models, quality
+from engines.llama_cpp.capabilities import usable_cores
+from engines.llama_cpp.library import LOG, failure, gpu_count, library
+from engines.llama_cpp.settings import LOOKUP_NGRAM, model_arguments, sampling, speculation_tokens
+from search_spaces.parameter import Params, Value
+
+_SEED = 1
+"""Of the sampler, so that every configuration draws the same numbers."""
+
+
+def load(path: str, params: Params, n_ctx: int) -> Any:
+    """A `llama_cpp.Llama`. Raises OutOfMemoryError, UnsupportedError or ModelFileError with llama.cpp's own reason."""
+    llama_cpp = library()
+    arguments = model_arguments(params, n_ctx)
+    if tokens := speculation_tokens(params):
+        from llama_cpp.llama_speculative import LlamaPromptLookupDecoding
+
+        arguments["draft_model"] = LlamaPromptLookupDecoding(max_ngram_size=LOOKUP_NGRAM, num_pred_tokens=tokens)
+        # Without it the library sizes its buffer of logits by n_batch and fails on the first longer prompt.
+        arguments["logits_all"] = True
+    LOG.clear()
+    try:
+        # Not verbose would send the process's standard error, and with it the last words of an abort, to /dev/null.
+        with contextlib.redirect_stderr(io.StringIO()):
+            llama = llama_cpp.Llama(path, verbose=True, seed=_SEED, **arguments)
+    except MemoryError as error:
+        raise OutOfMemoryError("not enough memory for the model's buffers", "use a smaller context or batch") from error
+    except ValueError as error:
+        raise failure(str(error), path) from error
+    llama.verbose = False
+    if arguments.get("use_mlock") and LOG.contains("failed to mlock"):
+        llama.close()
+        raise UnsupportedError("the model cannot be locked into memory", "raise the limit: ulimit -l unlimited")
+    return llama
+
+
+class LlamaCppSession:
+    """A loaded configuration. Times are taken where the library hands each token to the stream."""
+
+    def __init__(self, model: Model, file: ModelFile, params: Params) -> None:
+        self._library = library()
+        self._model = model
+        self._sampling = dict(sampling(params))
+        self._speculates = speculation_tokens(params) > 0
+        self._llama: Any = load(file.path, params, int(model.facts["n_ctx"]))
+        self._tokens: list[int] = []
+        self._times: list[float] = []
+        self._generate = self._llama.generate
+        self._make_sampler = self._llama._init_sampler
+        self._llama.generate = self._noting_times
+        self._end_tokens: dict[int, float] | None = None
+
+    def run(self, item: WorkItem) -> Sample:
+        """Answer one chat request with nothing in the KV cache.
+
+        With `ignore_eos` the end-of-text tokens are banned, so that every configuration generates `max_tokens`. The
+        ban is a native bias in the sampler chain, which costs nothing that can be measured; the library's own
+        `logit_bias` would run Python over the whole vocabulary at every token. Raises InvalidOutputError for an empty
+        answer or logits that are not finite, UnsupportedError for a request that does not fit the context.
+        """
+        payload = item.payload
+        self._clear()
+        self._llama._init_sampler = self._sampler_without_end if payload.get("ignore_eos") else self._make_sampler
+        self._library.llama_perf_context_reset(self._llama.ctx)
+        submitted = time.perf_counter()
+        text = "".join(self._stream(payload))
+        done_s = time.perf_counter() - submitted
+        timings = self._engine_timings()
+        self._check_output(item)
+        return Sample(
+            item_id=item.id,
+            output_times_s=tuple(t - submitted for t in self._times),
+            done_s=done_s,
+            units_in=self._prompt_tokens,
+            units_out=len(self._times),
+            output=text,
+            engine_timings=timings,
+        )
+
+    def quality(self, workload: Workload) -> Mapping[str, float]:
+        """KL divergence, top-1 agreement and perplexity on the workload's text; {} when it has none."""
+        text = str(workload.quality.get("text", ""))
+        if not text:
+            return {}
+        self._clear()
+        try:
+            return quality.judge(self._llama, quality.reference_file(self._model, text), text)
+        finally:
+            self._clear()
+
+    def close(self) -> None:
+        """Free the context and the model."""
+        self._llama.close()
+
+    def _clear(self) -> None:
+        """Forget every token: the library would reuse a common prefix and skip its prefill."""
+        self._llama.reset()
+        # The cells are marked empty; zeroing them as well would take longer than many an answer.
+        self._library.llama_memory_clear(self._llama._ctx.memory, False)
+        self._tokens.clear()
+        self._times.clear()
+        self._prompt_tokens = 0
+
+    def _stream(self, payload: Mapping[str, Any]) -> Iterator[str]:
+        arguments = {"max_tokens": int(payload["max_tokens"]), "seed": _SEED, **self._sampling}
+        try:
+            for chunk in self._llama.create_chat_completion(list(payload["messages"]), stream=True, **arguments):
+                yield chunk["choices"][0]["delta"].get("content") or ""
+        except ValueError as error:
+            raise UnsupportedError(
+                f"the request cannot be answered: {error}", "shorten it, or raise model.n_ctx"
+            ) from error
+        except RuntimeError as error:
+            raise failure(str(error), self._llama.model_path) from error
+
+    def _noting_times(self, tokens: Any, *args: Any, **kwargs: Any) -> Iterator[int]:
+        """`Llama.generate`, taking the time of each token.
+
+        A chunk of text is no measure: the library holds text back while a character or a stop word is incomplete.
+        """
+        self._prompt_tokens = len(tokens)
+        for token in self._generate(tokens, *args, **kwargs):
+            if not self._library.llama_vocab_is_eog(self._llama._model.vocab, token):
+                self._times.append(time.perf_counter())
+                self._tokens.append(token)
+            yield token
+
+    def _sampler_without_end(self, *args: Any, **kwargs: Any) -> Any:
+        """The library's sampler chain inside one that first bans the end-of-text tokens."""
+        from llama_cpp import _internals
+
+        if self._end_tokens is None:
+            vocab = self._llama._model.vocab
+            is_end = self._library.llama_vocab_is_eog
+            self._end_tokens = {t: -math.inf for t in range(self._llama.n_vocab()) if is_end(vocab, t)}
+        inner = self._make_sampler(*args, **kwargs)
+        outer = _internals.LlamaSampler()
+        outer.add_logit_bias(self._llama.n_vocab(), self._end_tokens)
+        self._library.llama_sampler_chain_add(outer.sampler, inner.sampler)
+        # The outer chain owns the inner one now, and frees it.
+        inner._exit_stack.pop_all()
+        inner.sampler = None
+        return outer
+
+    def _engine_timings(self) -> dict[str, float]:
+        """llama.cpp's own timers; {} with speculation, because it counts verified batches as prompt."""
+        if self._speculates:
+            return {}
+        timings = self._library.llama_perf_context(self._llama.ctx)
+        return {
+            "prefill_s": timings.t_p_eval_ms / 1e3,
+            "prefill_tokens": timings.n_p_eval,
+            "decode_s": timings.t_eval_ms / 1e3,
+            "decode_tokens": timings.n_eval,
+        }
+
+    def _check_output(self, item: WorkItem) -> None:
+        """One look at the last logits tells: what is not finite spreads through the KV cache to every later token."""
+        import numpy as np
+
+        if not self._times:
+            raise InvalidOutputError(f"the answer to {item.id} is empty", "the model ends its text at once")
+        logits = np.ctypeslib.as_array(self._llama._ctx.get_logits_ith(-1), shape=(self._llama.n_vocab(),))
+        if not np.isfinite(logits).all():
+            raise InvalidOutputError(f"the logits of {item.id} are not finite", "this configuration computes garbage")
+
+
+def prepare_quality(model: Model, workload: Workload, progress: Progress) -> None:
+    """Make the reference that `LlamaCppSession.quality` compares with, on a GPU where it fits and there is one."""
+    text = str(workload.quality.get("text", ""))
+    if not text:
+        return
+    path = quality.reference_file(model, text)
+    if path.exists():
+        return
+    file = models.prepare(model, {"quantization": model.reference} if model.reference else {}, progress)
+    progress(f"computing the quality reference with {model.reference}")
+    params: dict[str, Value] = {"n_threads_batch": usable_cores()}
+
+    def on_device() -> Any:
+        if gpu_count() == 0:
+            return load(file.path, params, quality.WINDOW)
+        try:
+            return load(file.path, {**params, "n_gpu_layers": -1}, quality.WINDOW)
+        except OutOfMemoryError:
+            return load(file.path, params, quality.WINDOW)
+
+    quality.make_reference(path, text, on_device)

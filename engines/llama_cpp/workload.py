@@ -1,0 +1,174 @@
+"""The chat requests of one round: the embedded model's, the neutral ones of this package, or the user's own file."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from engines.base import Model, Progress, WorkItem, Workload
+from engines.llama_cpp.library import library, vocabulary
+from engines.llama_cpp.models import EMBEDDED
+from search_spaces.errors import TunerError, unknown_name
+
+_OPTIONS = ("name", "prompts", "max_tokens", "ignore_eos")
+_ITEM_KEYS = ("id", "prompt", "messages", "max_tokens")
+_MAX_TOKENS = 32
+_TEMPLATE_TOKENS = 16
+"""Room for what a chat template adds around a message."""
+
+
+class WorkloadError(TunerError):
+    """A workload's configuration or prompts cannot be used."""
+
+
+def resolve_workload(config: Mapping[str, Any], model: Model, progress: Progress) -> Workload:
+    """The Workload of a `workload` configuration. Raises WorkloadError.
+
+    `prompts` is a file (.txt and others: a prompt a line; .jsonl: a JSON string or object a line; .yaml: a list), a
+    list of the same entries, or nothing for those that come with the tool. An entry is a prompt, or `{id, prompt |
+    messages, max_tokens}`. `max_tokens` is of entries that have none; `ignore_eos` (true unless set) has every request
+    generate exactly its `max_tokens`. Beyond the model's natural end text tends to repeat itself, which flatters
+    speculation: keep `max_tokens` below the length of real answers, or set `ignore_eos=false`.
+    """
+    for option in config:
+        if option not in _OPTIONS:
+            raise unknown_name("workload option", str(option), _OPTIONS)
+    most = _positive("workload.max_tokens", config.get("max_tokens") or _MAX_TOKENS)
+    ignore_eos = config.get("ignore_eos")
+    ignore_eos = True if ignore_eos is None else bool(ignore_eos)
+    given = config.get("prompts")
+    entries, text = (_own(given), _neutral_text()) if given else ([], "")
+    if model.source == EMBEDDED:
+        from engines.embedded.texts import held_out_text, prompts
+
+        text = held_out_text()
+        # Of the two prompts of each length one is enough: a round should take seconds on the smallest machine.
+        entries = entries or [{"id": p.id, "messages": list(p.messages)} for p in prompts()[::2]]
+    elif not entries:
+        entries, text = _neutral_prompts(), _neutral_text()
+    items = tuple(_item(number, entry, most, ignore_eos) for number, entry in enumerate(entries, start=1))
+    _check_ids(items)
+    _check_fit(items, model)
+    return Workload(str(config.get("name") or "chat"), items, {"text": text})
+
+
+def _neutral_prompts() -> list[Any]:
+    name = "prompts.yaml"
+    return _parse((resources.files(__package__) / name).read_text(encoding="utf-8"), Path(name))
+
+
+def _neutral_text() -> str:
+    return (resources.files(__package__) / "held_out.txt").read_text(encoding="utf-8")
+
+
+def _own(given: Any) -> list[Any]:
+    """The entries of the user's own list or file."""
+    if isinstance(given, list | tuple):
+        return list(given)
+    path = Path(str(given)).expanduser()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise WorkloadError(f"there is no prompts file {path}", "check workload.prompts") from error
+    except OSError as error:
+        raise WorkloadError(f"cannot read {path}: {error.strerror}", "name a file of prompts") from error
+    except UnicodeDecodeError as error:
+        raise WorkloadError(f"{path} is not UTF-8 text", "save it as UTF-8") from error
+    entries = _parse(text, path)
+    if not entries:
+        raise WorkloadError(f"{path} has no prompts", "write one prompt a line")
+    return entries
+
+
+def _parse(text: str, path: Path) -> list[Any]:
+    if path.suffix == ".jsonl":
+        return _jsonl(text, str(path))
+    if path.suffix in (".yaml", ".yml", ".json"):
+        import yaml
+
+        try:
+            document = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise WorkloadError(f"{path} is not YAML: {str(error).splitlines()[0]}", "mend it") from error
+        if not isinstance(document, list | None):
+            raise WorkloadError(f"{path} is not a list of prompts", "begin each with a dash")
+        return document or []
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _jsonl(text: str, name: str) -> list[Any]:
+    entries = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            entries.append(json.loads(line))
+        except ValueError as error:
+            raise WorkloadError(
+                f"{name}, line {number} is not JSON: {error}", "write a string or an object a line"
+            ) from error
+    return entries
+
+
+def _item(number: int, entry: Any, most: int, ignore_eos: bool) -> WorkItem:
+    """A work item of an entry; its payload is `{messages, max_tokens, ignore_eos}`."""
+    name = f"prompt {number}"
+    if isinstance(entry, str):
+        entry = {"prompt": entry}
+    if not isinstance(entry, Mapping):
+        raise WorkloadError(
+            f"{name} is {entry!r}", "write a text, or an object with id, prompt or messages, max_tokens"
+        )
+    for key in entry:
+        if key not in _ITEM_KEYS:
+            raise unknown_name(f"key of {name}", str(key), _ITEM_KEYS)
+    if ("prompt" in entry) == ("messages" in entry):
+        raise WorkloadError(f"{name} needs either a prompt or messages", "give one of them")
+    messages = entry.get("messages", [{"role": "user", "content": entry.get("prompt")}])
+    if not isinstance(messages, list | tuple) or not messages or not all(_is_message(m) for m in messages):
+        raise WorkloadError(f"{name} has no usable text", "messages are a list of {role: user, content: TEXT}")
+    max_tokens = _positive(f"max_tokens of {name}", entry.get("max_tokens", most))
+    payload = {"messages": [dict(m) for m in messages], "max_tokens": max_tokens, "ignore_eos": ignore_eos}
+    return WorkItem(str(entry.get("id", f"prompt-{number}")), payload)
+
+
+def _is_message(message: Any) -> bool:
+    """A role and a text that is not blank."""
+    if not isinstance(message, Mapping) or set(message) != {"role", "content"}:
+        return False
+    return all(isinstance(message[key], str) and message[key].strip() for key in ("role", "content"))
+
+
+def _positive(what: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise WorkloadError(f"{what} is {value!r}", "give a whole number of tokens, at least 1")
+    return value
+
+
+def _check_ids(items: tuple[WorkItem, ...]) -> None:
+    """Items are told apart by their ids."""
+    for name, count in Counter(item.id for item in items).items():
+        if count > 1:
+            raise WorkloadError(f"{count} prompts have the id {name!r}", "give each its own, or none")
+
+
+def _check_fit(items: tuple[WorkItem, ...], model: Model) -> None:
+    """Every request and its answer must fit the context."""
+    context = int(model.facts["n_ctx"])
+    llama_cpp = library()
+    with vocabulary(Path(model.variants[model.native])) as handle:
+        vocab = llama_cpp.llama_model_get_vocab(handle)
+        for item in items:
+            texts = [message["content"].encode() for message in item.payload["messages"]]
+            # Without a buffer the library answers with the negative of the number of tokens.
+            tokens = sum(-llama_cpp.llama_tokenize(vocab, text, len(text), None, 0, False, False) for text in texts)
+            needed = tokens + len(texts) * _TEMPLATE_TOKENS + item.payload["max_tokens"]
+            if needed > context:
+                raise WorkloadError(
+                    f"{item.id} takes about {needed} tokens with its answer, and the context has {context}",
+                    "shorten it, or raise model.n_ctx",
+                )
