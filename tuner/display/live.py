@@ -55,8 +55,7 @@ class LiveDisplay(PlainDisplay):
     def progress(self, text: str) -> None:
         """Slow preparation, shown in the panel."""
         self.state.preparing = text
-        if self._live is None:
-            self._open()
+        self._open()
 
     def trial_finished(self, result: TrialResult) -> None:
         """One line above the panel."""
@@ -85,6 +84,8 @@ class LiveDisplay(PlainDisplay):
             atexit.unregister(self.close)
 
     def _open(self) -> None:
+        if self._live is not None:
+            return
         self._live = Live(
             get_renderable=lambda: panel(self.state),
             console=self._console,

@@ -69,7 +69,10 @@ class PlainDisplay:
         if self._gone:
             return
         try:
-            self._stream.write(text + "\n")
+            try:
+                self._stream.write(text + "\n")
+            except UnicodeEncodeError as error:
+                self._stream.write(text.encode(error.encoding, "replace").decode(error.encoding) + "\n")
             self._stream.flush()
         except (OSError, ValueError):  # ValueError: the stream was closed
             self._gone = True
