@@ -16,7 +16,7 @@ _CONTROL, _NORMAL, _UNKNOWN, _BYTE = 3, 1, 2, 6
 
 @dataclass(frozen=True)
 class Shape:
-    """A llama model. The vocabulary is 3 special tokens, 256 bytes, a few words and unused normal tokens up to `vocab`."""
+    """A llama model. The vocabulary is 3 special tokens, 256 bytes, a few words, and fillers up to `vocab`."""
 
     embd: int = 256
     layers: int = 2
