@@ -56,6 +56,7 @@ class LiveDisplay(PlainDisplay):
         """Slow preparation, shown in the panel."""
         self.state.preparing = text
         self._open()
+        self._refresh()
 
     def trial_finished(self, result: TrialResult) -> None:
         """One line above the panel."""
@@ -124,6 +125,9 @@ def panel(state: StudyProgress) -> RenderableType:
     rows = Table.grid(padding=(0, 1))
     rows.add_column(style="dim", width=10)
     rows.add_column(no_wrap=True, overflow="ellipsis")
+    if state.info is None:  # one configuration is measured, without a search
+        rows.add_row("now", Text(state.preparing or state.round_text()))
+        return rows
     rows.add_row("search", _bar(state))
     rows.add_row("now", _now(state))
     if state.baseline is not None:

@@ -39,7 +39,7 @@ class PlainDisplay:
 
     def round_finished(self, number: int, rounds: int, value: float | None) -> None:
         """Nothing to say yet."""
-        self.state.current_round = (rounds, value)
+        self.state.finish_round(rounds, value)
 
     def trial_finished(self, result: TrialResult) -> None:
         """Number, status, values or reason, and what was changed."""

@@ -46,6 +46,10 @@ class StudyProgress:
         """A trial runs now."""
         self.current, self.current_round, self.preparing = (number, params, purpose), (0, None), ""
 
+    def finish_round(self, rounds: int, value: float | None) -> None:
+        """A round of the current trial is over."""
+        self.current_round, self.preparing = (rounds, value), ""
+
     def finish_trial(self, result: TrialResult) -> None:
         """A trial is over."""
         self.trials.append(result)

@@ -171,6 +171,25 @@ def test_the_panel_goes_when_the_process_ends_in_an_exception() -> None:
     assert after_the_last_panel.count("\x1b[2K") >= 5, "its lines are erased"
 
 
+BENCH = """
+import sys
+from tuner.display import make_display
+display = make_display(sys.stderr)
+display.progress("quantizing to Q4_0")
+display.round_finished(-1, 3, None)
+display.close()
+"""
+
+
+def test_without_a_study_the_panel_shows_only_what_runs() -> None:
+    seen, _, status = on_terminal(BENCH)
+    text = without_escapes(seen)
+    assert status == 0
+    assert "quantizing to Q4_0" in text
+    assert "round 3" in text
+    assert "search" not in text
+
+
 IDLE = """
 import sys, time
 from pathlib import Path

@@ -90,9 +90,11 @@ def test_a_round_shows_the_value_so_far() -> None:
     state, _ = started()
     state.start_trial(0, {}, "baseline")
     assert state.round_text() == "loading"
-    state.current_round = (2, 98.7)
+    state.preparing = "quantizing"
+    state.finish_round(2, 98.7)
+    assert state.preparing == ""
     assert state.round_text() == "round 2 · 98.7 tok/s"
-    state.current_round = (2, None)
+    state.finish_round(2, None)
     assert state.round_text() == "round 2"
 
 
