@@ -94,11 +94,12 @@ class Measurer:
     timeout_s: float
     allowance: RepeatAllowance
     on_round: Callable[[int, float | None], None] = field(default=lambda rounds, value: None)
+    time_is_up: Callable[[], bool] = field(default=lambda: False)
 
-    def one_round(self, worker: Worker) -> Round:
+    def one_round(self, worker: Worker, timeout_s: float | None = None, deadline_s: float | None = None) -> Round:
         """One round with its noise. Raises WorkerFailedError, InvalidOutputError."""
         watch, energy_before = NoiseWatch(worker.pid), energy_joules()
-        answer = worker.ask("round", self.timeout_s)
+        answer = worker.ask("round", timeout_s or self.timeout_s, deadline_s=deadline_s)
         noise, energy_after = watch.stop(answer["cpu_s"]), energy_joules()
         samples = tuple(sample_from_json(s) for s in answer["samples"])
         metrics = round_metrics(self.task, samples)
@@ -111,11 +112,12 @@ class Measurer:
         )  # fmt: skip
 
     def measure(self, worker: Worker, race: Race) -> Measurement:
-        """Warm-up and rounds until the race says so. The race sees the values of the metric that is raced."""
-        rounds = [_as_warm_up(self.one_round(worker))]
+        """Warm-up and rounds until the race says so or the time is up. The race sees the metric that is raced."""
+        timeout_s = race.timeout_s(self.timeout_s)
+        rounds = [_as_warm_up(self.one_round(worker, timeout_s, race.deadline_s))]
         decision = race.after_warm_up(self._value(rounds[0]))
         while decision == "go_on":
-            current = self.one_round(worker)
+            current = self.one_round(worker, timeout_s)
             if self._still_warming(rounds, current):
                 rounds.append(_as_warm_up(current))
                 continue
@@ -131,7 +133,7 @@ class Measurer:
         if rounds[-1].kind == "disturbed" and self.allowance.take():
             return "go_on"
         decision = race.after_round([self._value(r) for r in quiet])
-        if decision == "go_on" and len(quiet) + len(noisy) >= race.rounds_most:
+        if decision == "go_on" and (len(quiet) + len(noisy) >= race.rounds_most or self.time_is_up()):
             return "enough"
         return decision
 

@@ -13,6 +13,11 @@ Decision = Literal["go_on", "enough", "cut_off"]
 
 WARM_UP_CUT = 2.0
 """A configuration whose warm-up round is this many times worse than the best is cut off at once."""
+DEADLINE = 3.0
+"""A warm-up round ends before its last item once it has taken this many times a round of the best."""
+TIMEOUT = 20.0
+"""A round that takes this many times a round of the best is ended with its process."""
+TIMEOUT_LEAST_S = 30.0
 ROUND_CUT = 1.25
 """One that is this many times worse in a measured, undisturbed round is cut off after it."""
 
@@ -30,6 +35,18 @@ class Race:
     rounds_least: int
     rounds_most: int
     half_width: float
+    best_round_s: float | None = None
+
+    @property
+    def deadline_s(self) -> float | None:
+        """When the warm-up round begins no further item; None without a best."""
+        return None if self.best_round_s is None else DEADLINE * self.best_round_s
+
+    def timeout_s(self, most_s: float) -> float:
+        """How long to wait for a round at the most."""
+        if self.best_round_s is None:
+            return most_s
+        return min(most_s, max(TIMEOUT_LEAST_S, TIMEOUT * self.best_round_s))
 
     def after_warm_up(self, value: float) -> Decision:
         """Go on, or cut off a configuration that cannot win."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import statistics
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -44,6 +45,7 @@ class TrialRunner:
     samples_dir: Path | None = None
     on_round: Callable[[int, float | None], None] = field(default=lambda rounds, value: None)
     on_progress: Callable[[str], None] = field(default=lambda text: None)
+    time_is_up: Callable[[], bool] = field(default=lambda: False)
     allowance: RepeatAllowance = field(default_factory=RepeatAllowance)
 
     def run(self, spec: TrialSpec, race: Race) -> TrialResult:
@@ -71,7 +73,7 @@ class TrialRunner:
 
     def measurer(self) -> Measurer:
         """What measures rounds for this study."""
-        return Measurer(self.task, self.raced_metric, self.timeout_s, self.allowance, self.on_round)
+        return Measurer(self.task, self.raced_metric, self.timeout_s, self.allowance, self.on_round, self.time_is_up)
 
     @property
     def task(self) -> str:
@@ -126,6 +128,7 @@ class TrialRunner:
             metrics=metrics,
             violations=slack,
             rounds=len(measurement.used),
+            round_s=round(statistics.median(r.wall_s for r in measurement.used), 4),
             host_noise=summary([r.noise for r in measurement.rounds]),
             samples_file=self._keep_samples(result, measurement),
         )

@@ -81,6 +81,7 @@ class Study:
         self._runner = self.prepared.runner(
             samples_dir=self.store.samples_dir,
             on_progress=self.watchers.progress,
+            time_is_up=self._search_time_is_up,
             on_round=lambda rounds, value: self.watchers.round_finished(len(self.trials), rounds, value),
         )
         config = self.prepared.config
@@ -174,6 +175,7 @@ class Study:
             rounds_least=budget.rounds_least,
             rounds_most=budget.rounds_most,
             half_width=INTERVAL_HALF_WIDTH,
+            best_round_s=leader.round_s if leader else None,
         )
 
     def _check_baseline(self) -> None:
@@ -199,8 +201,10 @@ class Study:
 
     def _tournament_estimate_s(self) -> float:
         """Rounds of the baseline and the finalists at the pace of their trials, and a load and a warm-up each."""
+        if not self.trials:
+            return 0.0
         pairs = self.prepared.config.budget.tournament_pairs
-        return sum(t.engine_s / (t.rounds + 2) * (pairs + 2) for t in (self._baseline, *self._finalists()) if t.rounds)
+        return sum(t.round_s * (pairs + 1) + _load_s(t) for t in (self._baseline, *self._finalists()))
 
     def _finalists(self) -> list[TrialResult]:
         """The best few trials; with several objectives the Pareto front's, best in the first objective first."""
@@ -286,3 +290,8 @@ class Study:
         from tuner.report import write_report
 
         write_report(self.store.directory)
+
+
+def _load_s(trial: TrialResult) -> float:
+    """What opening a trial's configuration takes, the start of its process included."""
+    return max(0.0, trial.engine_s - trial.round_s * (trial.rounds + 1))

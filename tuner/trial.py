@@ -45,7 +45,8 @@ class TrialResult:
     """A finished trial; one line of `trials.jsonl`.
 
     `violations` maps each constrained metric to its slack (feasible ≤ 0). `samples_file` is relative to the study's
-    folder. `host_noise` sums up the rounds. `engine_s` is the time spent loading, warming or measuring the engine.
+    folder. `host_noise` sums up the rounds, `round_s` is the
+    median wall time of one. `engine_s` is the time spent loading, warming or measuring the engine.
     """
 
     number: int
@@ -56,6 +57,7 @@ class TrialResult:
     quality: Mapping[str, float] = field(default_factory=dict)
     violations: Mapping[str, float] = field(default_factory=dict)
     rounds: int = 0
+    round_s: float = 0.0
     host_noise: Mapping[str, float] = field(default_factory=dict)
     model_file: Mapping[str, Any] = field(default_factory=dict)
     samples_file: str = ""

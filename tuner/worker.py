@@ -73,11 +73,18 @@ class Operations:
         self._session = self._engine.open(Model(**model), params)
         return {"load_s": time.perf_counter() - begin, "evicted": evicted, **usage()}
 
-    def round(self) -> dict[str, Any]:
-        """One pass over the workload: its samples, the wall time and this process's CPU time, in seconds."""
+    def round(self, deadline_s: float | None = None) -> dict[str, Any]:
+        """One pass over the workload: its samples, the wall time and this process's CPU time, in seconds.
+
+        No further item is begun once `deadline_s` have passed.
+        """
         session, workload = self._opened()
         begin, cpu = time.perf_counter(), time.process_time()
-        samples = [dataclasses.asdict(session.run(item)) for item in workload.items]
+        samples = []
+        for item in workload.items:
+            samples.append(dataclasses.asdict(session.run(item)))
+            if deadline_s is not None and time.perf_counter() - begin > deadline_s:
+                break
         wall_s = time.perf_counter() - begin
         return {"samples": samples, "wall_s": wall_s, "cpu_s": time.process_time() - cpu, **usage()}
 

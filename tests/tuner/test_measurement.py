@@ -29,7 +29,7 @@ class Script:
         self._speeds = iter(speeds)
         self.rounds = 0
 
-    def ask(self, operation, timeout_s):
+    def ask(self, operation, timeout_s, deadline_s=None):
         self.rounds += 1
         taken = sample(next(self._speeds))
         document = {**vars(taken), "output_times_s": list(taken.output_times_s)}
