@@ -12,11 +12,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from tuner.display.plain import PlainDisplay, start_text
+from tuner.display.plain import PlainDisplay, standing_text, start_text
 from tuner.display.progress import StudyProgress
 from tuner.events import Outcome, Standing, StudyInfo
 from tuner.report.summary import TARGET_HEAD, comparison_cells, counts_text, next_commands, target_cells
-from tuner.report.wording import OVER_LIMIT, changed_knobs, duration, ratio_text, status_text
+from tuner.report.wording import OVER_LIMIT, changed_knobs, duration, status_text
 from tuner.trial import TrialResult
 
 STYLES = {
@@ -172,11 +172,11 @@ def _statuses(state: StudyProgress) -> Text:
 
 def _add_standings(rows: Table, state: StudyProgress) -> None:
     """Each finalist's ratio with its interval drawn on a common scale; `│` marks the default."""
-    edges = [1.0] + [edge for s in state.standings for edge in (s.ci95 or (s.ratio, s.ratio))]
+    edges = [1.0, *(edge for standing in state.standings for edge in standing.ci95 or ())]
     low, high = min(edges), max(edges)
     for standing in state.standings:
         sure = standing.ci95 is not None and standing.ci95[0] > 1
-        ratio = f"{ratio_text(standing.ratio, standing.ci95):<23}"
+        ratio = f"{standing_text(standing):<23}"
         rows.add_row(
             f"trial {standing.number}",
             Text.assemble((ratio, "bold green" if sure else ""), _interval(standing, low, high)),
@@ -188,11 +188,12 @@ def _interval(standing: Standing, low: float, high: float) -> Text:
         return round((value - low) / (high - low) * (FOREST_WIDTH - 1)) if high > low else 0
 
     cells = [" "] * FOREST_WIDTH
-    left, right = (column(edge) for edge in (standing.ci95 or (standing.ratio, standing.ratio)))
-    for place in range(left, right + 1):
-        cells[place] = "─"
+    if standing.ci95 is not None:
+        for place in range(column(standing.ci95[0]), column(standing.ci95[1]) + 1):
+            cells[place] = "─"
     cells[column(1.0)] = "│"
-    cells[column(standing.ratio)] = "●"
+    if standing.ci95 is not None:
+        cells[column(standing.ratio)] = "●"
     return Text("".join(cells))
 
 

@@ -21,6 +21,7 @@ class PlainDisplay:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._gone = False
+        self._prepared = ""
         self.state = StudyProgress()
 
     def study_started(self, info: StudyInfo) -> None:
@@ -30,8 +31,9 @@ class PlainDisplay:
 
     def progress(self, text: str) -> None:
         """Slow preparation."""
-        self.state.preparing = text
-        self.line(f"… {text}")
+        if text != self._prepared:  # most trials prepare what an earlier one has prepared
+            self.line(f"… {text}")
+        self._prepared = self.state.preparing = text
 
     def trial_started(self, number: int, params: Mapping[str, Value], purpose: str) -> None:
         """Nothing to say yet."""
@@ -49,7 +51,7 @@ class PlainDisplay:
     def tournament_progress(self, standings: list[Standing], done: int, most: int) -> None:
         """Every finalist's ratio so far."""
         self.state.rank(standings, done, most)
-        ranks = ", ".join(f"trial {s.number} {ratio_text(s.ratio, s.ci95)}" for s in standings)
+        ranks = ", ".join(f"trial {s.number} {standing_text(s)}" for s in standings)
         self.line(f"tournament {done}/{most}  {ranks}")
 
     def notice(self, text: str) -> None:
@@ -76,6 +78,11 @@ class PlainDisplay:
             self._stream.flush()
         except (OSError, ValueError):  # ValueError: the stream was closed
             self._gone = True
+
+
+def standing_text(standing: Standing) -> str:
+    """The ratio and its interval; nothing can be said before there is an interval."""
+    return "…" if standing.ci95 is None else ratio_text(standing.ratio, standing.ci95)
 
 
 def start_text(info: StudyInfo) -> str:

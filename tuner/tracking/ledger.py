@@ -23,7 +23,7 @@ class Ledger:
     path: Path
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     tracking_uri: str = ""
-    experiment: str = ""
+    experiment_id: str = ""
     parent_run_id: str = ""
     trials: dict[int, str] = field(default_factory=dict)
 
@@ -37,16 +37,16 @@ class Ledger:
                 path,
                 str(document["id"]),
                 str(document["tracking_uri"]),
-                str(document["experiment"]),
+                str(document["experiment_id"]),
                 str(document["parent_run_id"]),
                 {int(number): str(run_id) for number, run_id in document["trials"].items()},
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return Ledger(path)
 
-    def start_on(self, tracking_uri: str, experiment: str, parent_run_id: str, trials: Mapping[int, str]) -> None:
+    def start_on(self, tracking_uri: str, experiment_id: str, parent_run_id: str, trials: Mapping[int, str]) -> None:
         """Point to a parent run, with the trials that are known to be logged under it."""
-        self.tracking_uri, self.experiment, self.parent_run_id = tracking_uri, experiment, parent_run_id
+        self.tracking_uri, self.experiment_id, self.parent_run_id = tracking_uri, experiment_id, parent_run_id
         self.trials = dict(trials)
         self.save()
 
@@ -60,7 +60,7 @@ class Ledger:
         document = {
             "id": self.id,
             "tracking_uri": self.tracking_uri,
-            "experiment": self.experiment,
+            "experiment_id": self.experiment_id,
             "parent_run_id": self.parent_run_id,
             "trials": {str(number): self.trials[number] for number in sorted(self.trials)},
         }

@@ -57,8 +57,8 @@ class StudyRuns:
         if self.connected:
             return
         info, ledger = self.info, self.ledger
-        name, tags = experiment_name(info), parent_tags(info, ledger.id)
-        self._experiment_id = store.experiment(name)
+        tags = parent_tags(info, ledger.id)
+        self._experiment_id = store.experiment(experiment_name(info))
         ledger.save()  # the id must be on disk before a run carries it
         parent = ledger.parent_run_id if ledger.tracking_uri == store.tracking_uri else ""
         if not parent or not store.exists(parent):
@@ -70,7 +70,7 @@ class StudyRuns:
             parent, known = store.create_parent(self._experiment_id, info.name, tags, parent_params(info)), {}
         self._unfinished = {number: run.run_id for number, run in known.items() if not run.complete}
         complete = {number: run.run_id for number, run in known.items() if run.complete}
-        ledger.start_on(store.tracking_uri, name, parent, complete)
+        ledger.start_on(store.tracking_uri, self._experiment_id, parent, complete)
         self._save_view(store, trials)
         self._try_files(lambda: store.log_texts(parent, _configuration_files(info)))
         self.connected = True

@@ -10,9 +10,11 @@ import base64
 import json
 import zlib
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from tuner.events import StudyInfo
+from tuner.tracking.ledger import Ledger
 from tuner.tracking.records import STUDY_TAG, ratio_name
 from tuner.trial import TrialResult
 
@@ -45,6 +47,14 @@ def saved_view(info: StudyInfo, study_id: str, trials: Iterable[TrialResult], ti
     packed = base64.b64encode(zlib.compress(json.dumps(state).encode())).decode()
     view = {"name": info.name, "createdAt": time_ms, "updatedAt": time_ms, "state": f"deflate;{packed}"}
     return TAG_PREFIX + study_id, json.dumps(view)
+
+
+def view_path(directory: Path) -> str:
+    """What follows the address of an MLflow UI to show the study in `directory`; "" when it was never logged."""
+    ledger = Ledger.load(directory)
+    if not ledger.parent_run_id:
+        return ""
+    return f"/#/experiments/{ledger.experiment_id}/runs?viewStateShareKey={ledger.id}"
 
 
 def varied_knobs(trials: Iterable[TrialResult]) -> list[str]:

@@ -45,7 +45,7 @@ def test_plain_lines_have_one_per_trial() -> None:
     assert "killed by signal 11" in trials[2]
     assert trials[5].endswith("[quantization=Q6_K flash_attn=on]")
     assert "note: trial 4 was disturbed" in lines
-    assert "tournament 4/8  trial 5 ×1.750 (1.710–1.790), trial 1 ×1.450" in lines
+    assert "tournament 4/8  trial 5 ×1.750 (1.710–1.790), trial 1 …" in lines
     assert lines[0] == "… quantizing to Q4_0"
     assert "at most 8 trials or 4 min" in lines[1]
     assert "trial 5 is 1.75 times faster than the default (95 % interval 1.71–1.79)" in lines
@@ -56,6 +56,14 @@ def test_plain_lines_have_no_control_characters() -> None:
     play(make_display(stream))
     assert "\x1b" not in stream.getvalue()
     assert "\r" not in stream.getvalue()
+
+
+def test_preparation_is_told_once() -> None:
+    stream = io.StringIO()
+    display = make_display(stream)
+    for text in ("quantizing to Q4_0", "quantizing to Q4_0", "downloading", "quantizing to Q4_0"):
+        display.progress(text)
+    assert stream.getvalue().splitlines() == ["… quantizing to Q4_0", "… downloading", "… quantizing to Q4_0"]
 
 
 def test_a_resumed_study_says_where_it_starts() -> None:

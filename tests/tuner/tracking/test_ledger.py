@@ -9,7 +9,7 @@ from tuner.tracking.ledger import FILE_NAME, Ledger
 
 def test_reads_back_what_it_wrote(tmp_path: Path) -> None:
     ledger = Ledger.load(tmp_path)
-    ledger.start_on("sqlite:///x.db", "tuner-llm", "parent", {0: "a"})
+    ledger.start_on("sqlite:///x.db", "7", "parent", {0: "a"})
     ledger.record(12, "b")
     assert Ledger.load(tmp_path) == ledger
     assert Ledger.load(tmp_path).trials == {0: "a", 12: "b"}

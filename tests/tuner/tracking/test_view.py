@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.tuner.synthetic import OBJECTIVE, TRIALS, measured, study_info
-from tuner.tracking.view import saved_view, varied_knobs
+from tuner.tracking.ledger import Ledger
+from tuner.tracking.view import saved_view, varied_knobs, view_path
 
 
 def state_of(value: str) -> dict[str, Any]:
@@ -41,6 +42,13 @@ def test_parallel_coordinates_use_knobs_that_every_measured_trial_has() -> None:
 def test_fits_an_experiment_tag_however_many_knobs_there_are() -> None:
     trials = [measured(n, 100.0 + n, **{f"a_rather_long_knob_name_{k}": n for k in range(60)}) for n in range(50)]
     assert len(saved_view(study_info(Path("s")), "abc", trials, 1)[1]) < 20000
+
+
+def test_the_address_of_a_study_that_was_logged(tmp_path: Path) -> None:
+    assert view_path(tmp_path) == ""
+    ledger = Ledger.load(tmp_path)
+    ledger.start_on("sqlite:///x.db", "7", "parent", {})
+    assert view_path(tmp_path) == f"/#/experiments/7/runs?viewStateShareKey={ledger.id}"
 
 
 def test_no_trials_yet() -> None:
