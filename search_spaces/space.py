@@ -174,5 +174,4 @@ class SearchSpace:
 def _identity(knob: Parameter) -> dict[str, Any]:
     """What makes a knob the same knob: all but how it is explained and when it is applied."""
     told = {n: v for n, v in asdict(knob).items() if n not in ("help", "unit", "scope", "affects")}
-    kinds = {"domain_kind": type(knob.domain).__name__, "limits_kind": type(knob.limits).__name__}
-    return {**told, **kinds, "affects": sorted(knob.affects)}
+    return {**told, "affects": sorted(knob.affects)}

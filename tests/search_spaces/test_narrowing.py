@@ -235,3 +235,12 @@ def test_a_repair_changes_as_few_knobs_as_will_do() -> None:
     space = build("s", knobs, rules)
     assert space.narrowed({"a": 2}).baseline == {"a": 2, "b": 2, "c": 2, "go": False}
     assert space.narrowed({"go": True}).baseline == {"a": 1, "b": 1, "c": 4, "go": True}
+
+
+def test_a_repair_prefers_one_change_to_a_chain_of_them() -> None:
+    numbers = Choices((1, 2, 4, 8), ordered=True)
+    knobs = [Parameter(n, numbers, d) for n, d in (("b", 1), ("d", 4))]
+    knobs += [Parameter("a", Choices((1, 2, 4), ordered=True), 4), Parameter("go", Choices((False, True)), False)]
+    chain = Require((Condition("go", (True,)), Condition("a", (4,))), (Condition("b", at_least=8),))
+    space = build("s", knobs, (chain, AtMost("d", "a")))
+    assert space.narrowed({"go": True}).baseline == {"a": 4, "b": 8, "d": 4, "go": True}
