@@ -49,7 +49,8 @@ def checked_facts(space: str, declared: Mapping[str, Fact], given: Facts) -> dic
 class Expression:
     """A value taken as it is, or from a fact: floor(fact ÷ divide) + add, then kept within `at_least` and `at_most`.
 
-    `at_most` may be an expression too. Only `fact` or `literal` is set.
+    `otherwise` stands in for a fact that is unknown; like `at_most` it may be an expression too. Only `fact` or
+    `literal` is set.
     """
 
     fact: str = ""
@@ -58,14 +59,18 @@ class Expression:
     add: int = 0
     at_least: int | None = None
     at_most: Expression | None = None
+    otherwise: Expression | None = None
 
     def facts(self) -> tuple[str, ...]:
         """The facts that it refers to."""
-        return tuple(n for n in (self.fact, *(self.at_most.facts() if self.at_most else ())) if n)
+        inner = [n for e in (self.at_most, self.otherwise) if e for n in e.facts()]
+        return tuple(n for n in (self.fact, *inner) if n)
 
     def value(self, facts: Facts, where: str) -> Value:
         """The value. Raises TunerError (naming `where`) when the engine did not report the fact."""
         found = self.literal if not self.fact else facts.get(self.fact)
+        if found is None and self.otherwise:
+            return self.otherwise.value(facts, where)
         if found is None:
             raise TunerError(
                 f"{where} needs the fact {self.fact!r}, which is unknown", "name a model, or check the engine"

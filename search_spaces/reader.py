@@ -133,7 +133,10 @@ def _expression(content: object, where: str) -> Expression:
     if not isinstance(content, dict):
         return Expression(literal=_scalar(content, where))
     section = Section.of(content, where)
-    bound = _expression(section.take_any("at_most"), f"{where}.at_most") if section.has("at_most") else None
+    bound, otherwise = (
+        _expression(section.take_any(key), f"{where}.{key}") if section.has(key) else None
+        for key in ("at_most", "otherwise")
+    )
     expression = Expression(
         fact=section.take("fact", str) if section.has("fact") else "",
         literal=_scalar(section.take_any("value"), where) if section.has("value") else None,
@@ -141,6 +144,7 @@ def _expression(content: object, where: str) -> Expression:
         add=section.take("add", int, 0),
         at_least=section.take("at_least", int) if section.has("at_least") else None,
         at_most=bound,
+        otherwise=otherwise,
     )
     section.done()
     if bool(expression.fact) == (expression.literal is not None) or expression.divide < 1:

@@ -6,10 +6,11 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
+from itertools import islice
 
 from search_spaces.build import build
 from search_spaces.coercion import coerce
-from search_spaces.domains import contains, count, describe, show, values
+from search_spaces.domains import contains, describe, show, values
 from search_spaces.errors import TunerError, unknown_name
 from search_spaces.facts import Expression, Fact, Facts, checked_facts, listed, number
 from search_spaces.fitting import on_grid
@@ -39,8 +40,8 @@ class Template:
     def bind(self, facts: Facts) -> SearchSpace:
         """The space on this machine. Undeclared facts are ignored; knobs that lack what they need are off.
 
-        A knob with one possible value is off too, and fixed at it. Raises TunerError when a fact is missing or of a
-        wrong type, and when the baseline is out of range or breaks a rule.
+        A knob whose one possible value is its default is off too, and fixed at it. Raises TunerError when a fact is
+        missing or of a wrong type, and when the baseline is out of range or breaks a rule.
         """
         known = checked_facts(self.name, self.facts, facts)
         knobs, off, fixed = [], dict[str, str](), dict[str, Value]()
@@ -51,8 +52,8 @@ class Template:
                 continue
             knob = _bound(spec, known)
             knobs.append(knob)
-            if count(knob.domain) == 1:
-                fixed[spec.name] = next(values(knob.domain))
+            if list(islice(values(knob.domain), 2)) == [knob.default]:
+                fixed[spec.name] = knob.default
                 off[spec.name] = _text(spec.single, known) or f"only one value is possible: {show(fixed[spec.name])}"
         return build(self.name, knobs, self.rules, fixed, off)
 

@@ -20,6 +20,13 @@ def test_bounds_may_be_facts() -> None:
     assert capped.facts() == ("context",)
 
 
+def test_what_stands_in_for_an_unknown_fact() -> None:
+    chosen = Expression(fact="own", add=1, otherwise=Expression(fact="cores", divide=2))
+    assert chosen.value({"own": 5, "cores": 8}, "it") == 6
+    assert chosen.value({"cores": 8}, "it") == 4
+    assert chosen.facts() == ("own", "cores")
+
+
 @pytest.mark.parametrize("value", [True, "Q4_0", 0.5, 3])
 def test_a_literal_is_itself(value: Value) -> None:
     assert Expression(literal=value).value({}, "it") is value

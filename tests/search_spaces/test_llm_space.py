@@ -108,6 +108,15 @@ def test_one_core_leaves_threads_out_of_the_search_and_in_the_configuration() ->
     assert space.baseline["n_threads"] == 1
 
 
+def test_the_library_counts_the_cores_of_the_machine_also_those_that_it_may_not_use() -> None:
+    space = llm(cpu_cores=1, default_n_threads=32, default_n_threads_batch=1024)
+    assert space.baseline["n_threads"] == 32
+    assert space.baseline["n_threads_batch"] == 512  # the most that llama.cpp can take
+    assert space.random(random.Random(0))["n_threads"] == 1
+    assert {"n_threads", "n_threads_batch"} <= {p.name for p in space.parameters}
+    space.validate(space.baseline)
+
+
 def test_a_models_own_variants_limit_quantization() -> None:
     space = llm(quantizations="Q6_K, Q4_K_M", native_quantization="Q6_K")
     assert space.parameter("quantization").domain == Choices(("Q4_K_M", "Q6_K"), ordered=True)
