@@ -34,8 +34,8 @@ class QualityCache:
         return QualityCache(root / "quality", engine, capabilities.build, model.digest, workload.digest, space)
 
     def knobs(self, params: Params) -> dict[str, Value]:
-        """The part of `params` that quality may depend on: knobs that affect it, and whatever was fixed."""
-        relevant = {p.name for p in self.space.parameters if "quality" in p.affects} | set(self.space.fixed)
+        """The part of `params` that quality depends on, searched or fixed."""
+        relevant = {p.name for p in self.space.used if "quality" in p.affects}
         return {name: value for name, value in params.items() if name in relevant}
 
     def get(self, params: Params) -> dict[str, float] | None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from search_spaces.space import SearchSpace
 
+from search_spaces.domains import contains
 from search_spaces.parameter import Choices, FloatRange, IntRange, Parameter, Params, Value
 from tuner.metrics import metric
 from tuner.objective import Objective, best
@@ -163,7 +164,8 @@ class Sampler:
     def _optuna_trial(self, params: Params, values: list[float], violation: float) -> optuna.trial.FrozenTrial:
         import optuna
 
-        searched = [p for p in self._space.parameters if p.name in params and _inside(p, params[p.name])]
+        # the baseline may lie outside of the searched ranges
+        searched = [p for p in self._space.parameters if p.name in params and contains(p.domain, params[p.name])]
         return optuna.trial.create_trial(
             values=values,
             params={p.name: _encode(p, params[p.name]) for p in searched},
@@ -209,20 +211,10 @@ def _suggest(trial: optuna.Trial, parameter: Parameter) -> Value:
         case Choices(values, ordered=True):
             return values[trial.suggest_int(parameter.name, 0, len(values) - 1)]
         case Choices(values):
-            value: Value = trial.suggest_categorical(parameter.name, values)
-            return value
+            return values[values.index(trial.suggest_categorical(parameter.name, values))]
 
 
 def _encode(parameter: Parameter, value: Value) -> Any:
     if isinstance(parameter.domain, Choices) and parameter.domain.ordered:
         return parameter.domain.values.index(value)
     return value
-
-
-def _inside(parameter: Parameter, value: Value) -> bool:
-    """Whether a value lies in the searched range; the baseline's may not."""
-    match parameter.domain:
-        case Choices(values):
-            return value in values
-        case IntRange(low, high) | FloatRange(low, high):
-            return low <= float(value) <= high

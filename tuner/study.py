@@ -102,6 +102,9 @@ class Study:
             )
         )
 
+        for note in self.prepared.space.notes:
+            self.watchers.notice(note)
+
     def _check_identity(self) -> None:
         """A folder of the same name must hold the same study."""
         known = self.store.read_yaml("study.yaml")
