@@ -15,7 +15,7 @@ from engines.base import (
     Session,
     Workload,
 )
-from engines.llama_cpp import capabilities, export, memory, models, session, workload
+from engines.llama_cpp import capabilities, export, memory, models, quality, session, workload
 from search_spaces.parameter import Params
 
 
@@ -44,7 +44,7 @@ class LlamaCppEngine:
 
     def prepare_quality(self, model: Model, workload: Workload, progress: Progress) -> None:
         """*Worker.* Keep the most precise variant's log-probabilities on the held-out text."""
-        session.prepare_quality(model, workload, progress)
+        quality.prepare_quality(model, workload, progress)
 
     def open(self, model: Model, params: Params) -> Session:
         """*Worker.* Load; the file is made first where `prepare` was not called."""

@@ -14,13 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from engines.errors import ModelFileError
+from engines.llama_cpp.gguf_cursor import Cursor
 
 _MAGIC = b"GGUF"
 _VERSIONS = (2, 3)
-_SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
-_STRING, _ARRAY = 8, 9
-_KEPT_ARRAY_LENGTH = 1024
-"""Longer arrays (tokens, scores, merges) are represented by their length alone."""
 _DEFAULT_ALIGNMENT = 32
 _MOST_DIMENSIONS = 4
 _OTHER_FORMATS = (
@@ -30,13 +27,6 @@ _OTHER_FORMATS = (
     (b"lmgg", "a whisper.cpp or old ggml file: convert it to GGUF"),
     (b"tjgg", "an old GGJT file: convert it to GGUF"),
 )
-
-
-@dataclass(frozen=True)
-class ArrayLength:
-    """Stands for an array too long to keep."""
-
-    length: int
 
 
 @dataclass(frozen=True)
@@ -89,7 +79,7 @@ def read_header(path: Path) -> GgufHeader:
     size_bytes = _size_of_readable_file(path)
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            return _parse(path, size_bytes, _Cursor(data))
+            return _parse(path, size_bytes, Cursor(data))
     except (struct.error, IndexError, UnicodeDecodeError, MemoryError, OverflowError) as error:
         raise ModelFileError(
             f"{path} is truncated or damaged: its header cannot be read to the end ({size_bytes} bytes)",
@@ -115,61 +105,7 @@ def _size_of_readable_file(path: Path) -> int:
     return size_bytes
 
 
-class _Cursor:
-    """Reads little-endian values one after the other."""
-
-    def __init__(self, data: mmap.mmap) -> None:
-        self.data = data
-        self.at = 0
-
-    def scalar(self, code: str) -> Any:
-        """The next value of a struct format character."""
-        (value,) = struct.unpack_from("<" + code, self.data, self.at)
-        self.at += struct.calcsize("<" + code)
-        return value
-
-    def skip_string(self) -> None:
-        """Pass over a string."""
-        self.at += self.scalar("Q")
-        if self.at > len(self.data):
-            raise IndexError
-
-    def string(self) -> str:
-        """The next string."""
-        length = self.scalar("Q")
-        if self.at + length > len(self.data):
-            raise IndexError
-        self.at += length
-        return bytes(self.data[self.at - length : self.at]).decode("utf-8", errors="replace")
-
-    def value(self, kind: int) -> Any:
-        """The next metadata value of a GGUF type number."""
-        if kind == _STRING:
-            return self.string()
-        if kind == _ARRAY:
-            return self.array()
-        if kind not in _SCALARS:
-            raise IndexError
-        return self.scalar(_SCALARS[kind])
-
-    def array(self) -> list[Any] | ArrayLength:
-        """The next array, or its length if that is large."""
-        kind, length = self.scalar("I"), self.scalar("Q")
-        if length > len(self.data):
-            raise IndexError
-        if kind in _SCALARS and length > _KEPT_ARRAY_LENGTH:
-            self.at += length * struct.calcsize("<" + _SCALARS[kind])
-        elif kind == _STRING and length > _KEPT_ARRAY_LENGTH:
-            for _ in range(length):
-                self.skip_string()
-        else:
-            return [self.value(kind) for _ in range(length)]
-        if self.at > len(self.data):
-            raise IndexError
-        return ArrayLength(length)
-
-
-def _parse(path: Path, size_bytes: int, cursor: _Cursor) -> GgufHeader:
+def _parse(path: Path, size_bytes: int, cursor: Cursor) -> GgufHeader:
     _check_magic(path, bytes(cursor.data[:32]))
     cursor.at = len(_MAGIC)
     version = cursor.scalar("I")
@@ -203,7 +139,7 @@ def _check_magic(path: Path, begin: bytes) -> None:
     )
 
 
-def _tensor(cursor: _Cursor) -> Tensor:
+def _tensor(cursor: Cursor) -> Tensor:
     name = cursor.string()
     dimensions = cursor.scalar("I")
     if dimensions > _MOST_DIMENSIONS:

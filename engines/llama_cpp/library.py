@@ -17,7 +17,8 @@ from engines.errors import EngineError, MissingLibraryError, ModelFileError, Out
 
 _WARN, _ERROR, _CONTINUE = 3, 4, 5
 """GGML_LOG_LEVEL_* of ggml.h."""
-_KEPT_LINES = 200
+_KEPT_LINES = 5000
+"""A load logs several lines for each layer and tensor."""
 _NO_MEMORY = (
     "failed to allocate", "unable to allocate", "insufficient memory", "out of memory", "cannot allocate memory",
     "bad_alloc", "alloc failed", "cudamalloc", "failed to reserve",

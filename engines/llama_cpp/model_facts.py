@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from engines.errors import ModelFileError
-from engines.llama_cpp.gguf_file import ArrayLength, GgufHeader
+from engines.llama_cpp.gguf_cursor import ArrayLength
+from engines.llama_cpp.gguf_file import GgufHeader
 from search_spaces.errors import TunerError
 from search_spaces.parameter import Value
 

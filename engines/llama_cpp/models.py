@@ -13,6 +13,7 @@ from engines.errors import ModelFileError, UnsupportedError
 from engines.llama_cpp import hub
 from engines.llama_cpp.capabilities import mlock_permitted
 from engines.llama_cpp.gguf_file import GgufHeader, read_header
+from engines.llama_cpp.hub_choice import PREFIX
 from engines.llama_cpp.library import vocabulary
 from engines.llama_cpp.model_facts import DEFAULT_CONTEXT, check_generates, context_length, facts_of, quantization_of
 from engines.llama_cpp.quantize import ON_DEMAND, UNQUANTIZED, predict, variant
@@ -48,7 +49,7 @@ def resolve_model(config: Mapping[str, Any], progress: Progress) -> Model:
         return _of_file(_embedded_file(config.get("shape"), progress), EMBEDDED, config, progress)
     if config.get("shape"):
         raise TunerError("model.shape is for the embedded model alone", "leave it out, or use model=embedded")
-    if str(source).startswith(hub.PREFIX):
+    if str(source).startswith(PREFIX):
         files = hub.fetch(str(source), progress)
         if len(files) == 1:
             return _of_file(next(iter(files.values())), str(source), config, progress)

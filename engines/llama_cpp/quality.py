@@ -16,11 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engines.base import Model
+from engines.base import Model, Progress, Workload
 from engines.cache import cache_root, make_once
-from engines.errors import EngineError, InvalidOutputError, UnsupportedError
-from engines.llama_cpp.capabilities import build_of
-from engines.llama_cpp.library import library
+from engines.errors import EngineError, InvalidOutputError, OutOfMemoryError, UnsupportedError
+from engines.llama_cpp import models
+from engines.llama_cpp.capabilities import build_of, usable_cores
+from engines.llama_cpp.library import gpu_count, library
+from engines.llama_cpp.loading import load
+from search_spaces.parameter import Value
 
 WINDOW = 256
 _MOST_WINDOWS = 2
@@ -50,7 +53,30 @@ def reference_file(model: Model, text: str) -> Path:
     return cache_root() / "quality" / f"{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:24]}.logprobs"
 
 
-def make_reference(path: Path, text: str, load: Callable[[], Any]) -> None:
+def prepare_quality(model: Model, workload: Workload, progress: Progress) -> None:
+    """Make the reference that `judge` compares with, on a GPU where it fits and there is one."""
+    text = str(workload.quality.get("text", ""))
+    if not text:
+        return
+    path = reference_file(model, text)
+    if path.exists():
+        return
+    file = models.prepare(model, {"quantization": model.reference} if model.reference else {}, progress)
+    progress(f"computing the quality reference with {model.reference}")
+    params: dict[str, Value] = {"n_threads_batch": usable_cores()}
+
+    def opened() -> Any:
+        if gpu_count() == 0:
+            return load(file.path, params, WINDOW)
+        try:
+            return load(file.path, {**params, "n_gpu_layers": -1}, WINDOW)
+        except OutOfMemoryError:
+            return load(file.path, params, WINDOW)
+
+    _make_reference(path, text, opened)
+
+
+def _make_reference(path: Path, text: str, load: Callable[[], Any]) -> None:
     """Write the log-probabilities of the model that `load` opens, unless they are there. Raises EngineError."""
     if path.exists():
         return

@@ -2,49 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import math
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from engines.base import Model, ModelFile, Progress, Sample, WorkItem, Workload
-from engines.errors import InvalidOutputError, OutOfMemoryError, UnsupportedError
-from engines.llama_cpp import models, quality
-from engines.llama_cpp.capabilities import usable_cores
-from engines.llama_cpp.library import LOG, failure, gpu_count, library
-from engines.llama_cpp.settings import LOOKUP_NGRAM, model_arguments, sampling, speculation_tokens
-from search_spaces.parameter import Params, Value
-
-_SEED = 1
-"""Of the sampler, so that every configuration draws the same numbers."""
-
-
-def load(path: str, params: Params, n_ctx: int) -> Any:
-    """A `llama_cpp.Llama`. Raises OutOfMemoryError, UnsupportedError or ModelFileError with llama.cpp's own reason."""
-    llama_cpp = library()
-    arguments = model_arguments(params, n_ctx)
-    if tokens := speculation_tokens(params):
-        from llama_cpp.llama_speculative import LlamaPromptLookupDecoding
-
-        arguments["draft_model"] = LlamaPromptLookupDecoding(max_ngram_size=LOOKUP_NGRAM, num_pred_tokens=tokens)
-        # Without it the library sizes its buffer of logits by n_batch and fails on the first longer prompt.
-        arguments["logits_all"] = True
-    LOG.clear()
-    try:
-        # Not verbose would send the process's standard error, and with it the last words of an abort, to /dev/null.
-        with contextlib.redirect_stderr(io.StringIO()):
-            llama = llama_cpp.Llama(path, verbose=True, seed=_SEED, **arguments)
-    except MemoryError as error:
-        raise OutOfMemoryError("not enough memory for the model's buffers", "use a smaller context or batch") from error
-    except ValueError as error:
-        raise failure(str(error), path) from error
-    llama.verbose = False
-    if arguments.get("use_mlock") and LOG.contains("failed to mlock"):
-        llama.close()
-        raise UnsupportedError("the model cannot be locked into memory", "raise the limit: ulimit -l unlimited")
-    return llama
+from engines.base import Model, ModelFile, Sample, WorkItem, Workload
+from engines.errors import InvalidOutputError, UnsupportedError
+from engines.llama_cpp import quality
+from engines.llama_cpp.library import failure, library
+from engines.llama_cpp.loading import SEED, load
+from engines.llama_cpp.settings import sampling, speculation_tokens
+from search_spaces.parameter import Params
 
 
 class LlamaCppSession:
@@ -115,7 +84,7 @@ class LlamaCppSession:
         self._prompt_tokens = 0
 
     def _stream(self, payload: Mapping[str, Any]) -> Iterator[str]:
-        arguments = {"max_tokens": int(payload["max_tokens"]), "seed": _SEED, **self._sampling}
+        arguments = {"max_tokens": int(payload["max_tokens"]), "seed": SEED, **self._sampling}
         try:
             for chunk in self._llama.create_chat_completion(list(payload["messages"]), stream=True, **arguments):
                 yield chunk["choices"][0]["delta"].get("content") or ""
@@ -176,26 +145,3 @@ class LlamaCppSession:
         logits = np.ctypeslib.as_array(self._llama._ctx.get_logits_ith(-1), shape=(self._llama.n_vocab(),))
         if not np.isfinite(logits).all():
             raise InvalidOutputError(f"the logits of {item.id} are not finite", "this configuration computes garbage")
-
-
-def prepare_quality(model: Model, workload: Workload, progress: Progress) -> None:
-    """Make the reference that `LlamaCppSession.quality` compares with, on a GPU where it fits and there is one."""
-    text = str(workload.quality.get("text", ""))
-    if not text:
-        return
-    path = quality.reference_file(model, text)
-    if path.exists():
-        return
-    file = models.prepare(model, {"quantization": model.reference} if model.reference else {}, progress)
-    progress(f"computing the quality reference with {model.reference}")
-    params: dict[str, Value] = {"n_threads_batch": usable_cores()}
-
-    def on_device() -> Any:
-        if gpu_count() == 0:
-            return load(file.path, params, quality.WINDOW)
-        try:
-            return load(file.path, {**params, "n_gpu_layers": -1}, quality.WINDOW)
-        except OutOfMemoryError:
-            return load(file.path, params, quality.WINDOW)
-
-    quality.make_reference(path, text, on_device)

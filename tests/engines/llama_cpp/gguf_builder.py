@@ -11,6 +11,7 @@ CHAT_TEMPLATE = (
     "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
 )
 _WORDS = ("the", "of", "and", "a", "to", "in", "is", "you", "that", "it", "he", "was", "for", "on", "are", "as")
+_FIRST_WORD = 3 + 256
 _CONTROL, _NORMAL, _UNKNOWN, _BYTE = 3, 1, 2, 6
 
 
@@ -34,11 +35,18 @@ def write_model(
     seed: int = 0,
     architecture: str = "llama",
     fill: float | None = None,
+    silent: bool = False,
+    begins: bool = True,
     float32: bool = False,
     chat_template: str | None = CHAT_TEMPLATE,
     extra: dict[str, Any] | None = None,
 ) -> Path:
-    """Write a model of random weights to `path`. `fill` replaces the weights of the first FFN (NaN, for one)."""
+    """Write a model of random weights to `path`.
+
+    `fill` replaces the weights of the first FFN (NaN, for one). A `silent` model gives every token the same logit and
+    its first token is the end of text, so that greedy sampling answers nothing. Only a model that `begins` puts a token
+    of its own before every text.
+    """
     import gguf
     import numpy as np
 
@@ -54,7 +62,7 @@ def write_model(
     writer.add_rope_dimension_count(shape.embd // shape.heads)
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_file_type(gguf.LlamaFileType.ALL_F32 if float32 else gguf.LlamaFileType.MOSTLY_F16)
-    _add_tokenizer(writer, shape.vocab, chat_template)
+    _add_tokenizer(writer, shape.vocab, chat_template, end=0 if silent else 2, begins=begins)
     for key, value in (extra or {}).items():
         writer.add_key_value(key, value, gguf.GGUFValueType.get_type(value))
     kind = np.float32 if float32 else np.float16
@@ -64,8 +72,11 @@ def write_model(
 
     head = shape.embd // shape.heads
     writer.add_tensor("token_embd.weight", (matrix(shape.vocab, shape.embd) * 8).astype(kind))
-    writer.add_tensor("output_norm.weight", np.ones(shape.embd, np.float32))
-    writer.add_tensor("output.weight", matrix(shape.vocab, shape.embd))
+    writer.add_tensor("output_norm.weight", np.full(shape.embd, 0.0 if silent else 1.0, np.float32))
+    output = matrix(shape.vocab, shape.embd)
+    # Specials and bytes stay at a logit of 0, which some word always exceeds: an answer is text.
+    output[:_FIRST_WORD] = 0
+    writer.add_tensor("output.weight", output)
     for layer in range(shape.layers):
         name = f"blk.{layer}."
         writer.add_tensor(name + "attn_norm.weight", np.ones(shape.embd, np.float32))
@@ -87,7 +98,7 @@ def write_model(
     return path
 
 
-def _add_tokenizer(writer: Any, vocab: int, chat_template: str | None) -> None:
+def _add_tokenizer(writer: Any, vocab: int, chat_template: str | None, end: int, begins: bool) -> None:
     """A SentencePiece-style tokenizer: specials, bytes, words, and fillers that no text contains."""
     tokens: list[bytes] = [b"<unk>", b"<s>", b"</s>"]
     types = [_UNKNOWN, _CONTROL, _CONTROL]
@@ -105,8 +116,8 @@ def _add_tokenizer(writer: Any, vocab: int, chat_template: str | None) -> None:
     writer.add_token_scores(scores)
     writer.add_token_types(types)
     writer.add_bos_token_id(1)
-    writer.add_eos_token_id(2)
+    writer.add_eos_token_id(end)
     writer.add_unk_token_id(0)
-    writer.add_add_bos_token(True)
+    writer.add_add_bos_token(begins)
     if chat_template is not None:
         writer.add_chat_template(chat_template)
