@@ -69,7 +69,7 @@ def _composed(overrides: Sequence[str]) -> DictConfig:
 
 def _explained(error: Exception, overrides: Sequence[str]) -> TunerError:
     """Why Hydra refused: an unknown key with its nearest match, or the first line of the innermost error."""
-    from hydra.errors import HydraException
+    from hydra.errors import HydraException, OverrideParseException
 
     chosen = [o for o in overrides if o.partition("=")[0].lstrip("+~") in _GROUPS]
     try:
@@ -81,7 +81,8 @@ def _explained(error: Exception, overrides: Sequence[str]) -> TunerError:
         if override not in chosen and not key.startswith("+") and key.lstrip("~") not in known:
             head = key.lstrip("~").partition(".")[0]
             return unknown_name("key", key.lstrip("~"), [k for k in known if k.startswith(f"{head}.")] or KEYS)
-    return TunerError(f"{_culprits(overrides)}: {_first_line(error.__cause__ or error)}", _LOOK)
+    hint = "put text with special characters in quotes" if isinstance(error, OverrideParseException) else _LOOK
+    return TunerError(f"{_culprits(overrides)}: {_first_line(error.__cause__ or error)}", hint)
 
 
 _GROUPS = ("engine", "model", "workload", "objective", "budget", "targets")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,7 @@ def compose(task: str, overrides: Sequence[str]) -> StudyConfig:
     model = model_overrides(typed.model)
     document = compose_document([*base, *(o.text for o in typed.hydra), *model.hydra])
     document["model"] = settle_model(document["model"], model)
+    document["workload"] = _with_absolute_files(document["workload"])
     check_complete(document)
     document = {"task": task, **document, **_settled(task, typed, document)}
     return _study_config(document, typed)
@@ -74,6 +75,16 @@ def _settled(task: str, typed: Typed, document: dict[str, Any]) -> dict[str, Any
         "params": {name: parse_scalar(f"params.{name}", raw) for name, raw in typed.knobs["params"].items()},
         "space": dict(typed.knobs["space"]),
         "baseline": {name: parse_scalar(f"baseline.{name}", raw) for name, raw in typed.knobs["baseline"].items()},
+    }
+
+
+def _with_absolute_files(section: Mapping[str, Any]) -> dict[str, Any]:
+    """Files of the user's by absolute paths, so that the study can be measured again from any folder."""
+    return {
+        key: str(path.absolute())
+        if key != "name" and isinstance(value, str) and (path := user_path(value)).is_file()
+        else value
+        for key, value in section.items()
     }
 
 

@@ -159,6 +159,19 @@ def test_the_shape_of_the_embedded_model():
     assert compose("llm", ["model.shape=tinyllama-1.1b"]).model["shape"] == "tinyllama-1.1b"
 
 
+def test_a_file_of_the_workloads_is_found_again_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my prompts.txt").write_text("hello")
+    (tmp_path / "chat").write_text("")
+    workload = compose("llm", ["workload.prompts='my prompts.txt'"]).workload
+    assert workload["prompts"] == str(tmp_path / "my prompts.txt")
+    assert workload["name"] == "chat"
+
+
+def test_unreadable_text_is_to_be_quoted():
+    assert "quotes" in refused("workload.tokens=a=b").hint
+
+
 # --- what is refused --------------------------------------------------------------------------------------------------
 
 
