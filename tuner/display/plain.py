@@ -52,7 +52,7 @@ class PlainDisplay:
         """Every finalist's ratio so far."""
         self.state.rank(standings, done, most)
         ranks = ", ".join(f"trial {s.number} {standing_text(s)}" for s in standings)
-        self.line(f"tournament {done}/{most}  {ranks}")
+        self.line(f"tournament {done}/{most}  {ranks or 'no finalist'}")
 
     def notice(self, text: str) -> None:
         """One line."""

@@ -10,7 +10,7 @@ from tuner.metrics import METRICS
 from tuner.report.blocks import Block, Code, Columns, Heading, Paragraph, Part, Plot, Table, Verdict
 from tuner.report.plots import all_plots
 from tuner.report.study_files import StudyFiles
-from tuner.report.summary import TARGET_HEAD, comparison, target_cells
+from tuner.report.summary import TARGET_HEAD, comparison, comparison_table, target_cells
 from tuner.report.trials_table import trials_table
 from tuner.report.wording import (
     best_trial,
@@ -63,7 +63,7 @@ def verdict(study: StudyFiles) -> Verdict:
     figures = [(objective, row.winner, _gain_text(gain)) for row in rows if row.name == objective]
     for row in rows:
         if row.name in FIGURES and row.name != objective and len(figures) <= MOST_FIGURES:
-            figures.append((row.name, row.winner, f"default {row.default}"))
+            figures.append((row.name, row.winner, "" if row.default == row.winner else f"default {row.default}"))
     return Verdict(_sentence(summary or decided.replace("_", " ")), "good" if decided == "gain" else "plain", figures)
 
 
@@ -90,11 +90,8 @@ def _against_default(study: StudyFiles) -> Iterator[Block]:
     deploy = study.deploy
     if not deploy:
         return
-    rows = [(r.name, r.default, r.winner, r.better) for r in comparison(deploy, study.trials)]
-    compared: list[Part] = [
-        Heading("Default against winner"),
-        Table(("metric", "default", "winner", "times better"), rows),
-    ]
+    head, rows = comparison_table(deploy, study.trials)
+    compared: list[Part] = [Heading("Default against winner" if len(head) > 2 else "The default"), Table(head, rows)]
     changes = changed_knobs(deploy["params"], deploy["baseline"]["params"])
     rest = ", ".join(f"{name} {knob_value(value)}" for name, value in deploy["params"].items() if name not in changes)
     knobs: list[Part] = [

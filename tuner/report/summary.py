@@ -58,10 +58,7 @@ def summary_lines(info: StudyInfo | None, outcome: Outcome) -> list[str]:
     """The summary as plain text lines."""
     lines = ["", outcome.summary]
     if outcome.deploy:
-        lines += [
-            "",
-            *table(("", "default", "winner", "times better"), comparison_cells(outcome.deploy, outcome.trials)),
-        ]
+        lines += ["", *table(*comparison_table(outcome.deploy, outcome.trials))]
         changes = changed_knobs(outcome.deploy["params"], outcome.deploy["baseline"]["params"])
         if changes:
             lines += ["", *table(("changed knob", "default", "winner"), [(k, *v) for k, v in changes.items()])]
@@ -72,9 +69,15 @@ def summary_lines(info: StudyInfo | None, outcome: Outcome) -> list[str]:
     return lines + next_commands(info, outcome)
 
 
-def comparison_cells(deploy: Mapping[str, Any], trials: Sequence[TrialResult] = ()) -> list[tuple[str, str, str, str]]:
-    """The rows of `comparison` as tuples of text."""
-    return [(row.name, row.default, row.winner, row.better) for row in comparison(deploy, trials)]
+def comparison_table(
+    deploy: Mapping[str, Any], trials: Sequence[TrialResult] = ()
+) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Head and rows of `comparison` as text; of the default alone when that is what is deployed."""
+    rows = comparison(deploy, trials)
+    if deploy["params"] == deploy["baseline"]["params"]:
+        return ("", "default"), [(row.name, row.winner) for row in rows]
+    head = ("", "default", "winner", "times better")
+    return head, [(row.name, row.default, row.winner, row.better) for row in rows]
 
 
 TARGET_HEAD = ("target", "wanted", "measured", "verdict", "in its words")
@@ -103,7 +106,7 @@ def _verdict(target: Mapping[str, Any]) -> str:
 def counts_text(outcome: Outcome) -> str:
     """`40 trials: 12 ok, 19 over limit, 2 crashed`."""
     counts = ", ".join(f"{count} {s.replace('_', ' ')}" for s, count in status_counts(outcome.trials).items())
-    return f"{len(outcome.trials)} trials: {counts}"
+    return f"{len(outcome.trials)} trial{'s' if len(outcome.trials) != 1 else ''}: {counts}"
 
 
 def next_commands(info: StudyInfo | None, outcome: Outcome) -> list[str]:

@@ -195,6 +195,8 @@ def test_keeping_the_default_is_an_answer(tmp_path: Path) -> None:
     assert "Keep the default: no gain." in text
     assert 'class="verdict plain"' in text
     assert "Changed knobs" not in text
+    assert "Default against winner" not in text
+    assert Page(text).row(OBJECTIVE) == [OBJECTIVE, "180 ± 3.6 tok/s"], "one column is enough"
 
 
 def test_no_feasible_configuration_is_an_answer(tmp_path: Path) -> None:
