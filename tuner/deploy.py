@@ -61,6 +61,15 @@ def deploy_document(prepared: Prepared, result: TournamentResult, tracking: Mapp
     return plain
 
 
+def judged_again(deploy: Mapping[str, Any], targets: Mapping[str, Any]) -> dict[str, Any]:
+    """A deploy.json document with its verdicts on `targets`, which may be others than when it was written."""
+
+    def values(part: Mapping[str, Any]) -> dict[str, float]:
+        return {**{name: m["value"] for name, m in part["metrics"].items()}, **part["quality"]}
+
+    return {**deploy, "targets": judge(targets, values(deploy), values(deploy["baseline"]))}
+
+
 def gain_document(result: TournamentResult, objective: str) -> dict[str, Any]:
     """The gain of what is deployed over the default; 1 when that is the default, null when the default cannot run."""
     if result.winner is not None and result.baseline is not None and result.winner.number == result.baseline.number:

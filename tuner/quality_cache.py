@@ -9,10 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from search_spaces.space import SearchSpace
-
 from engines.base import Capabilities, Model, Workload
 from search_spaces.parameter import Params, Value
+from search_spaces.space import SearchSpace
 
 
 @dataclass(frozen=True)

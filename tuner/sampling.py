@@ -13,10 +13,9 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from search_spaces.space import SearchSpace
-
 from search_spaces.domains import contains
 from search_spaces.parameter import Choices, FloatRange, IntRange, Parameter, Params, Value
+from search_spaces.space import SearchSpace
 from tuner.metrics import metric
 from tuner.objective import Objective, best
 from tuner.trial import TrialResult, TrialStatus

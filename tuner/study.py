@@ -10,7 +10,7 @@ from typing import Any
 
 from search_spaces.errors import TunerError
 from search_spaces.parameter import Value
-from tuner.deploy import deploy_document, sentence
+from tuner.deploy import deploy_document, judged_again, sentence
 from tuner.events import Observer, Outcome, StudyInfo
 from tuner.objective import Objective, best, pareto_front, rank_value
 from tuner.preparation import Prepared, check_measured, prepare
@@ -265,6 +265,9 @@ class Study:
             return None
         if len(self.trials) < self.prepared.config.budget.trials:
             return None
+        deploy = judged_again(deploy, self.prepared.config.targets)
+        self.store.write_json("deploy.json", deploy)
+        self._report()
         self.watchers.notice(
             f"this study had finished with {len(self.trials)} trials; budget.trials={2 * len(self.trials)} searches on"
         )

@@ -166,6 +166,15 @@ def test_the_same_command_again_reports_and_a_larger_budget_goes_on(tmp_path):
     assert len(more.trials) == 14
 
 
+def test_a_finished_study_is_judged_by_the_targets_of_today(tmp_path):
+    targets = {"name": "t", "targets": [{"task": "llm", "metric": "decode_tokens_per_second", "above": 60}]}
+    first = run_study(fake_config(tmp_path, budget={"trials": 4}), [])
+    again = run_study(fake_config(tmp_path, budget={"trials": 4}, targets=targets), [])
+    assert first.deploy["targets"] == []
+    assert again.deploy["targets"][0]["met"] is True
+    assert StudyStore(study_dir(first)).read_json("deploy.json") == again.deploy
+
+
 def test_another_definition_under_the_same_name_is_refused(tmp_path):
     run_study(fake_config(tmp_path, study="mine", budget={"trials": 2}), [])
     with pytest.raises(TunerError, match=r"study 'mine' .* is another one: .*constraints"):
