@@ -149,8 +149,9 @@ class Surface:
 
     def render(self, label: str) -> str:
         """The SVG element; `label` says in words what it shows."""
+        size = f'viewBox="0 0 {WIDTH} {self.height}" width="{WIDTH}" height="{self.height}"'
         return (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {self.height}" width="{WIDTH}" height="{self.height}" role="img" '
+            f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" '
             f'aria-label="{escape(label)}"><style>{STYLE}</style>{"".join(self._parts)}</svg>'
         )
 
