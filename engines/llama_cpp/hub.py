@@ -24,6 +24,9 @@ class HubError(EnvironmentLackingError):
     """The hub cannot be reached, or does not hand out what was asked for."""
 
 
+_TIMEOUT_S = 20.0
+
+
 @dataclass(frozen=True)
 class _Source:
     repo: str
@@ -61,8 +64,9 @@ def _listing(asked: _Source, progress: Progress) -> dict[str, int]:
 
     progress(f"looking at {asked.repo}")
     try:
-        tree = HfApi().list_repo_tree(asked.repo, recursive=True, revision=asked.revision)
-        return {entry.path: int(entry.size) for entry in tree if hasattr(entry, "size")}
+        # Not list_repo_tree: it repeats a failed request for half a minute.
+        info = HfApi().model_info(asked.repo, revision=asked.revision, files_metadata=True, timeout=_TIMEOUT_S)
+        return {file.rfilename: int(file.size or 0) for file in info.siblings or []}
     except HfHubHTTPError:
         raise
     except (HTTPError, OSError):

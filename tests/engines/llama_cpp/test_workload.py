@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engines.base import Model, Workload
+from engines.llama_cpp import LlamaCppEngine
+from engines.llama_cpp.workload import WorkloadError
+from search_spaces.errors import TunerError
+from tests.engines.llama_cpp.conftest import quiet
+
+
+def resolve(engine: LlamaCppEngine, model: Model, **config: object) -> Workload:
+    return engine.resolve_workload(config, model, quiet)
+
+
+def texts(workload: Workload) -> list[str]:
+    return [item.payload["messages"][-1]["content"] for item in workload.items]
+
+
+def test_the_embedded_model_brings_its_own(engine: LlamaCppEngine, small: Model) -> None:
+    workload = resolve(engine, small)
+    assert workload.name == "chat"
+    assert len(workload.items) == 3
+    assert len({item.id for item in workload.items}) == 3
+    lengths = [len(str(item.payload["messages"])) for item in workload.items]
+    assert lengths[2] > 2 * lengths[1] > 4 * lengths[0]
+    assert {item.payload["max_tokens"] for item in workload.items} == {32}
+    assert {item.payload["ignore_eos"] for item in workload.items} == {True}
+    assert len(workload.quality["text"]) > 2000
+
+
+def test_other_models_get_neutral_ones(engine: LlamaCppEngine, tiny: Model, small: Model) -> None:
+    workload = resolve(engine, tiny, name="talk", max_tokens=5, ignore_eos=False)
+    assert workload.name == "talk"
+    assert [item.id for item in workload.items] == ["short", "assistant", "conversation"]
+    assert {item.payload["max_tokens"] for item in workload.items} == {5}
+    assert {item.payload["ignore_eos"] for item in workload.items} == {False}
+    assert workload.quality["text"] != resolve(engine, small).quality["text"]
+
+
+def test_the_digest_follows_what_is_asked(engine: LlamaCppEngine, tiny: Model) -> None:
+    digests = {
+        resolve(engine, tiny).digest,
+        resolve(engine, tiny, name="renamed", max_tokens=None, prompts=None, ignore_eos=None).digest,
+        resolve(engine, tiny, max_tokens=8).digest,
+        resolve(engine, tiny, ignore_eos=False).digest,
+        resolve(engine, tiny, prompts=["Hello"]).digest,
+    }
+    assert len(digests) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("p.txt", "First\n\n  Second  \n"),
+        ("p", "First\nSecond"),
+        ("p.jsonl", '"First"\n\n{"prompt": "Second"}\n'),
+        ("p.yaml", "- First\n- prompt: Second\n"),
+        ("p.json", '["First", {"messages": [{"role": "user", "content": "Second"}]}]'),
+    ],
+)
+def test_the_users_own_prompts(engine: LlamaCppEngine, tiny: Model, tmp_path: Path, name: str, content: str) -> None:
+    (tmp_path / name).write_text(content)
+    workload = resolve(engine, tiny, prompts=str(tmp_path / name))
+    assert texts(workload) == ["First", "Second"]
+    assert [item.id for item in workload.items] == ["prompt-1", "prompt-2"]
+
+
+def test_an_entry_may_have_its_own_id_messages_and_length(engine: LlamaCppEngine, tiny: Model) -> None:
+    messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello"}]
+    workload = resolve(engine, tiny, prompts=[{"id": "greeting", "messages": messages, "max_tokens": 3}, "Next"])
+    assert workload.items[0].id == "greeting"
+    assert workload.items[0].payload == {"messages": messages, "max_tokens": 3, "ignore_eos": True}
+    assert workload.items[1].payload["max_tokens"] == 32
+
+
+def test_own_prompts_keep_the_embedded_models_text(engine: LlamaCppEngine, small: Model) -> None:
+    own = resolve(engine, small, prompts=["Hello"])
+    assert texts(own) == ["Hello"]
+    assert own.quality == resolve(engine, small).quality
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("p.txt", " \n\n", "has no prompts"),
+        ("p.yaml", "", "has no prompts"),
+        ("p.jsonl", '"fine"\n{"prompt": ', "line 2 is not JSON"),
+        ("p.yaml", "- [unclosed", "is not YAML"),
+        ("p.yaml", "prompt: one", "is not a list of prompts"),
+        ("p.jsonl", "7", "prompt 1 is 7"),
+        ("p.jsonl", '{"promt": "Hello"}', "unknown key of prompt 1 'promt'"),
+        ("p.jsonl", '{"id": "a"}', "prompt 1 needs either a prompt or messages"),
+        ("p.jsonl", '{"prompt": "a", "messages": []}', "prompt 1 needs either a prompt or messages"),
+        ("p.jsonl", '{"prompt": "  "}', "prompt 1 has no usable text"),
+        ("p.jsonl", '{"messages": []}', "prompt 1 has no usable text"),
+        ("p.jsonl", '{"messages": [{"role": "user"}]}', "prompt 1 has no usable text"),
+        ("p.jsonl", '{"prompt": "a", "max_tokens": 0}', "max_tokens of prompt 1 is 0"),
+        ("p.jsonl", '{"prompt": "a", "id": "x"}\n{"prompt": "b", "id": "x"}', "2 prompts have the id 'x'"),
+    ],
+)
+def test_prompts_that_are_wrong(
+    engine: LlamaCppEngine, tiny: Model, tmp_path: Path, name: str, content: str, says: str
+) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(TunerError, match=says) as caught:
+        resolve(engine, tiny, prompts=str(tmp_path / name))
+    assert caught.value.hint
+    assert "\n" not in caught.value.message
+
+
+def test_a_prompts_file_that_cannot_be_read(engine: LlamaCppEngine, tiny: Model, tmp_path: Path) -> None:
+    (tmp_path / "binary.txt").write_bytes(b"\xff\xfe\x00")
+    for path, says in (
+        (tmp_path / "none.txt", "there is no prompts file"),
+        (tmp_path, "cannot read"),
+        (tmp_path / "binary.txt", "is not UTF-8 text"),
+    ):
+        with pytest.raises(WorkloadError, match=says):
+            resolve(engine, tiny, prompts=str(path))
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        ({"promts": "a"}, "unknown workload option 'promts'"),
+        ({"max_tokens": -1}, r"workload\.max_tokens is -1"),
+        ({"max_tokens": 2.5}, r"workload\.max_tokens is 2\.5"),
+    ],
+)
+def test_options_that_are_wrong(engine: LlamaCppEngine, tiny: Model, config: dict[str, object], says: str) -> None:
+    with pytest.raises(TunerError, match=says):
+        resolve(engine, tiny, **config)
+
+
+def test_a_prompt_that_does_not_fit_the_context(engine: LlamaCppEngine, tiny: Model) -> None:
+    short = replace(tiny, facts={**tiny.facts, "n_ctx": 256})
+    with pytest.raises(
+        WorkloadError, match=r"prompt-1 takes about \d+ tokens with its answer, and the context has 256"
+    ):
+        resolve(engine, short, prompts=["a word " * 100])
+    with pytest.raises(WorkloadError, match="takes about"):
+        resolve(engine, short, prompts=["short"], max_tokens=250)
+
+
+@given(prompts=st.lists(st.text().filter(str.strip), min_size=1, max_size=4), as_yaml=st.booleans())
+def test_any_text_survives_a_file(
+    prompts: list[str], as_yaml: bool, engine: LlamaCppEngine, tiny: Model, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("prompts") / ("p.yaml" if as_yaml else "p.jsonl")
+    content = yaml.safe_dump(prompts) if as_yaml else "\n".join(json.dumps(p) for p in prompts)
+    path.write_text(content, encoding="utf-8")
+    assert texts(resolve(engine, tiny, prompts=str(path))) == prompts
