@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.llama_tools import DEFAULT_OUT, build
-from tuner.config import compose
+from tuner.config.compose import compose
 from tuner.measurement import sample_from_json
 from tuner.preparation import prepare
 from tuner.round_metrics import round_metrics

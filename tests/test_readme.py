@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tuner.cli import parse
-from tuner.config import compose
+from tuner.config.compose import compose
 
 ROOT = Path(__file__).parents[1]
 

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from engines.errors import InvalidOutputError
+from tuner.config.study_config import StudyConfig
 from tuner.events import Observer
 from tuner.host_noise import summary
 from tuner.measurement import Measurement
@@ -17,7 +18,6 @@ from tuner.preparation import Prepared, prepare
 from tuner.racing import Race
 from tuner.runner import load_and_memory
 from tuner.study import INTERVAL_HALF_WIDTH
-from tuner.study_config import StudyConfig
 from tuner.targets import judge
 from tuner.trial import MetricValue, TrialStatus
 from tuner.watchers import Watchers

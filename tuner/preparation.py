@@ -14,12 +14,12 @@ from engines.registry import load_engine
 from search_spaces.errors import TunerError
 from search_spaces.space import SearchSpace
 from search_spaces.template import load_template
+from tuner.config.study_config import StudyConfig
 from tuner.hardware import HardwareProfile, detect_hardware
 from tuner.objective import Constraint, Objective
 from tuner.quality_cache import QualityCache
 from tuner.round_metrics import LEADING
 from tuner.runner import PREPARE_TIMEOUT_S, TrialRunner
-from tuner.study_config import StudyConfig
 from tuner.worker import capabilities_from_json, workload_from_json
 from tuner.worker_process import Worker, ask_or_explain
 

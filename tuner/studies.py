@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from search_spaces.errors import NoAnswerError, TunerError, unknown_name
-from tuner.overrides import user_path
+from tuner.config.overrides import user_path
 from tuner.study_store import LATEST, StudyStore
 
 STUDY_FILE = "study.yaml"

@@ -10,13 +10,13 @@ from typing import Any
 
 from search_spaces.errors import TunerError
 from search_spaces.parameter import Value
+from tuner.config.study_config import StudyConfig
 from tuner.deploy import deploy_document, judged_again, sentence
 from tuner.events import Observer, Outcome, StudyInfo
 from tuner.objective import Objective, best, pareto_front, rank_value
 from tuner.preparation import Prepared, check_measured, prepare
 from tuner.racing import Race
 from tuner.sampling import Sampler
-from tuner.study_config import StudyConfig
 from tuner.study_store import StudyStore
 from tuner.tournament import Tournament, TournamentResult
 from tuner.trial import TrialResult, TrialSpec, TrialStatus

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from tuner.trial import MetricValue, TrialResult, TrialStatus
 
 OBJECTIVE = "decode_tokens_per_second"
 BASELINE: Mapping[str, Value] = {"quantization": "F16", "n_threads": 2, "flash_attn": False, "lookup": 0.5}
-START = datetime(2026, 3, 1, 12, 0, 0, tzinfo=timezone.utc)
+START = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 
 
 def measured(number: int, speed: float, kld: float = 0.01, **params: Value) -> TrialResult:
@@ -56,7 +56,9 @@ TRIALS: tuple[TrialResult, ...] = (
     measured(3, 220.0, kld=0.3, quantization="Q4_0"),
     failed(4, TrialStatus.OUT_OF_MEMORY, "needs 31.2 GiB, 23.1 GiB are free", n_threads=4),
     measured(5, 180.0, quantization="Q6_K", flash_attn=True),
-    replace(measured(6, 90.0, n_threads=1), status=TrialStatus.CUT_OFF, reason="slower than trial 5 by more than noise"),
+    replace(
+        measured(6, 90.0, n_threads=1), status=TrialStatus.CUT_OFF, reason="slower than trial 5 by more than noise"
+    ),
     failed(7, TrialStatus.TIMED_OUT, "no answer within 600 s", n_threads=8),
 )
 
@@ -121,7 +123,13 @@ def deploy(trials: Sequence[TrialResult] = TRIALS) -> dict[str, Any]:
         "schema_version": 1,
         "study": "llm-tiny-0a1b",
         "engine": {"name": "fake", "version": "1.0", "build": "test"},
-        "model": {"name": "tiny", "path": "/models/tiny.gguf", "sha256": "ab" * 32, "quantization": "Q6_K", "source": "t"},
+        "model": {
+            "name": "tiny",
+            "path": "/models/tiny.gguf",
+            "sha256": "ab" * 32,
+            "quantization": "Q6_K",
+            "source": "t",
+        },
         "params": winner["params"],
         "workload": {"name": "turns", "digest": "0123456789abcdef"},
         "hardware": {"class": "test-2c-4g"},

@@ -2,9 +2,9 @@ import json
 import random
 
 import pytest
-from search_spaces.template import load_template
 
 from engines import fake
+from search_spaces.template import load_template
 from tuner.objective import Objective
 from tuner.sampling import Sampler, key
 from tuner.trial import MetricValue, TrialResult, TrialStatus

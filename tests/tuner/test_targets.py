@@ -1,8 +1,8 @@
 import pytest
 
 from search_spaces.errors import TunerError
-from tuner.composition import group_names
-from tuner.config import read_targets
+from tuner.config.compose import read_targets
+from tuner.config.hydra_files import group_names
 from tuner.metrics import METRICS
 from tuner.targets import concerning, judge, parse_targets
 from tuner.trial import MetricValue

@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, console: Console) -> int:
     """Measure once and show it."""
-    from tuner.config import compose
+    from tuner.config.compose import compose
 
     config = compose(options.task, resolve_deploy(options.overrides))
 
@@ -49,8 +49,8 @@ def run(options: argparse.Namespace, console: Console) -> int:
 
 def resolve_deploy(overrides: Sequence[str]) -> list[str]:
     """The overrides with `deploy=FILE` replaced by those that the file stands for, first so that others win."""
+    from tuner.config.overrides import unquote, user_path
     from tuner.export.replay import replay
-    from tuner.overrides import unquote, user_path
 
     given = [text.partition("=")[2] for text in overrides if text.startswith("deploy=")]
     others = [text for text in overrides if not text.startswith("deploy=")]

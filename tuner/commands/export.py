@@ -32,8 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, console: Console) -> int:
     """Write the files and tell where they are."""
+    from tuner.config.overrides import user_path
     from tuner.export import export
-    from tuner.overrides import user_path
 
     paths = export(
         options.study,

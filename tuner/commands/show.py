@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, console: Console) -> int:
     """Ask the engine and show the space."""
-    from tuner.config import compose
+    from tuner.config.compose import compose
 
     config = compose(options.task, options.overrides)
 

@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, console: Console) -> int:
     """One line per study, the newest first."""
-    from tuner.overrides import user_path
+    from tuner.config.overrides import user_path
     from tuner.studies import list_studies
 
     found = list_studies(user_path(options.outputs))

@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, console: Console) -> int:
     """Run the study to its verdict."""
-    from tuner.config import compose
+    from tuner.config.compose import compose
 
     config = compose(options.task, options.overrides)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from search_spaces.errors import TunerError
-from tuner.composition import group_names
+from tuner.config.hydra_files import group_names
+from tuner.config.overrides import quote
 from tuner.export.document import read_deploy
-from tuner.overrides import quote
 from tuner.study_store import StudyStore
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from search_spaces.errors import TunerError
-from tuner.study_config import StudyConfig
+from tuner.config.study_config import StudyConfig
 from tuner.tracking.silent import Silent
 from tuner.tracking.tracker import MlflowTracker, Notify
 

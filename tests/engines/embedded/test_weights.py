@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from engines.embedded import weights
+from engines.embedded.corpus import fingerprint
 from engines.embedded.tokenizer import Tokenizer
 from engines.embedded.weights import Dimensions, Weights, load_weights, save_weights, shorten
 
@@ -47,3 +48,8 @@ def test_the_shipped_file_is_small_and_whole() -> None:
     assert all(np.isfinite(tensor).all() for tensor in shipped.tensors.values())
     assert shipped.dimensions.width % 256 == 0
     assert shipped.dimensions.feed_forward % 256 == 0
+
+
+def test_the_weights_were_trained_on_the_corpus_of_this_version() -> None:
+    """Fails when the grammar changes: train again, or the held-out text may be none."""
+    assert load_weights().notes["corpus"] == fingerprint()

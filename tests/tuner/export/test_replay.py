@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search_spaces.errors import TunerError
-from tuner.config import compose
+from tuner.config.compose import compose
 from tuner.export.replay import literal, replay
 
 DOCUMENT = Path(__file__).parent / "documents" / "good" / "gain.json"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.tuner.synthetic import TRIALS, outcome, study_info
-from tuner.study_config import Budget, StudyConfig
+from tuner.config.study_config import Budget, StudyConfig
 from tuner.tracking import make_tracker
 from tuner.tracking.silent import Silent
 from tuner.trial import TrialResult

@@ -145,7 +145,8 @@ for trial in TRIALS:
 @pytest.mark.parametrize("logged", [0, 3])
 def test_kill_9_of_a_real_process(store: Recorded, tmp_path: Path, logged: int) -> None:
     command = [sys.executable, "-c", WRITER, store.uri, str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path, env=environment) as process:
         assert process.stdout is not None
         for _ in range(1 + logged):
             assert process.stdout.readline()

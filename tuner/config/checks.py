@@ -10,9 +10,9 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from search_spaces.errors import TunerError, unknown_name
+from tuner.config.overrides import parse_literal
+from tuner.config.study_config import Budget
 from tuner.metrics import METRICS, metric
-from tuner.overrides import parse_literal
-from tuner.study_config import Budget
 
 _STUDY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
 _UNITS = {"trials": "trials", "minutes": "minutes", "trial_timeout_s": "seconds"}

@@ -10,8 +10,7 @@ from typing import Any
 from engines.registry import DEFAULT_ENGINE, load_engine
 from search_spaces.errors import TunerError, unknown_name
 from search_spaces.parameter import Domain
-from tuner.composition import check_complete, compose_document, group_names
-from tuner.config_values import (
+from tuner.config.checks import (
     check_budget,
     check_constraints,
     check_objectives,
@@ -20,11 +19,12 @@ from tuner.config_values import (
     constraint_limit,
     redacted,
 )
-from tuner.model_choice import model_overrides, settle_model
-from tuner.overrides import parse_scalar, user_path
-from tuner.study_config import Budget, StudyConfig
+from tuner.config.hydra_files import check_complete, compose_document, group_names
+from tuner.config.model_choice import model_overrides, settle_model
+from tuner.config.overrides import parse_scalar, user_path
+from tuner.config.study_config import Budget, StudyConfig
+from tuner.config.typed_overrides import OFF, Typed, sort_overrides
 from tuner.targets import concerning
-from tuner.typed_overrides import OFF, Typed, sort_overrides
 
 
 def compose(task: str, overrides: Sequence[str]) -> StudyConfig:
@@ -124,7 +124,6 @@ def _study_config(document: dict[str, Any], typed: Typed) -> StudyConfig:
         params=document["params"],
         space={name: _domain(name, raw) for name, raw in document["space"].items()},
         baseline=document["baseline"],
-        engine_options=document["engine"]["options"],
         study=document["study"],
         outputs=Path(document["outputs"]),
         tracking_uri=document["tracking"]["uri"],

@@ -4,7 +4,15 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from search_spaces.errors import TunerError
-from tuner.overrides import parse_literal, parse_mapping, parse_names, parse_scalar, quote, split_override, unquote
+from tuner.config.overrides import (
+    parse_literal,
+    parse_mapping,
+    parse_names,
+    parse_scalar,
+    quote,
+    split_override,
+    unquote,
+)
 
 # Whatever can stand in a file's name, and the characters that quoting is about more often than by chance.
 text = st.text(st.one_of(st.sampled_from("'\"\\,={}[]: $#"), st.characters(exclude_categories=["C"])), max_size=30)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from search_spaces.errors import TunerError, unknown_name
-from tuner.composition import KEYS, group_names
-from tuner.overrides import Override, parse_names, split_override, unquote
+from tuner.config.hydra_files import KEYS, group_names
+from tuner.config.overrides import Override, parse_names, split_override, unquote
 
 _TEXT_KEYS = ("study", "outputs", "tracking", "tracking.uri")
 OFF = ("false", "null", "none", "off")

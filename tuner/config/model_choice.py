@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from search_spaces.errors import TunerError, unknown_name
-from tuner.composition import MISSING, group_names
-from tuner.overrides import Override, parse_mapping, unquote, user_path
+from tuner.config.hydra_files import MISSING, group_names
+from tuner.config.overrides import Override, parse_mapping, unquote, user_path
 
 _HUB = "hf:"
 

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from search_spaces.errors import TunerError
 from search_spaces.parameter import Choices
-from tuner.composition import group_names
-from tuner.config import compose
-from tuner.overrides import quote
-from tuner.study_config import Budget
+from tuner.config.compose import compose
+from tuner.config.hydra_files import group_names
+from tuner.config.overrides import quote
+from tuner.config.study_config import Budget
 
-CONF = Path(__file__).parents[2] / "conf"
+CONF = Path(__file__).parents[3] / "conf"
 
 
 def composed(*overrides):

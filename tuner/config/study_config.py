@@ -1,4 +1,4 @@
-"""The resolved configuration of one run: what `tuner/config.py` composes and the study reads."""
+"""The resolved configuration of one run: what `tuner/config/` composes and the study reads."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Budget:
     """What a run may use. `trials` and `minutes` bound the search (the first to be reached ends it)."""
 
     trials: int = 40
-    minutes: float = 4.0
+    minutes: float = 4.5
     tournament_pairs: int = 8
     tournament_pairs_most: int = 16
     rounds_least: int = 2
@@ -38,7 +38,6 @@ class StudyConfig:
     params: Mapping[str, Value] = field(default_factory=dict)
     space: Mapping[str, Domain] = field(default_factory=dict)
     baseline: Mapping[str, Value] = field(default_factory=dict)
-    engine_options: Mapping[str, Any] = field(default_factory=dict)
     study: str | None = None
     outputs: Path = Path("outputs")
     tracking_uri: str | None = None

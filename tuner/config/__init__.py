@@ -1,0 +1,1 @@
+"""From what the user types to the resolved configuration of one run."""
