@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import math
-import multiprocessing
 import os
 import sys
 from pathlib import Path
@@ -31,7 +30,7 @@ def capabilities() -> Capabilities:
     machine's cores, whatever share of them the process may use. `mlock` says that locking is supported and that the
     limit is not so low as to make it pointless; a model's own `mlock` fact compares the limit with its size.
     """
-    llama_cpp = library()
+    llama_cpp, cores = library(), os.cpu_count() or 1
     facts: dict[str, Value] = {
         "cpu_cores": usable_cores(),
         "numa_nodes": numa_nodes(),
@@ -39,8 +38,8 @@ def capabilities() -> Capabilities:
         "gpu_offload": bool(llama_cpp.llama_supports_gpu_offload()),
         "mmap": bool(llama_cpp.llama_supports_mmap()),
         "mlock": mlock_permitted(1),
-        "default_n_threads": max(multiprocessing.cpu_count() // 2, 1),
-        "default_n_threads_batch": multiprocessing.cpu_count(),
+        "default_n_threads": max(cores // 2, 1),
+        "default_n_threads_batch": cores,
     }
     return Capabilities(facts, build_of(llama_cpp))
 

@@ -1,0 +1,32 @@
+"""What each engine is tried with: a small model, a model that does not exist, and a short workload.
+
+A new engine adds one entry. Nothing else here knows engines by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Subject:
+    """`model(folder)` is a model configuration; it may write files into the folder. `missing` names no model."""
+
+    model: Callable[[Path], Mapping[str, Any]]
+    missing: Mapping[str, Any]
+    workload: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _llama_cpp(folder: Path) -> Mapping[str, Any]:
+    from tests.engines.llama_cpp.gguf_builder import write_model
+
+    return {"source": str(write_model(folder / "tiny.gguf"))}
+
+
+SUBJECTS: Mapping[str, Subject] = {
+    "fake": Subject(lambda folder: {"source": "fake"}, {"source": "missing"}),
+    "llama_cpp": Subject(_llama_cpp, {"source": "/nowhere/model.gguf"}, {"max_tokens": 4}),
+}
