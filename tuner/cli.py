@@ -8,7 +8,9 @@ from __future__ import annotations
 import argparse
 import errno
 import os
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Sequence
 from typing import NoReturn
@@ -84,6 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     console = Console(json_wanted="--json" in words)
+    _interrupt_on_signals()
     with console:
         try:
             options = parse(words)
@@ -109,6 +112,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return lacking.exit_status
         except Exception:
             return _defect(console)
+
+
+def _interrupt_on_signals() -> None:
+    """Told to end, or with its terminal closed, a command ends as after Ctrl-C: what is finished is kept and reported."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGTERM", "SIGHUP"):
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), interrupt)
 
 
 def _defect(console: Console) -> int:

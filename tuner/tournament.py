@@ -7,21 +7,18 @@ the best of many noisy trials looks better than it is.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from engines.errors import InvalidOutputError
+from tuner.contestant import Contestant
 from tuner.events import Standing
 from tuner.host_noise import summary
-from tuner.measurement import Measurement, Round, summarise
-from tuner.memory import DevicePeak, available_device_mib, available_host_mib
-from tuner.metrics import METRICS, metric
+from tuner.measurement import Round
+from tuner.memory import available_device_mib, available_host_mib
 from tuner.objective import Objective
-from tuner.runner import TrialRunner, load_and_memory
+from tuner.runner import TrialRunner
 from tuner.stats import RatioTest, geometric_mean, holm, paired_ratio_test
 from tuner.trial import MetricValue, TrialResult
-from tuner.worker_process import Worker, WorkerFailedError
 
 SIGNIFICANCE = 0.05
 """Family-wise, over all finalists and all looks at the data."""
@@ -29,28 +26,6 @@ LOOK_EVERY_PAIRS = 4
 """After the least number of pairs, the test is looked at again after this many more."""
 RESIDENT_SHARE = 0.8
 """Contestants stay loaded together when their predicted memory fits into this share of what is free."""
-
-
-@dataclass
-class Contestant:
-    """One configuration in the tournament and what it has shown so far."""
-
-    trial: TrialResult
-    worker: Worker | None = None
-    stack: ExitStack = field(default_factory=ExitStack)
-    peak: DevicePeak | None = None
-    loads: list[Mapping[str, Any]] = field(default_factory=list)
-    rounds: list[Round] = field(default_factory=list)
-    values: list[float] = field(default_factory=list)
-    failure: str = ""
-    engine_s: float = 0.0
-
-    def release(self) -> None:
-        """End the worker, if there is one."""
-        self.stack.close()
-        if self.worker is not None:
-            self.engine_s += self.worker.engine_s
-        self.worker = None
 
 
 @dataclass(frozen=True)
@@ -87,95 +62,54 @@ class Tournament:
         self, baseline: TrialResult, finalists: Sequence[TrialResult], time_is_up: Callable[[], bool] = lambda: False
     ) -> TournamentResult:
         """Interleave until decided, until the most pairs are run, or (past the least) until the time is up."""
-        home = Contestant(baseline)
-        away = [Contestant(t) for t in finalists]
-        resident = self._fit_together([home, *away])
+        home, *away = (Contestant(t, self._runner, self._objective.metric) for t in (baseline, *finalists))
+        everyone = [home, *away]
+        resident = self._fit_together(everyone)
         try:
-            for contestant in (home, *away):
-                self._guard(contestant, self._enter, contestant)
+            for contestant in everyone if away else ():
+                contestant.enter()
                 if not resident:
                     contestant.release()
-            self._play(home, away, resident, time_is_up)
+            if away:
+                self._play(home, away, resident, time_is_up)
         finally:
-            for contestant in (home, *away):
+            for contestant in everyone:
                 contestant.release()
         return self._result(home, away)
 
     def _play(self, home: Contestant, away: list[Contestant], resident: bool, time_is_up: Callable[[], bool]) -> None:
         repeats = max(2, self._least // 2)
         done = block = 0
-        while done < self._most and (standing := [c for c in (home, *away) if not c.failure]):
-            order = [standing[(i + block) % len(standing)] for i in range(len(standing))]
+        while done < self._most and any(not c.failure for c in away):
+            played = self._block([home, *away], block, resident)
             block += 1
-            played = {id(c): r for c in order if (r := self._guard(c, self._turn, c, resident)) is not None}
-            disturbed = any(r.noise.disturbed for r in played.values())
-            if disturbed and repeats > 0:
+            if repeats > 0 and any(r.noise.disturbed for _, r in played):
                 repeats -= 1
-                self._disturbed.append([self._value(c, played[id(c)]) for c in order if id(c) in played])
+                self._disturbed.append([c.value(r) for c, r in played])
                 continue
-            for contestant in order:
-                if not contestant.failure:
-                    contestant.rounds.append(played[id(contestant)])
-                    contestant.values.append(self._value(contestant, played[id(contestant)]))
+            for contestant, its_round in played:
+                contestant.count(its_round)
             done += 1
-            tests = self._tests(home, away)
+            tests = [(c, self._test(c, home)) for c in away if not c.failure]
             self._on_block([_standing(c, t) for c, t in tests], done, self._most)
-            past_least = done >= self._least
-            if past_least and (((done - self._least) % LOOK_EVERY_PAIRS == 0 and self._decided(tests)) or time_is_up()):
+            if done >= self._least and (time_is_up() or (self._is_look(done) and self._decided(tests))):
                 return
 
-    def _enter(self, contestant: Contestant) -> None:
-        """Load from a cold file where the system allows it, and warm up."""
-        contestant.worker, opened, contestant.peak = self._runner.opened(
-            contestant.trial.params, True, contestant.stack
-        )
-        contestant.loads.append(opened)
-        self._runner.measurer().one_round(contestant.worker)
-
-    def _turn(self, contestant: Contestant, resident: bool) -> Round:
-        """One round; a contestant that is not resident, or whose load is the objective, is loaded for it."""
-        if metric(self._objective.metric).kind == "load":
-            contestant.release()
-        if contestant.worker is None:
-            contestant.stack = ExitStack()
-            self._enter(contestant)
-        assert contestant.worker is not None
-        played = self._runner.measurer().one_round(contestant.worker)
-        if not resident:
-            contestant.release()
+    def _block(self, everyone: Sequence[Contestant], block: int, resident: bool) -> list[tuple[Contestant, Round]]:
+        """One round of each contestant that still stands, each block beginning with the next one."""
+        standing = [c for c in everyone if not c.failure]
+        played = []
+        for place in range(len(standing)):
+            contestant = standing[(place + block) % len(standing)]
+            its_round = contestant.play()
+            if its_round is not None:
+                played.append((contestant, its_round))
+            if not resident:
+                contestant.release()
         return played
 
-    def _guard(self, contestant: Contestant, action: Callable[..., Any], *arguments: Any) -> Any:
-        """The action's result; a failure takes the contestant out, with the reason."""
-        if contestant.failure:
-            return None
-        try:
-            return action(*arguments)
-        except WorkerFailedError as failure:
-            contestant.failure = failure.reason
-        except InvalidOutputError as failure:
-            contestant.failure = failure.message
-        contestant.release()
-        return None
-
-    def _value(self, contestant: Contestant, played: Round) -> float:
-        """The objective in one block; what a load yields once is the same in all blocks that share the load."""
-        name = self._objective.metric
-        if name in played.metrics:
-            return played.metrics[name]
-        once = self._once(contestant, [*contestant.rounds, played])
-        if name in once:
-            return once[name].value
-        value = contestant.trial.value(name)
-        assert value is not None, f"trial {contestant.trial.number} has no {name}"
-        return value
-
-    def _once(self, contestant: Contestant, rounds: Sequence[Round]) -> dict[str, MetricValue]:
-        peak = contestant.peak.peak_mib if contestant.peak else None
-        return load_and_memory(contestant.loads[-1], Measurement(tuple(rounds)), peak, "load_s")
-
-    def _tests(self, home: Contestant, away: Sequence[Contestant]) -> list[tuple[Contestant, RatioTest | None]]:
-        return [(c, self._test(c, home)) for c in away if not c.failure and c.values]
+    def _is_look(self, done: int) -> bool:
+        return (done - self._least) % LOOK_EVERY_PAIRS == 0
 
     def _test(self, contestant: Contestant, home: Contestant) -> RatioTest | None:
         """Candidate ÷ baseline turned so that above 1 is better; None below two pairs or without the baseline."""
@@ -222,7 +156,7 @@ class Tournament:
         document = {
             "objective": self._objective.metric,
             "baseline": {"number": home.trial.number, "params": dict(home.trial.params), "failure": home.failure},
-            "baseline_metrics": _json(self._metrics(home)),
+            "baseline_metrics": _json(home.metrics()),
             "finalists": [
                 self._finalist(c, t, p, significant[c.trial.number], home)
                 for (c, t), p in zip(tests, adjusted, strict=True)
@@ -239,7 +173,7 @@ class Tournament:
             baseline=None if home.failure else home.trial,
             test=test,
             significant=winner is not None and significant.get(winner.trial.number, False),
-            metrics={c.trial.number: self._metrics(c) for c in (home, *away) if c.rounds},
+            metrics={c.trial.number: c.metrics() for c in (home, *away) if c.rounds},
             engine_s=sum(c.engine_s for c in (home, *away)),
         )
 
@@ -254,16 +188,6 @@ class Tournament:
             return home
         sign = 1.0 if self._objective.maximize else -1.0
         return max((c for c, _ in finished), key=lambda c: sign * geometric_mean(c.values), default=None)
-
-    def _metrics(self, contestant: Contestant) -> dict[str, MetricValue]:
-        """Over the tournament's rounds; load and memory of the cold load, the cached load time from the search."""
-        if not contestant.rounds:
-            return {}
-        rounds = contestant.rounds
-        names = [n for n in METRICS if all(n in r.metrics for r in rounds)]
-        measured = {n: summarise(n, [r.metrics[n] for r in rounds]) for n in names}
-        cached = {n: m for n, m in contestant.trial.metrics.items() if n == "load_cached_s"}
-        return {**measured, **self._once(contestant, rounds), **cached}
 
     def _finalist(
         self, contestant: Contestant, test: RatioTest | None, adjusted: float, significant: bool, home: Contestant
@@ -280,7 +204,7 @@ class Tournament:
             "pairs": test.pairs if test else 0,
             "significant": significant,
             "failure": contestant.failure,
-            "metrics": _json(self._metrics(contestant)),
+            "metrics": _json(contestant.metrics()),
         }
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
-from collections.abc import Callable
+from pathlib import Path
 
 from tuner.console import Console
 
@@ -32,34 +31,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, console: Console) -> int:
     """Serve until interrupted."""
     from tuner.mlflow_ui import DEFAULT_URI, free_port, serve
+    from tuner.tracking.view import view_path
 
     uri = options.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
     if uri.startswith(("http://", "https://")):
         console.emit({"url": uri, "pid": None, "tracking_uri": uri})
         console.print(f"{uri} (a server that runs already)")
         return 0
-    _stop_on_signals()
     try:
         port = free_port(options.port if options.port is not None else _WANTED_PORT, fixed=options.port is not None)
         console.note(f"starting the MLflow UI on {uri} …")
         with serve(uri, port) as server:
             console.emit({"url": server.url, "pid": server.process.pid, "tracking_uri": uri})
             console.print(f"{server.url}  (Ctrl-C ends it)")
+            if view := view_path(Path("outputs/latest")):
+                console.print(f"{server.url}{view}  (the latest study)")
             console.human.flush()
             server.process.wait()
             console.note(f"mlflow ui ended: {server.last_words()}")
             return 3
     except KeyboardInterrupt:
         return 0
-
-
-def _stop_on_signals() -> None:
-    """End the server too when this process is told to end or its terminal closes."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    handler: Callable[..., None] = interrupt
-    for name in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), handler)
