@@ -115,7 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _interrupt_on_signals() -> None:
-    """Told to end, or with its terminal closed, a command ends as after Ctrl-C: what is finished is kept and reported."""
+    """Told to end, or with its terminal closed, a command ends as after Ctrl-C."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
