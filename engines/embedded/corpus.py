@@ -111,6 +111,12 @@ def documents(seed: int, held_out: bool = False) -> Iterator[Document]:
         yield document(rng, held_out, 1 + pick(rng, 1 + pick(rng, 6)))
 
 
+def fingerprint() -> str:
+    """16 hex digits that change with the grammar, its words or how documents are made."""
+    content = repr([next(stream) for stream in (documents(0), documents(1, held_out=True)) for _ in range(500)])
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
 def _sentence(template: str, slots: _Slots, rng: random.Random) -> str:
     """`template` expanded, with single spaces, as one line that starts with a capital."""
     text = " ".join(expand(template, slots, rng).split())

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 (the usual name)
 
-from engines.embedded.corpus import documents
+from engines.embedded.corpus import documents, fingerprint
 from engines.embedded.skills import pick
 from engines.embedded.small_model import initial_tensors, logits, roughened
 from engines.embedded.tokenizer import BOS, FIRST_BYTE, Tokenizer, train_tokenizer
@@ -28,8 +28,8 @@ DIMENSIONS = Dimensions(width=256, layers=4, heads=4, kv_heads=4, feed_forward=7
 VOCABULARY = 1024
 TOKENS_A_STEP = 8192
 SHORT, LONG = 256, 1024
-LONG_SHARE = 0.1
-"""Share of the steps, the last ones, that see rows of LONG tokens."""
+LONG_EVERY = 5
+"""One step in so many sees rows of LONG tokens, the others rows of SHORT, which are cheaper."""
 TRANSCRIPT_SHARE = 0.35
 """Share of the rows' documents that are plain transcripts instead of chats."""
 CUT_SHARE = 0.3
@@ -83,8 +83,8 @@ def train(tokenizer: Tokenizer, steps: int, rough_steps: int, bits: int, seed: i
     short, long = batches(tokenizer, seed + 1, SHORT), batches(tokenizer, seed + 2, LONG)
     began = time.monotonic()
     for step in range(steps):
-        inputs, targets = next(long if step >= (1 - LONG_SHARE) * steps else short)
-        rounding = step >= steps - rough_steps and step % 2 == 0
+        inputs, targets = next(long if step % LONG_EVERY == 0 else short)
+        rounding = step >= steps - rough_steps and step % 2 == 1
         with torch.autocast("cpu", dtype=torch.bfloat16):
             out = logits(roughened(tensors, bits) if rounding else tensors, DIMENSIONS, inputs)
         loss = F.cross_entropy(out.float().flatten(0, 1), targets.flatten())
@@ -128,6 +128,7 @@ def main() -> None:
         "rough_steps": args.rough_steps,
         "bits": args.bits,
         "seed": args.seed,
+        "corpus": fingerprint(),
         "held_out_loss": {str(length): round(held_out_loss(rounded, tokenizer, length), 4) for length in (SHORT, LONG)},
     }
     save_weights(Weights(DIMENSIONS, tokenizer, kept, notes), args.out)
