@@ -123,7 +123,7 @@ def _python_server(deploy: Mapping[str, Any]) -> list[ExportFile]:
     if "op_offload" in arguments:
         notes.append(f"op_offload={arguments.pop('op_offload')} has no setting in this server: it stays at its default")
     # The server locks memory wherever the system allows it, unless told; the library does not.
-    model = {"use_mlock": False, "use_mmap": True, **arguments, "model": deploy["model"]["path"], "logits_all": False}
+    model = {"model": deploy["model"]["path"], "use_mlock": False, "use_mmap": True, **arguments, "logits_all": False}
     if tokens := speculation_tokens(params):
         # See the session: the library's buffer of logits is too short without logits_all.
         model |= {"draft_model": "prompt-lookup-decoding", "draft_model_num_pred_tokens": tokens, "logits_all": True}

@@ -199,3 +199,17 @@ def test_an_idle_session_takes_no_cpu_time(engine: LlamaCppEngine, small: Model)
         before = time.process_time()
         time.sleep(1.0)
         assert time.process_time() - before < 0.05
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="gives up a Linux capability")
+def test_a_model_that_may_not_be_locked_is_told(tiny_file: Path) -> None:
+    code = (
+        "import ctypes, resource, sys\n"
+        "from engines.errors import UnsupportedError\nfrom engines.llama_cpp.loading import load\n"
+        "resource.setrlimit(resource.RLIMIT_MEMLOCK, (0, 0))\n"
+        "header, nothing = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()\n"
+        "assert ctypes.CDLL(None).capset(header, nothing) == 0\n"
+        "try:\n    load(sys.argv[1], {'use_mlock': True}, 256)\nexcept UnsupportedError as e:\n    print(e.message)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code, str(tiny_file)], capture_output=True, text=True)
+    assert run.stdout == "the model cannot be locked into memory\n", run.stderr[-2000:]
