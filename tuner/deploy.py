@@ -40,6 +40,7 @@ def deploy_document(prepared: Prepared, result: TournamentResult, tracking: Mapp
             "sha256": winner.model_file.get("sha256", ""),
             "quantization": winner.model_file.get("quantization", ""),
             "source": prepared.model.source,
+            "facts": dict(prepared.model.facts),
         },
         "params": dict(winner.params),
         "workload": {"name": prepared.workload.name, "digest": prepared.workload.digest},

@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from engines.base import ExportFile
-from engines.llama_cpp.model_facts import DEFAULT_CONTEXT
 from engines.llama_cpp.settings import (
     LOOKUP_NGRAM,
     model_arguments,
@@ -21,7 +20,7 @@ from engines.llama_cpp.settings import (
     speculation_tokens,
     tensor_split,
 )
-from search_spaces.errors import unknown_name
+from search_spaces.errors import TunerError, unknown_name
 from search_spaces.parameter import Params
 
 TARGETS: Mapping[str, str] = {
@@ -56,7 +55,7 @@ _LIBRARY_DEFAULTS: Params = {"flash_attn": False, "n_batch": 512, "n_ubatch": 51
 
 
 def export(target: str, deploy: Mapping[str, Any]) -> list[ExportFile]:
-    """The files of `target`. `deploy.model.facts.n_ctx` is the context. Raises TunerError for an unknown target."""
+    """The files of `target`. `deploy.model.facts.n_ctx` is the context. Raises TunerError."""
     makers: dict[str, Callable[[Mapping[str, Any]], list[ExportFile]]] = {
         "llama-server": _llama_server,
         "llama-cpp-python-server": _python_server,
@@ -182,7 +181,10 @@ def chat(llama: Any, messages: list[dict[str, str]], **overrides: Any) -> Any:
 
 
 def _context(deploy: Mapping[str, Any]) -> int:
-    return int(deploy["model"].get("facts", {}).get("n_ctx", DEFAULT_CONTEXT))
+    context = deploy["model"].get("facts", {}).get("n_ctx")
+    if context is None:
+        raise TunerError("the document does not tell the context length", "export the study that made it anew")
+    return int(context)
 
 
 def _title(deploy: Mapping[str, Any]) -> str:

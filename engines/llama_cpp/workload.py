@@ -53,7 +53,8 @@ def resolve_workload(config: Mapping[str, Any], model: Model, progress: Progress
     items = tuple(_item(number, entry, most, ignore_eos) for number, entry in enumerate(entries, start=1))
     _check_ids(items)
     _check_fit(items, model)
-    return Workload(str(config.get("name") or "chat"), items, {"text": text})
+    # The context is part of the workload's identity: configurations of another context do not compare.
+    return Workload(str(config.get("name") or "chat"), items, {"text": text, "n_ctx": model.facts["n_ctx"]})
 
 
 def _neutral_prompts() -> list[Any]:

@@ -215,3 +215,11 @@ def test_a_knob_of_another_engine_is_refused(engine: LlamaCppEngine) -> None:
     for target in engine.export_targets:
         with pytest.raises(TunerError, match="unknown knob"):
             engine.export(target, deploy(audio_ctx=256))
+
+
+def test_a_document_without_a_context_is_refused(engine: LlamaCppEngine) -> None:
+    document = deploy()
+    del document["model"]["facts"]
+    for target in engine.export_targets:
+        with pytest.raises(TunerError, match="does not tell the context length"):
+            engine.export(target, document)

@@ -52,8 +52,9 @@ def test_the_digest_follows_what_is_asked(engine: LlamaCppEngine, tiny: Model) -
         resolve(engine, tiny, max_tokens=8).digest,
         resolve(engine, tiny, ignore_eos=False).digest,
         resolve(engine, tiny, prompts=["Hello"]).digest,
+        resolve(engine, replace(tiny, facts={**tiny.facts, "n_ctx": 2048})).digest,
     }
-    assert len(digests) == 4
+    assert len(digests) == 5
 
 
 @pytest.mark.parametrize(
