@@ -25,7 +25,6 @@ class LlamaCppSession:
         self._sampling = dict(sampling(params))
         self._speculates = speculation_tokens(params) > 0
         self._llama: Any = load(file.path, params, int(model.facts["n_ctx"]))
-        self._tokens: list[int] = []
         self._times: list[float] = []
         self._generate = self._llama.generate
         self._make_sampler = self._llama._init_sampler
@@ -79,7 +78,6 @@ class LlamaCppSession:
         self._llama.reset()
         # The cells are marked empty; zeroing them as well would take longer than many an answer.
         self._library.llama_memory_clear(self._llama._ctx.memory, False)
-        self._tokens.clear()
         self._times.clear()
         self._prompt_tokens = 0
 
@@ -104,7 +102,6 @@ class LlamaCppSession:
         for token in self._generate(tokens, *args, **kwargs):
             if not self._library.llama_vocab_is_eog(self._llama._model.vocab, token):
                 self._times.append(time.perf_counter())
-                self._tokens.append(token)
             yield token
 
     def _sampler_without_end(self, *args: Any, **kwargs: Any) -> Any:
