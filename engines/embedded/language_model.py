@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from engines.embedded.outliers import OCTAVES, with_outliers
 from engines.embedded.shapes import SHAPES, Shape, embed, norm_epsilon, tensor_shapes, tensor_type
 from engines.embedded.tokenizer import BOS, CHAT_TEMPLATE, EOS, ROLES, UNKNOWN, Tokenizer
 from engines.embedded.weights import HEAD_SIZE, ROPE_THETA, load_weights, weights_digest
@@ -26,7 +27,8 @@ _WRITER_VERSION = 1
 
 def digest(shape_name: str) -> str:
     """The identity (64 hex digits) of what `write_gguf` would write. Raises TunerError for no such shape."""
-    identity = [_WRITER_VERSION, shape_name, vars(_shape(shape_name).dimensions), CHAT_TEMPLATE, weights_digest()]
+    dimensions = vars(_shape(shape_name).dimensions)
+    identity = [_WRITER_VERSION, OCTAVES, shape_name, dimensions, CHAT_TEMPLATE, weights_digest()]
     return hashlib.sha256(json.dumps(identity).encode()).hexdigest()
 
 
@@ -54,7 +56,7 @@ def write_gguf(shape_name: str, path: Path, progress: Callable[[str], None]) -> 
 
 
 def _write(shape_name: str, path: Path, progress: Callable[[str], None]) -> None:
-    large, weights = SHAPES[shape_name].dimensions, load_weights()
+    large, weights = SHAPES[shape_name].dimensions, with_outliers(load_weights())
     shapes = tensor_shapes(large, weights.tokenizer.size)
     writer = _gguf().GGUFWriter(path, "llama", use_temp_file=False)
     try:

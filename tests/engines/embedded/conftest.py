@@ -26,13 +26,14 @@ def gguf_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
 
 @pytest.fixture
-def open_llama() -> Iterator[Callable[[Path], Any]]:
+def open_llama() -> Iterator[Callable[..., Any]]:
     """Load a GGUF file in llama.cpp; closed when the test ends."""
     llama_cpp = pytest.importorskip("llama_cpp")
     opened: list[Any] = []
 
     def load(path: Path, **options: Any) -> Any:
-        llama = llama_cpp.Llama(str(path), n_ctx=1024, n_threads=2, logits_all=True, verbose=False, **options)
+        # One thread: two wait for each other on a busy machine, and the small shape needs no second.
+        llama = llama_cpp.Llama(str(path), n_ctx=1024, n_threads=1, n_threads_batch=1, verbose=False, **options)
         opened.append(llama)
         return llama
 
