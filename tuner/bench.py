@@ -11,12 +11,10 @@ from engines.errors import InvalidOutputError
 from tuner.config.study_config import StudyConfig
 from tuner.events import Observer
 from tuner.host_noise import summary
-from tuner.measurement import Measurement
 from tuner.metrics import METRICS
 from tuner.objective import Objective
 from tuner.preparation import Prepared, prepare
 from tuner.racing import Race
-from tuner.runner import load_and_memory
 from tuner.study import INTERVAL_HALF_WIDTH
 from tuner.targets import judge
 from tuner.trial import MetricValue, TrialStatus
@@ -59,14 +57,14 @@ class _Bench:
     def run(self) -> None:
         """Raises WorkerFailedError, InvalidOutputError."""
         with ExitStack() as stack:
-            worker, opened, peak = self._runner.opened(self._params, True, stack)
-            self._quality = self._runner.judge_quality(worker, self._params)
-            measurement: Measurement = self._runner.measurer().measure(worker, self._race())
-            self._metrics = {**measurement.metrics(), **load_and_memory(opened, measurement, peak.peak_mib, "load_s")}
+            opened = self._runner.opened(self._params, True, stack)
+            self._quality = self._runner.judge_quality(opened.worker, self._params)
+            measurement = self._runner.measurer().measure(opened.worker, self._race())
+            self._metrics = {**measurement.metrics(), **opened.metrics(measurement)}
             self._noise = dict(summary([r.noise for r in measurement.rounds]))
         with ExitStack() as stack:
-            _, opened, _ = self._runner.opened(self._params, False, stack)
-            self._metrics["load_cached_s"] = MetricValue(opened["load_s"], None, METRICS["load_cached_s"].unit)
+            load_s = self._runner.opened(self._params, False, stack).load_s
+            self._metrics["load_cached_s"] = MetricValue(load_s, None, METRICS["load_cached_s"].unit)
 
     def document(self) -> dict[str, Any]:
         """What was measured, as JSON data."""

@@ -2,40 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from engines.errors import InvalidOutputError
 from tuner.measurement import Measurement, Round, summarise
-from tuner.memory import DevicePeak
 from tuner.metrics import METRICS, metric
-from tuner.runner import TrialRunner, load_and_memory
+from tuner.objective import violations
+from tuner.runner import Opened, TrialRunner
 from tuner.trial import MetricValue, TrialResult
-from tuner.worker_process import Worker, WorkerFailedError
+from tuner.worker_process import WorkerFailedError
 
 T = TypeVar("T")
+
+SECOND_CHANCES = 1
+"""A configuration that ran in the search and fails here, once, may have met a passing shortage."""
 
 
 @dataclass
 class Contestant:
-    """Plays one round at a time. A failure takes it out for good, with the reason in `failure`.
+    """Plays one round at a time. A second failure takes it out for good, with the reason in `failure`.
 
-    `values` and `rounds` hold what counted, block by block. `metric` is the objective's.
+    `values` and `rounds` hold what counted, block by block. `metric` is the objective's. `alone` says that no other
+    contestant stays loaded beside it.
     """
 
     trial: TrialResult
     runner: TrialRunner
     metric: str
+    alone: bool = False
     failure: str = ""
     rounds: list[Round] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
-    engine_s: float = 0.0
-    _worker: Worker | None = None
+    _chances: int = SECOND_CHANCES
     _stack: ExitStack = field(default_factory=ExitStack)
-    _peak: DevicePeak | None = None
-    _opened: Mapping[str, Any] = field(default_factory=dict)
+    _opened: Opened | None = None
+    _loads: list[Opened] = field(default_factory=list)
 
     def enter(self) -> None:
         """Load from a cold file where the system allows it, and warm up."""
@@ -51,59 +55,59 @@ class Contestant:
         self.rounds.append(played)
 
     def value(self, played: Round) -> float:
-        """The objective in one block; what a load yields once is the same in all blocks that share the load."""
+        """The objective in one block. Load and memory, which a process has once, have a load of their own in each."""
         if self.metric in played.metrics:
             return played.metrics[self.metric]
-        once = self._once([*self.rounds, played])
-        if self.metric in once:
-            return once[self.metric].value
-        value = self.trial.value(self.metric)
+        value = self._loads[-1].metrics(Measurement((played,))).get(self.metric)
         assert value is not None, f"trial {self.trial.number} has no {self.metric}"
-        return value
+        return value.value
 
     def metrics(self) -> dict[str, MetricValue]:
-        """Over the rounds that counted; load and memory of the cold load, the cached load time from the search."""
+        """Over the rounds that counted; the first load's time was a cold one, the cached one is the search's."""
         if not self.rounds:
             return {}
         names = [n for n in METRICS if all(n in r.metrics for r in self.rounds)]
         measured = {n: summarise(n, [r.metrics[n] for r in self.rounds]) for n in names}
         cached = {n: m for n, m in self.trial.metrics.items() if n == "load_cached_s"}
-        return {**measured, **self._once(self.rounds), **cached}
+        rounds = Measurement(tuple(self.rounds))
+        return {**measured, **cached, **self._loads[-1].metrics(rounds), **self._loads[0].metrics(rounds)}
+
+    def feasible(self) -> bool:
+        """Whether the constraints hold for what was measured here; by the search where nothing was."""
+        if not self.rounds:
+            return self.trial.feasible
+        known = {**{name: m.value for name, m in self.metrics().items()}, **self.trial.quality}
+        slack = violations(self.runner.constraints, known)
+        return all(slack.get(c.metric, 1.0) <= 0 for c in self.runner.constraints)
 
     def release(self) -> None:
         """End the worker, if there is one."""
-        if self._worker is not None:
-            self.engine_s += self._worker.engine_s
         self._stack.close()
-        self._worker = None
+        self._opened = None
 
     def _load(self) -> None:
         self._stack = ExitStack()
-        cold = not self._opened or metric(self.metric).kind == "load"
-        self._worker, opened, self._peak = self.runner.opened(self.trial.params, cold, self._stack)
-        self._opened = opened if cold else self._opened
-        self.runner.measurer().one_round(self._worker)
+        cold = self.metric == "load_s" or (not self._loads and self.metric != "load_cached_s")
+        opened = self.runner.opened(self.trial.params, cold, self._stack, self.alone)
+        self.runner.measurer().one_round(opened.worker)
+        self._opened = opened
+        self._loads.append(opened)
 
     def _round(self) -> Round:
-        if metric(self.metric).kind == "load":
+        if metric(self.metric).kind in ("load", "memory") and self.rounds:
             self.release()
-        if self._worker is None:
+        if self._opened is None:
             self._load()
-        assert self._worker is not None
-        return self.runner.measurer().one_round(self._worker)
-
-    def _once(self, rounds: Sequence[Round]) -> dict[str, MetricValue]:
-        peak = self._peak.peak_mib if self._peak else None
-        return load_and_memory(self._opened, Measurement(tuple(rounds)), peak, "load_s")
+        assert self._opened is not None
+        return self.runner.measurer().one_round(self._opened.worker)
 
     def _guarded(self, action: Callable[[], T]) -> T | None:
-        if self.failure:
-            return None
-        try:
-            return action()
-        except WorkerFailedError as failure:
-            self.failure = failure.reason
-        except InvalidOutputError as failure:
-            self.failure = failure.message
-        self.release()
+        while not self.failure:
+            try:
+                return action()
+            except (WorkerFailedError, InvalidOutputError) as error:
+                self.release()
+                if self._chances == 0:
+                    self.failure = error.reason if isinstance(error, WorkerFailedError) else error.message
+                self._chances -= 1
         return None

@@ -88,9 +88,9 @@ def gain_document(result: TournamentResult, objective: str) -> dict[str, Any]:
         "objective": objective,
         "ratio": test.ratio if test else None,
         "ci95": list(test.ci95) if test else None,
-        "p_value": test.p_value if test else None,
+        "p_value": result.p_value,
         "pairs": test.pairs if test else 0,
-        "significant": result.significant,
+        "significant": result.verdict == "gain",
     }
 
 
@@ -118,18 +118,23 @@ def _values(trial: TrialResult | None, metrics: Mapping[str, MetricValue]) -> di
 
 def sentence(result: TournamentResult, objective: str) -> str:
     """The verdict in one sentence, for the terminal and the report."""
-    noun = objective.replace("_", " ")
-    unit_better = "higher" if metric(objective).direction == "maximize" else "lower"
+    noun, pairs = objective.replace("_", " "), result.document["pairs"]
     if result.winner is None:
-        return "no configuration finished the tournament"
-    if result.baseline is not None and result.winner.number == result.baseline.number:
-        pairs = result.document["pairs"]
-        return f"keep the default: no finalist has a significantly {unit_better} {noun} over {pairs} pairs"
+        return "no configuration finished the tournament within the constraints"
+    if result.verdict == "keep_default":
+        better = "higher" if metric(objective).direction == "maximize" else "lower"
+        return f"keep the default: no finalist has a significantly {better} {noun} over {pairs} pairs"
+    if result.verdict == "undecided":
+        why = result.document["baseline"]["failure"] or "no other configuration was measured"
+        return f"undecided, so the default stays: {why}"
+    number = result.winner.number
     if result.test is None:
-        return f"trial {result.winner.number} is the best configuration that runs; the default does not run here"
+        return f"trial {number} is the best configuration that runs; the default does not run here"
     low, high = result.test.ci95
-    interval = f"95 % interval {low:.2f} to {high:.2f}, {result.test.pairs} pairs"
-    proof = f"{result.test.ratio:.2f} times better {noun} than the default ({interval})"
-    if result.significant:
-        return f"trial {result.winner.number} has {proof}"
-    return f"trial {result.winner.number} is the best that meets the constraints, which the default does not: {proof}"
+    proof = f"95 % interval {low:.2f} to {high:.2f}, {result.test.pairs} pairs"
+    if result.verdict == "gain":
+        return f"trial {number} has {result.test.ratio:.2f} times better {noun} than the default ({proof})"
+    return (
+        f"trial {number} is the best that meets the constraints, which the default does not; "
+        f"its {noun} is {result.test.ratio:.2f} times as good as the default's ({proof})"
+    )

@@ -41,7 +41,14 @@ class Standing:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run of a study ended. `verdict` is `gain`, `keep_default`, `no_feasible` or `interrupted`.
+    """How a run of a study ended. `verdict` is one of
+
+    - `gain`: a configuration is proven to be better than the default;
+    - `keep_default`: none is;
+    - `only_feasible`: the default does not run here or breaks a constraint; the best that does is deployed;
+    - `undecided`: there was no comparison, so the default is deployed;
+    - `no_feasible`: nothing meets the constraints;
+    - `interrupted`.
 
     `deploy` is the document of deploy.json, or None when there is nothing to deploy. `tournament` is the document of
     tournament.json. `wall_s` and `engine_s` are of this run; `statuses` count all trials of the study.

@@ -114,8 +114,9 @@ class Measurer:
     def measure(self, worker: Worker, race: Race) -> Measurement:
         """Warm-up and rounds until the race says so or the time is up. The race sees the metric that is raced."""
         timeout_s = race.timeout_s(self.timeout_s)
-        rounds = [_as_warm_up(self.one_round(worker, timeout_s, race.deadline_s))]
-        decision = race.after_warm_up(self._value(rounds[0]))
+        first = self.one_round(worker, timeout_s, race.deadline_s)
+        rounds = [_as_warm_up(first)]
+        decision: Decision = "go_on" if first.noise.disturbed else race.after_warm_up(self._value(first))
         while decision == "go_on":
             current = self.one_round(worker, timeout_s)
             if self._still_warming(rounds, current):
@@ -132,7 +133,8 @@ class Measurer:
         noisy = [r for r in rounds if r.kind == "disturbed"]
         if rounds[-1].kind == "disturbed" and self.allowance.take():
             return "go_on"
-        decision = race.after_round([self._value(r) for r in quiet])
+        disturbed = not quiet and len(noisy) > 1
+        decision = race.after_round([self._value(r) for r in (noisy if disturbed else quiet)], disturbed)
         if decision == "go_on" and (len(quiet) + len(noisy) >= race.rounds_most or self.time_is_up()):
             return "enough"
         return decision

@@ -57,8 +57,9 @@ class DevicePeak:
     taken instead, which counts what others allocate meanwhile.
     """
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, exclusive: bool = True) -> None:
         self._pid = pid
+        self._exclusive = exclusive
         self._devices = devices()
         self._start = self._device_used()
         self._peak = 0.0

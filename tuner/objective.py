@@ -37,8 +37,10 @@ class Constraint:
         excess = value - self.limit if metric(self.metric).direction == "minimize" else self.limit - value
         return excess / abs(self.limit) if self.limit else excess
 
-    def describe(self, value: float) -> str:
-        """`kld 0.54 > 0.05`, for a reason."""
+    def describe(self, value: float | None) -> str:
+        """`kld 0.54 > 0.05`, or that it was not measured, for a reason."""
+        if value is None:
+            return f"{self.metric} was not measured, and a constraint is on it"
         sign = ">" if metric(self.metric).direction == "minimize" else "<"
         return f"{self.metric} {value:.4g} {sign} {self.limit:g}"
 

@@ -16,6 +16,7 @@ from search_spaces.space import SearchSpace
 from search_spaces.template import load_template
 from tuner.config.study_config import StudyConfig
 from tuner.hardware import HardwareProfile, detect_hardware
+from tuner.metrics import metric
 from tuner.objective import Constraint, Objective
 from tuner.quality_cache import QualityCache
 from tuner.round_metrics import LEADING
@@ -103,6 +104,7 @@ class Prepared:
             ),
             raced_metric=self.raced_metric,
             timeout_s=self.config.budget.trial_timeout_s,
+            cold_loads="load_s" in (*self.config.objectives, *self.config.constraints),
             **callbacks,
         )
 
@@ -112,6 +114,11 @@ def prepare(config: StudyConfig, progress: Callable[[str], None], for_quality: b
 
     Raises TunerError for whatever the user must mend: model, workload, knobs.
     """
+    if metric(config.objectives[0]).kind == "quality":
+        raise TunerError(
+            f"the first objective is {config.objectives[0]!r}, a quality, which a tournament of rounds cannot prove",
+            f"put a speed first: objective=[{LEADING[config.task][0]},{config.objectives[0]}]",
+        )
     engine = load_engine(config.engine)
     hardware = detect_hardware()
     with Worker(engine.name, progress) as worker:

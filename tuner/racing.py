@@ -20,13 +20,15 @@ TIMEOUT = 20.0
 TIMEOUT_LEAST_S = 30.0
 ROUND_CUT = 1.25
 """One that is this many times worse in a measured, undisturbed round is cut off after it."""
+DISTURBED_CUT = 2.0
+"""The same for rounds that were disturbed, on a machine that is never quiet: their median over two rounds or more."""
 
 
 @dataclass(frozen=True)
 class Race:
     """Decides after each round. `best` is the best value so far, `None` when there is none to race against.
 
-    The two margins lie far beyond the few per cent by which undisturbed rounds of one configuration differ, so an
+    The margins lie far beyond the few per cent by which undisturbed rounds of one configuration differ, so an
     equal of the best is not cut; a configuration that is merely a little worse is measured in full.
     """
 
@@ -52,9 +54,9 @@ class Race:
         """Go on, or cut off a configuration that cannot win."""
         return "cut_off" if self._times_worse(value) > WARM_UP_CUT else "go_on"
 
-    def after_round(self, values: Sequence[float]) -> Decision:
-        """`values` are the objective of the undisturbed rounds so far, the warm-up left out."""
-        if values and self._times_worse(statistics.median(values)) > ROUND_CUT:
+    def after_round(self, values: Sequence[float], disturbed: bool = False) -> Decision:
+        """`values` are the objective of the rounds that count so far; `disturbed` when none of them was a quiet one."""
+        if values and self._times_worse(statistics.median(values)) > (DISTURBED_CUT if disturbed else ROUND_CUT):
             return "cut_off"
         if len(values) >= self.rounds_most:
             return "enough"

@@ -30,9 +30,35 @@ PREPARE_TIMEOUT_S = 3600.0
 """Between two lines of progress of a download or a conversion."""
 
 
+@dataclass(frozen=True)
+class Opened:
+    """A loaded configuration. `load_metric` says which of the two load times `load_s` is."""
+
+    worker: Worker
+    peak: DevicePeak
+    model_file: Mapping[str, Any]
+    load_s: float
+    load_metric: str
+
+    def metrics(self, measurement: Measurement) -> dict[str, MetricValue]:
+        """What a load yields once: its time, the peaks and the size of the model file."""
+        values: dict[str, float] = {
+            self.load_metric: self.load_s,
+            "rss_peak_mib": max(r.rss_peak_mib for r in measurement.rounds),
+            "model_mib": self.model_file["size_mib"],
+        }
+        if self.peak.peak_mib is not None:
+            values["vram_peak_mib"] = self.peak.peak_mib
+        return {name: MetricValue(value, None, METRICS[name].unit) for name, value in values.items()}
+
+
 @dataclass
 class TrialRunner:
-    """Runs trials of one study. `on_round` is told (rounds, objective so far) while a trial measures."""
+    """Runs trials of one study. `on_round` is told (rounds, objective so far) while a trial measures.
+
+    With `cold_loads` a trial's load is from a file out of the page cache and counts as `load_s`, else as
+    `load_cached_s`. `engine_s` adds up what all workers spent in the engine.
+    """
 
     engine: Engine
     capabilities: Capabilities
@@ -47,6 +73,8 @@ class TrialRunner:
     on_progress: Callable[[str], None] = field(default=lambda text: None)
     time_is_up: Callable[[], bool] = field(default=lambda: False)
     allowance: RepeatAllowance = field(default_factory=RepeatAllowance)
+    cold_loads: bool = False
+    engine_s: float = 0.0
 
     def run(self, spec: TrialSpec, race: Race) -> TrialResult:
         """The result of `spec`; never raises for what an engine does."""
@@ -59,17 +87,25 @@ class TrialRunner:
         too_large, _ = self._memory_shortage(params)
         return too_large or self._quality_shortfall(self.quality_cache.get(params) or {})
 
-    def opened(self, params: Params, evict: bool, stack: ExitStack) -> tuple[Worker, dict[str, Any], DevicePeak]:
-        """A worker with `params` loaded, which `stack` ends. Raises WorkerFailedError."""
-        worker = stack.enter_context(Worker(self.engine.name, self.on_progress))
-        peak = stack.enter_context(DevicePeak(worker.pid))
+    def opened(self, params: Params, evict: bool, stack: ExitStack, alone: bool = True) -> Opened:
+        """A worker with `params` loaded, which `stack` ends. Raises WorkerFailedError.
+
+        `evict` drops the model file from the page cache first; `alone` says that no other worker is on the device.
+        """
+        worker = Worker(self.engine.name, self.on_progress)
+        stack.callback(self._account, worker)
+        stack.enter_context(worker)
+        peak = stack.enter_context(DevicePeak(worker.pid, exclusive=alone))
         worker.ask("capabilities", self.timeout_s)  # imports the library, so that the load alone is timed as one
         subject = {"model": asdict(self.model), "params": dict(params)}
         file = worker.ask("prepare", PREPARE_TIMEOUT_S, **subject)
-        opened = worker.ask(
+        loaded = worker.ask(
             "open", self.timeout_s, **subject, workload=asdict(self.workload), evict=file["path"] * evict
         )
-        return worker, {**opened, "model_file": file}, peak
+        return Opened(worker, peak, file, loaded["load_s"], "load_s" if evict else "load_cached_s")
+
+    def _account(self, worker: Worker) -> None:
+        self.engine_s += worker.engine_s
 
     def measurer(self) -> Measurer:
         """What measures rounds for this study."""
@@ -93,41 +129,38 @@ class TrialRunner:
 
     def _run_in_worker(self, spec: TrialSpec, race: Race) -> TrialResult:
         result = TrialResult(spec.number, spec.params, TrialStatus.OK)
-        worker: Worker | None = None
+        spent_s = self.engine_s
         try:
             with ExitStack() as stack:
-                worker, opened, peak = self.opened(spec.params, False, stack)
-                result = replace(result, model_file=opened["model_file"])
-                result = replace(result, quality=self.judge_quality(worker, spec.params))
+                opened = self.opened(spec.params, self.cold_loads, stack)
+                result = replace(result, model_file=opened.model_file)
+                result = replace(result, quality=self.judge_quality(opened.worker, spec.params))
                 if shortfall := self._quality_shortfall(result.quality):
                     slack = violations(self.constraints, result.quality)
                     result = replace(result, status=TrialStatus.INFEASIBLE, reason=shortfall, violations=slack)
                 else:
-                    result = self._measured(result, self.measurer().measure(worker, race), opened, peak.peak_mib)
+                    result = self._measured(result, self.measurer().measure(opened.worker, race), opened)
         except WorkerFailedError as failure:
             result = replace(result, status=failure.status, reason=failure.reason)
         except InvalidOutputError as failure:
             result = replace(result, status=TrialStatus.INVALID_OUTPUT, reason=failure.message)
-        return replace(result, engine_s=round(worker.engine_s, 3) if worker else 0.0)
+        return replace(result, engine_s=round(self.engine_s - spent_s, 3))
 
-    def _measured(
-        self, result: TrialResult, measurement: Measurement, opened: Mapping[str, Any], device_peak_mib: float | None
-    ) -> TrialResult:
-        metrics = {**measurement.metrics(), **load_and_memory(opened, measurement, device_peak_mib, "load_cached_s")}
+    def _measured(self, result: TrialResult, measurement: Measurement, opened: Opened) -> TrialResult:
+        metrics = {**measurement.metrics(), **opened.metrics(measurement)}
         known = {**{name: m.value for name, m in metrics.items()}, **result.quality}
         slack = violations(self.constraints, known)
-        broken = [c.describe(known[c.metric]) for c in self.constraints if slack.get(c.metric, 0) > 0]
+        broken = [c.describe(known.get(c.metric)) for c in self.constraints if slack.get(c.metric, 1.0) > 0]
         status = TrialStatus.INFEASIBLE if broken else TrialStatus.CUT_OFF if measurement.cut_off else TrialStatus.OK
-        reason = "; ".join(broken) or (
-            f"clearly slower than the best after {len(measurement.used)} round(s)" * measurement.cut_off
-        )
+        rounds = len(measurement.used)
+        cut = f"clearly worse than the best after {rounds} round{'s' * (rounds > 1)}" if measurement.cut_off else ""
         return replace(
             result,
             status=status,
-            reason=reason,
+            reason="; ".join(broken) or cut,
             metrics=metrics,
             violations=slack,
-            rounds=len(measurement.used),
+            rounds=rounds,
             round_s=round(statistics.median(r.wall_s for r in measurement.used), 4),
             host_noise=summary([r.noise for r in measurement.rounds]),
             samples_file=self._keep_samples(result, measurement),
@@ -163,17 +196,3 @@ class TrialRunner:
     def _quality_shortfall(self, quality: Mapping[str, float]) -> str:
         slack = violations(self.constraints, quality)
         return "; ".join(c.describe(quality[c.metric]) for c in self.constraints if slack.get(c.metric, 0) > 0)
-
-
-def load_and_memory(
-    opened: Mapping[str, Any], measurement: Measurement, device_peak_mib: float | None, load_metric: str
-) -> dict[str, MetricValue]:
-    """The metrics that a load yields once: its time, the peaks and the size of the model file."""
-    values: dict[str, float] = {
-        load_metric: opened["load_s"],
-        "rss_peak_mib": max(r.rss_peak_mib for r in measurement.rounds),
-        "model_mib": opened["model_file"]["size_mib"],
-    }
-    if device_peak_mib is not None:
-        values["vram_peak_mib"] = device_peak_mib
-    return {name: MetricValue(value, None, METRICS[name].unit) for name, value in values.items()}

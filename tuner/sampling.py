@@ -46,7 +46,7 @@ class Sampler:
     """Proposes configurations of `space` and learns from results.
 
     `budget_trials` decides whether the space is enumerated; `infeasible` tells of a configuration that need not be run
-    (a reason, or "").
+    (a reason, or ""); `ruled_out` collects those that would have been proposed, with their reasons.
     """
 
     def __init__(
@@ -63,6 +63,7 @@ class Sampler:
         self._rng = random.Random(seed)
         self._results: list[TrialResult] = []
         self._seen: set[str] = set()
+        self.ruled_out: dict[str, str] = {}
         self._study = _new_study(self._objectives, seed)
         self._grid = space.enumerate(budget_trials)
         if self._grid is not None:
@@ -141,7 +142,11 @@ class Sampler:
         return params if self._is_new(params) else None
 
     def _is_new(self, params: Params) -> bool:
-        return key(params) not in self._seen and not self._infeasible(params)
+        if key(params) in self._seen:
+            return False
+        if reason := self._infeasible(params):
+            self.ruled_out[key(params)] = reason
+        return not reason
 
     def _frozen(self, result: TrialResult) -> optuna.trial.FrozenTrial:
         values = [result.value(o.metric) for o in self._objectives]

@@ -50,8 +50,8 @@ class Study:
     watchers: Watchers
     begin: float
     trials: list[TrialResult] = field(default_factory=list)
-    engine_s: float = 0.0
-    new_trials: int = 0
+    search_begin: float = 0.0
+    exhausted: bool = False
 
     def run(self) -> Outcome:
         """Search what is left of the budget, hold the tournament, write the verdict."""
@@ -62,8 +62,7 @@ class Study:
             return earlier
         try:
             self._search()
-            self._judge_baseline()
-            result = self._tournament()
+            result = self._new_tournament().run(self._baseline, self._finalists(), self._time_is_up)
         except KeyboardInterrupt:
             outcome = self._interrupted()
         else:
@@ -75,7 +74,6 @@ class Study:
     def _open(self) -> None:
         self._check_identity()
         self.trials = self.store.trials()
-        self.engine_s = self.prepared.engine_s
         self.store.write_yaml("study.yaml", {"created_at": self._created_at(), **self.prepared.document()})
         self.store.point_latest()
         self._runner = self.prepared.runner(
@@ -104,6 +102,7 @@ class Study:
 
         for note in self.prepared.space.notes:
             self.watchers.notice(note)
+        self.search_begin = time.monotonic()
 
     def _check_identity(self) -> None:
         """A folder of the same name must hold the same study."""
@@ -146,15 +145,29 @@ class Study:
             sampler.tell(trial)
         if not self.trials:
             sampler.tell(self._run(dict(self.prepared.space.baseline), "baseline"))
-            self._check_baseline()
+        self._judge_baseline()
         while len(self.trials) < config.budget.trials and not self._search_time_is_up():
+            self._check_measured()
             params = sampler.ask()
             if params is None:
-                self.watchers.notice(
-                    f"every configuration that can be told apart was tried after {len(self.trials)} trials"
-                )
-                return
+                self.exhausted = True
+                break
             sampler.tell(self._run(params, "search"))
+        self._check_measured()
+        self._say_how_it_ended(sampler)
+
+    def _say_how_it_ended(self, sampler: Sampler) -> None:
+        done, budget = len(self.trials), self.prepared.config.budget
+        if sampler.ruled_out:
+            example = next(iter(sampler.ruled_out.values()))
+            self.watchers.notice(f"{len(sampler.ruled_out)} configurations were ruled out unseen, such as: {example}")
+        if self.exhausted:
+            self.watchers.notice(f"nothing is left to try after {done} trials")
+        elif done < budget.trials:
+            self.watchers.notice(
+                f"the time ended the search after {done} of {budget.trials} trials; "
+                f"the same command goes on, or raise budget.minutes={budget.minutes:g}"
+            )
 
     def _run(self, params: dict[str, Value], purpose: str) -> TrialResult:
         number = len(self.trials)
@@ -162,8 +175,6 @@ class Study:
         result = self._runner.run(TrialSpec(number, params), self._race())
         self.store.append(result)
         self.trials.append(result)
-        self.engine_s += result.engine_s
-        self.new_trials += 1
         self.watchers.trial_finished(result)
         return result
 
@@ -181,33 +192,32 @@ class Study:
             best_round_s=leader.round_s if leader else None,
         )
 
-    def _check_baseline(self) -> None:
-        """Every metric that the study needs must be one that this machine reports."""
-        baseline = self._baseline
-        if not baseline.metrics:
-            self.watchers.notice(f"the default does not run here ({baseline.status}: {baseline.reason})")
+    def _check_measured(self) -> None:
+        """Every metric that the study needs must be reported here, as the first measured trial shows."""
+        measured = next((t for t in self.trials if t.metrics), None)
+        if measured is None:
             return
         needed = {o.metric: "objective" for o in self.prepared.objectives}
         needed |= {c.metric: "constraint" for c in self.prepared.constraints}
-        check_measured(needed, {**baseline.metrics, **baseline.quality})
+        check_measured(needed, {**measured.metrics, **measured.quality})
 
     def _judge_baseline(self) -> None:
-        if self._baseline.status is TrialStatus.INFEASIBLE:
+        if not self._baseline.metrics:
+            how = f"{self._baseline.status}: {self._baseline.reason}"
+            self.watchers.notice(f"the default does not run here ({how})")
+        elif self._baseline.status is TrialStatus.INFEASIBLE:
             self.watchers.notice(f"the default breaks a constraint: {self._baseline.reason}")
 
-    def _elapsed_s(self) -> float:
-        return time.monotonic() - self.begin
+    def _time_is_up(self, needed_s: float = 0.0) -> bool:
+        """Whether the budget's minutes, which begin with the search, leave no `needed_s`."""
+        spent_s = time.monotonic() - self.search_begin
+        return spent_s + needed_s > 60 * self.prepared.config.budget.minutes
 
     def _search_time_is_up(self) -> bool:
-        """Leave the time that the tournament will take within the budget of minutes."""
-        return self._elapsed_s() + self._tournament_estimate_s() > 60 * self.prepared.config.budget.minutes
-
-    def _tournament_estimate_s(self) -> float:
-        """Rounds of the baseline and the finalists at the pace of their trials, and a load and a warm-up each."""
+        """Leave the time that the tournament will take."""
         if not self.trials:
-            return 0.0
-        pairs = self.prepared.config.budget.tournament_pairs
-        return sum(t.round_s * (pairs + 1) + _load_s(t) for t in (self._baseline, *self._finalists()))
+            return False
+        return self._time_is_up(self._new_tournament().estimate_s(self._baseline, self._finalists()))
 
     def _finalists(self) -> list[TrialResult]:
         """The best few trials; with several objectives the Pareto front's, best in the first objective first."""
@@ -216,33 +226,28 @@ class Study:
         able = [t for t in able if t.number != BASELINE and t.value(self._objective.metric) is not None]
         return sorted(able, key=lambda t: rank_value(t, self._objective))[:FINALISTS]
 
-    def _tournament(self) -> TournamentResult:
+    def _new_tournament(self) -> Tournament:
         budget = self.prepared.config.budget
-        tournament = Tournament(
+        return Tournament(
             self._runner,
             self._objective,
             budget.tournament_pairs,
             budget.tournament_pairs_most,
             self.watchers.tournament_progress,
         )
-        finalists = self._finalists()
-        result = tournament.run(self._baseline, finalists, time_is_up=lambda: self._elapsed_s() > 60 * budget.minutes)
-        self.engine_s += result.engine_s
-        return result
 
     def _conclude(self, result: TournamentResult) -> Outcome:
         if result.winner is None:
-            verdict, summary = "no_feasible", self._nothing_feasible()
-            deploy = None
+            summary, deploy = self._nothing_feasible(), None
             self.store.remove("deploy.json")
         else:
-            same = result.winner.number == BASELINE
-            verdict, summary = ("keep_default" if same else "gain"), sentence(result, self._objective.metric)
+            summary = sentence(result, self._objective.metric)
             deploy = deploy_document(self.prepared, result, self.watchers.tracking)
             self.store.write_json("deploy.json", deploy)
-        document = {**result.document, "verdict": verdict, "summary": summary, "trials": len(self.trials)}
+        about = {"summary": summary, "trials": len(self.trials), "exhausted": self.exhausted}
+        document = {**result.document, "verdict": result.verdict, **about}
         self.store.write_json("tournament.json", document)
-        return self._outcome(verdict, summary, deploy, document)
+        return self._outcome(result.verdict, summary, deploy, document)
 
     def _nothing_feasible(self) -> str:
         reasons = Counter(t.reason.split(";")[0] or str(t.status) for t in self.trials)
@@ -261,16 +266,18 @@ class Study:
     def _finished_before(self) -> Outcome | None:
         """The outcome of an earlier run that used up the same budget; None when there is something left to do."""
         tournament, deploy = self.store.read_json("tournament.json"), self.store.read_json("deploy.json")
-        if tournament is None or deploy is None or tournament.get("trials") != len(self.trials):
+        if tournament is None or tournament.get("trials") != len(self.trials):
             return None
-        if len(self.trials) < self.prepared.config.budget.trials:
+        if deploy is None and tournament["verdict"] != "no_feasible":
             return None
-        deploy = judged_again(deploy, self.prepared.config.targets)
-        self.store.write_json("deploy.json", deploy)
+        if len(self.trials) < self.prepared.config.budget.trials and not tournament["exhausted"]:
+            return None
+        if deploy is not None:
+            deploy = judged_again(deploy, self.prepared.config.targets)
+            self.store.write_json("deploy.json", deploy)
         self._report()
-        self.watchers.notice(
-            f"this study had finished with {len(self.trials)} trials; budget.trials={2 * len(self.trials)} searches on"
-        )
+        more = "" if tournament["exhausted"] else f"; budget.trials={2 * len(self.trials)} searches on"
+        self.watchers.notice(f"this study had finished with {len(self.trials)} trials{more}")
         return self._outcome(tournament["verdict"], tournament["summary"], deploy, tournament)
 
     def _outcome(
@@ -283,8 +290,8 @@ class Study:
             summary=summary,
             trials=tuple(self.trials),
             statuses=dict(Counter(str(t.status) for t in self.trials)),
-            wall_s=round(self._elapsed_s(), 3),
-            engine_s=round(self.engine_s, 3),
+            wall_s=round(time.monotonic() - self.begin, 3),
+            engine_s=round(self.prepared.engine_s + self._runner.engine_s, 3),
             deploy=deploy,
             tournament=tournament,
             front=tuple(t.number for t in front),
@@ -296,8 +303,3 @@ class Study:
         from tuner.report import write_report
 
         write_report(self.store.directory)
-
-
-def _load_s(trial: TrialResult) -> float:
-    """What opening a trial's configuration takes, the start of its process included."""
-    return max(0.0, trial.engine_s - trial.round_s * (trial.rounds + 1))

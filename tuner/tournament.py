@@ -6,6 +6,7 @@ the best of many noisy trials looks better than it is.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from tuner.events import Standing
 from tuner.host_noise import summary
 from tuner.measurement import Round
 from tuner.memory import available_device_mib, available_host_mib
+from tuner.metrics import metric
 from tuner.objective import Objective
 from tuner.runner import TrialRunner
 from tuner.stats import RatioTest, geometric_mean, holm, paired_ratio_test
@@ -24,21 +26,26 @@ SIGNIFICANCE = 0.05
 """Family-wise, over all finalists and all looks at the data."""
 LOOK_EVERY_PAIRS = 4
 """After the least number of pairs, the test is looked at again after this many more."""
+LEAST_RATIO = {"memory": 1.01}
+"""What a process's memory varies by from one start to the next is no gain."""
 RESIDENT_SHARE = 0.8
 """Contestants stay loaded together when their predicted memory fits into this share of what is free."""
 
 
 @dataclass(frozen=True)
 class TournamentResult:
-    """What the tournament found. `tests` has one entry per finalist that finished; the winner may be the baseline."""
+    """What the tournament found; `verdict` is one of `Outcome`'s. The winner may be the baseline.
+
+    `baseline` is None when the default does not run here at all. `p_value` is the adjusted one of the winner's test.
+    """
 
     document: Mapping[str, Any]
+    verdict: str
     winner: TrialResult | None
     baseline: TrialResult | None
     test: RatioTest | None
-    significant: bool
+    p_value: float | None
     metrics: Mapping[int, Mapping[str, MetricValue]]
-    engine_s: float
 
 
 class Tournament:
@@ -62,9 +69,13 @@ class Tournament:
         self, baseline: TrialResult, finalists: Sequence[TrialResult], time_is_up: Callable[[], bool] = lambda: False
     ) -> TournamentResult:
         """Interleave until decided, until the most pairs are run, or (past the least) until the time is up."""
-        home, *away = (Contestant(t, self._runner, self._objective.metric) for t in (baseline, *finalists))
-        everyone = [home, *away]
-        resident = self._fit_together(everyone)
+        resident = self._fit_together([baseline, *finalists])
+        everyone = [
+            Contestant(t, self._runner, self._objective.metric, alone=not resident) for t in (baseline, *finalists)
+        ]
+        home, *away = everyone
+        if not baseline.metrics:
+            home.failure = baseline.reason  # it did not run in the search; there is nothing to compare with
         try:
             for contestant in everyone if away else ():
                 contestant.enter()
@@ -90,8 +101,8 @@ class Tournament:
             for contestant, its_round in played:
                 contestant.count(its_round)
             done += 1
-            tests = [(c, self._test(c, home)) for c in away if not c.failure]
-            self._on_block([_standing(c, t) for c, t in tests], done, self._most)
+            tests = [(c, self._test(c, home)) for c in away]
+            self._on_block([_standing(c, t) for c, t in tests if not c.failure], done, self._most)
             if done >= self._least and (time_is_up() or (self._is_look(done) and self._decided(tests))):
                 return
 
@@ -112,31 +123,42 @@ class Tournament:
         return (done - self._least) % LOOK_EVERY_PAIRS == 0
 
     def _test(self, contestant: Contestant, home: Contestant) -> RatioTest | None:
-        """Candidate ÷ baseline turned so that above 1 is better; None below two pairs or without the baseline."""
+        """Candidate ÷ baseline turned so that above 1 is better, over the blocks that both finished; None below two."""
         pairs = min(len(contestant.values), len(home.values))
-        if home.failure or pairs < 2:
+        if pairs < 2:
             return None
         mine, theirs = contestant.values[:pairs], home.values[:pairs]
         return paired_ratio_test(mine, theirs) if self._objective.maximize else paired_ratio_test(theirs, mine)
 
     def _adjusted(self, tests: Sequence[RatioTest | None]) -> list[float]:
         """Holm over the finalists; then Bonferroni over the looks, so that looking early costs no certainty."""
-        looks = 1 + (self._most - self._least) // LOOK_EVERY_PAIRS
+        looks = 1 + math.ceil((self._most - self._least) / LOOK_EVERY_PAIRS)
         return [min(1.0, looks * p) for p in holm([t.p_value if t else 1.0 for t in tests])]
 
     def _decided(self, tests: Sequence[tuple[Contestant, RatioTest | None]]) -> bool:
         """Some finalist's gain is significant, or every finalist is slower."""
-        able = [(c, t) for c, t in tests if t is not None]
-        adjusted = self._adjusted([t for _, t in able])
-        winners = [t for (_, t), p in zip(able, adjusted, strict=True) if p <= SIGNIFICANCE and t.ratio > 1]
-        if winners:
+        adjusted = self._adjusted([t for _, t in tests])
+        if any(self._proven(c, t, p) for (c, t), p in zip(tests, adjusted, strict=True)):
             return True
-        return all(t.ci95[1] < 1 for _, t in able)
+        return all(t.ci95[1] < 1 for c, t in tests if t is not None and not c.failure)
 
-    def _fit_together(self, contestants: Sequence[Contestant]) -> bool:
+    def _proven(self, contestant: Contestant, test: RatioTest | None, adjusted: float) -> bool:
+        """A significant gain of a configuration that finished and keeps the constraints."""
+        if test is None or contestant.failure or not contestant.feasible():
+            return False
+        return adjusted <= SIGNIFICANCE and test.ratio > LEAST_RATIO.get(metric(self._objective.metric).kind, 1.0)
+
+    def estimate_s(self, baseline: TrialResult, finalists: Sequence[TrialResult]) -> float:
+        """How long the least number of pairs will take, at the pace that the contestants had in the search."""
+        playing = [t for t in (baseline, *finalists) if t.metrics]
+        loads_s = {t.number: max(0.0, t.engine_s - t.round_s * (t.rounds + 1)) for t in playing}
+        if self._fit_together(playing):
+            return sum(t.round_s * (self._least + 1) + loads_s[t.number] for t in playing)
+        return sum((2 * t.round_s + loads_s[t.number]) * (self._least + 1) for t in playing)
+
+    def _fit_together(self, trials: Sequence[TrialResult]) -> bool:
         predictions = [
-            self._runner.engine.predict_memory(self._runner.model, c.trial.params, self._runner.capabilities)
-            for c in contestants
+            self._runner.engine.predict_memory(self._runner.model, t.params, self._runner.capabilities) for t in trials
         ]
         device_mib = available_device_mib()
         host_fits = sum(p.host_mib for p in predictions) <= RESIDENT_SHARE * available_host_mib()
@@ -146,20 +168,15 @@ class Tournament:
     def _result(self, home: Contestant, away: Sequence[Contestant]) -> TournamentResult:
         tests = [(c, self._test(c, home)) for c in away]
         adjusted = self._adjusted([t for _, t in tests])
-        significant = {
-            c.trial.number: p <= SIGNIFICANCE and t is not None and t.ratio > 1 and not c.failure
-            for (c, t), p in zip(tests, adjusted, strict=True)
-        }
-        finished = [(c, t) for c, t in tests if not c.failure and c.values]
-        winner = self._winner(home, finished, significant)
-        test = next((t for c, t in finished if c is winner), None)
+        proven = {c.trial.number: self._proven(c, t, p) for (c, t), p in zip(tests, adjusted, strict=True)}
+        verdict, winner = self._verdict(home, tests, proven)
+        test, p_value = next(((t, p) for (c, t), p in zip(tests, adjusted, strict=True) if c is winner), (None, None))
         document = {
             "objective": self._objective.metric,
             "baseline": {"number": home.trial.number, "params": dict(home.trial.params), "failure": home.failure},
             "baseline_metrics": _json(home.metrics()),
             "finalists": [
-                self._finalist(c, t, p, significant[c.trial.number], home)
-                for (c, t), p in zip(tests, adjusted, strict=True)
+                self._finalist(c, t, p, proven[c.trial.number], home) for (c, t), p in zip(tests, adjusted, strict=True)
             ],
             "pairs": len(home.values),
             "blocks": [list(b) for b in zip(*[c.values for c in (home, *away) if not c.failure], strict=False)],
@@ -169,25 +186,27 @@ class Tournament:
         }
         return TournamentResult(
             document=document,
+            verdict=verdict,
             winner=winner.trial if winner else None,
-            baseline=None if home.failure else home.trial,
+            baseline=home.trial if home.trial.metrics else None,
             test=test,
-            significant=winner is not None and significant.get(winner.trial.number, False),
+            p_value=p_value if test else None,
             metrics={c.trial.number: c.metrics() for c in (home, *away) if c.rounds},
-            engine_s=sum(c.engine_s for c in (home, *away)),
         )
 
-    def _winner(
-        self, home: Contestant, finished: Sequence[tuple[Contestant, RatioTest | None]], significant: Mapping[int, bool]
-    ) -> Contestant | None:
-        """The finalist with the largest proven gain; else a feasible baseline; else the best finalist there is."""
-        proven = [(c, t) for c, t in finished if significant[c.trial.number]]
-        if proven:
-            return max(proven, key=lambda pair: pair[1].ratio if pair[1] else 0.0)[0]
-        if home.trial.feasible and not home.failure:
-            return home
+    def _verdict(
+        self, home: Contestant, tests: Sequence[tuple[Contestant, RatioTest | None]], proven: Mapping[int, bool]
+    ) -> tuple[str, Contestant | None]:
+        """The largest proven gain; else a default that may be kept; else the best that meets the constraints."""
+        winners = [(c, t) for c, t in tests if t is not None and proven[c.trial.number]]
+        if winners:
+            return "gain", max(winners, key=lambda pair: pair[1].ratio)[0]
+        if home.trial.metrics and home.feasible():
+            return ("undecided" if home.failure or not tests else "keep_default"), home
         sign = 1.0 if self._objective.maximize else -1.0
-        return max((c for c, _ in finished), key=lambda c: sign * geometric_mean(c.values), default=None)
+        able = [c for c, _ in tests if not c.failure and c.values and c.feasible()]
+        best = max(able, key=lambda c: sign * geometric_mean(c.values), default=None)
+        return ("only_feasible" if best else "no_feasible"), best
 
     def _finalist(
         self, contestant: Contestant, test: RatioTest | None, adjusted: float, significant: bool, home: Contestant

@@ -90,6 +90,21 @@ def test_a_clearly_slower_configuration_is_cut_off(monkeypatch):
     assert speed(result) == pytest.approx(30.0)
 
 
+def test_a_disturbed_warm_up_cuts_nothing(monkeypatch):
+    result, _ = measured(monkeypatch, [12.0, 100.0, 100.0], [NOISY], best=100.0)
+    assert not result.cut_off
+    assert speed(result) == pytest.approx(100.0)
+
+
+def test_on_a_machine_that_is_never_quiet_what_is_hopeless_is_still_cut(monkeypatch):
+    allowance = RepeatAllowance(least=0)
+    result, worker = measured(monkeypatch, [30.0], itertools.repeat(NOISY), best=100.0, allowance=allowance)
+    assert result.cut_off
+    assert worker.rounds == 3
+    near, _ = measured(monkeypatch, [70.0], itertools.repeat(NOISY), best=100.0, allowance=RepeatAllowance(least=0))
+    assert not near.cut_off
+
+
 def test_the_output_text_is_kept_once(monkeypatch):
     result, _ = measured(monkeypatch, [100.0])
     document = json.loads(json.dumps(result.to_json()))

@@ -12,7 +12,7 @@ import pytest
 
 from search_spaces.errors import TunerError
 from search_spaces.parameter import Choices
-from tests.tuner.fake_study import Recorder, fake_config, lines_of, wide_config
+from tests.tuner.fake_study import FIXED, Recorder, fake_config, lines_of, wide_config
 from tuner.study import run_study
 from tuner.study_store import StudyStore
 
@@ -60,14 +60,16 @@ def test_a_wide_space_is_searched_without_repeats_and_near_the_optimum(tmp_path)
     assert outcome.deploy["gain"]["ratio"] > 0.85 * 3**0.5 * 1.3 * 1.2 * 1.03
 
 
-def test_quality_binds(tmp_path):
+def test_quality_binds(tmp_path, monkeypatch):
+    monkeypatch.setenv("TUNER_CACHE", str(tmp_path / "cache"))
     space = {"precision": Choices(("low", "medium", "high")), "mode": Choices(("a", "b"))}
     outcome = run_study(fake_config(tmp_path, space=space, params={"turbo": False, "scale": 1.0, "threads": 2}), [])
     assert outcome.deploy["params"]["precision"] == "medium"
     assert outcome.deploy["constraints"][0]["satisfied"]
     lows = [t for t in outcome.trials if t.params["precision"] == "low"]
-    assert len(lows) <= 1, "once its quality is known, a precision that is not good enough is not run again"
-    assert all("kld 0.2 > 0.05" in t.reason for t in lows)
+    assert len(lows) == 1, "once its quality is known, a precision that is not good enough is not run again"
+    assert "kld 0.2 > 0.05" in lows[0].reason
+    assert any("ruled out unseen, such as: kld 0.2 > 0.05" in text for text in outcome.notices)
 
 
 def test_all_configurations_equal_means_keep_the_default(tmp_path):
@@ -94,7 +96,6 @@ def test_all_configurations_equal_means_keep_the_default(tmp_path):
         ("empty", "invalid_output"),
         ("backwards", "invalid_output"),
         ("unsupported", "unsupported"),
-        ("too_large", "infeasible"),
     ],
 )
 def test_a_fault_in_half_of_the_space_does_not_change_the_verdict(tmp_path, monkeypatch, fault, status):
@@ -104,8 +105,25 @@ def test_a_fault_in_half_of_the_space_does_not_change_the_verdict(tmp_path, monk
     assert outcome.verdict == "gain"
     assert outcome.deploy["params"].items() >= OPTIMUM.items()
     failed = [t for t in outcome.trials if t.params["mode"] == "a" and t.params["threads"] > 2]
+    assert failed
     assert all(t.status == status for t in failed)
     assert all(t.reason and "\n" not in t.reason for t in failed)
+
+
+def test_what_cannot_fit_is_ruled_out_without_running_and_said_so(tmp_path):
+    script = [{"when": {"mode": ["a"], "threads": [4, 6]}, "do": "too_large"}]
+    outcome = run_study(fake_config(tmp_path, model={"script": script}), [])
+    assert outcome.deploy["params"].items() >= OPTIMUM.items()
+    assert not [t for t in outcome.trials if t.params["mode"] == "a" and t.params["threads"] > 2]
+    assert any(text.startswith("4 configurations were ruled out unseen") for text in outcome.notices)
+
+
+def test_a_default_that_cannot_fit_is_infeasible_without_running(tmp_path):
+    outcome = run_study(fake_config(tmp_path, model={"script": [{"when": {"mode": ["a"]}, "do": "too_large"}]}), [])
+    assert str(outcome.trials[0].status) == "infeasible"
+    assert outcome.trials[0].engine_s == 0
+    assert "predicted host memory" in outcome.trials[0].reason
+    assert outcome.verdict == "only_feasible"
 
 
 def test_quality_that_is_not_a_number_never_wins(tmp_path, monkeypatch):
@@ -128,6 +146,7 @@ def test_a_default_that_cannot_run_does_not_end_the_study(tmp_path):
     script = [{"when": {"mode": ["a"]}, "do": "segfault"}]
     recorder = Recorder()
     outcome = run_study(fake_config(tmp_path, model={"script": script}), [recorder])
+    assert outcome.verdict == "only_feasible"
     assert outcome.deploy["params"].items() >= OPTIMUM.items()
     assert outcome.deploy["gain"]["ratio"] is None
     assert "default does not run" in outcome.summary
@@ -145,6 +164,59 @@ def test_nothing_feasible_is_an_answer(tmp_path):
 def test_a_metric_that_the_machine_does_not_report_is_one_clear_line(tmp_path):
     with pytest.raises(TunerError, match="objective 'energy_j_per_unit' is not measured on this machine"):
         run_study(fake_config(tmp_path, objectives=("energy_j_per_unit",)), [])
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_constraint_that_cannot_be_judged_here_is_refused_every_time(tmp_path, again):
+    config = fake_config(tmp_path, constraints={"energy_j_per_unit": 1.0})
+    for _ in range(1 + again):
+        with pytest.raises(TunerError, match="constraint 'energy_j_per_unit' is not measured on this machine"):
+            run_study(config, [])
+
+
+def test_a_quality_cannot_be_the_first_objective(tmp_path):
+    with pytest.raises(TunerError, match="the first objective is 'kld'") as caught:
+        run_study(fake_config(tmp_path, objectives=("kld",)), [])
+    assert "objective=[decode_tokens_per_second,kld]" in caught.value.hint
+
+
+@pytest.mark.parametrize("objective", ["load_s", "load_cached_s"])
+def test_a_load_time_may_be_the_objective(tmp_path, objective):
+    outcome = run_study(fake_config(tmp_path, objectives=(objective,), budget={"trials": 3}), [])
+    assert outcome.verdict in ("gain", "keep_default")
+    assert objective in outcome.deploy["metrics"]
+
+
+def test_no_time_to_search_is_not_called_a_result(tmp_path):
+    outcome = run_study(fake_config(tmp_path, budget={"minutes": 1e-9}), [])
+    assert len(outcome.trials) == 1
+    assert outcome.verdict == "undecided"
+    assert "no other configuration was measured" in outcome.summary
+    assert any("raise budget.minutes" in text for text in outcome.notices)
+
+
+def test_the_time_of_preparation_is_not_taken_from_the_search(tmp_path, monkeypatch):
+    from tuner import study
+
+    def slow(config, progress):
+        time.sleep(1.0)
+        return prepare(config, progress)
+
+    prepare = study.prepare
+    monkeypatch.setattr(study, "prepare", slow)
+    outcome = run_study(fake_config(tmp_path, budget={"trials": 3, "minutes": 0.5}), [])
+    assert len(outcome.trials) == 3
+
+
+def test_an_exhausted_space_is_finished_whatever_the_budget(tmp_path):
+    space = {"threads": Choices((2, 4))}
+    fixed = {**FIXED, "mode": "a", "precision": "high"}
+    first = run_study(fake_config(tmp_path, space=space, params=fixed), [])
+    recorder = Recorder()
+    again = run_study(fake_config(tmp_path, space=space, params=fixed), [recorder])
+    assert len(first.trials) == 2
+    assert again.deploy == first.deploy
+    assert not recorder.named("tournament_progress")
 
 
 def test_several_objectives_give_a_front(tmp_path):

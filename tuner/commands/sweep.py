@@ -23,7 +23,9 @@ examples:
 
 A study lives in outputs/NAME/. The same command resumes it; Ctrl-C keeps what was measured.
 """
-EXIT_STATUS = {"gain": 0, "keep_default": 0, "no_feasible": 1, "interrupted": 130}
+EXIT_STATUS = {
+    "gain": 0, "keep_default": 0, "only_feasible": 0, "undecided": 1, "no_feasible": 1, "interrupted": 130,
+}  # fmt: skip
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
