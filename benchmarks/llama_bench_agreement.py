@@ -20,7 +20,7 @@ from typing import Any
 from benchmarks.llama_tools import DEFAULT_OUT, build
 from tuner.config.compose import compose
 from tuner.measurement import sample_from_json
-from tuner.preparation import prepare
+from tuner.preparation import Prepared, prepare
 from tuner.round_metrics import round_metrics
 
 TOKENS = 64
@@ -44,9 +44,9 @@ def llama_bench(program: Path, model: str, params: Mapping[str, Any], depth: int
 class Ours:
     """One configuration in a worker of the tuner."""
 
-    def __init__(self, stack: ExitStack, prepared: Any, params: Mapping[str, Any]) -> None:
-        self._worker, opened, _ = prepared.runner().opened(params, False, stack)
-        self.model_path = opened["model_file"]["path"]
+    def __init__(self, stack: ExitStack, prepared: Prepared, params: Mapping[str, Any]) -> None:
+        opened = prepared.runner().opened(params, False, stack)
+        self._worker, self.model_path = opened.worker, opened.model_file["path"]
         self._task = prepared.engine.task
         self.depth = int(self._round()[1])
 
