@@ -81,24 +81,3 @@ def _attention(x: Any, w: Tensors, rotation: tuple[Any, Any]) -> Any:
     q, k, v = (F.linear(x, w[name]).unflatten(-1, (-1, HEAD_SIZE)).transpose(1, 2) for name in _BLOCK[1:4])
     y = F.scaled_dot_product_attention(_rotate(q, rotation), _rotate(k, rotation), v, is_causal=True)
     return F.linear(y.transpose(1, 2).flatten(-2), w["attn_output"])
-
-
-def roughened(tensors: Tensors, bits: int) -> dict[str, Any]:
-    """`tensors` with the matrices rounded to `bits` in blocks of 32 inputs, as a quantized file would hold them.
-
-    The gradient passes straight through, so that training finds weights whose neighbours work as well.
-    """
-    return {name: tensor if tensor.ndim == 1 else _Rounded.apply(tensor, bits) for name, tensor in tensors.items()}
-
-
-class _Rounded(torch.autograd.Function):  # type: ignore[misc]  # torch is not installed where types are checked
-    @staticmethod
-    def forward(ctx: Any, tensor: Any, bits: int) -> Any:
-        blocks = tensor.unflatten(-1, (-1, 32))
-        low, high = blocks.amin(-1, keepdim=True), blocks.amax(-1, keepdim=True)
-        step = ((high - low) / (2**bits - 1)).clamp_min(1e-12)
-        return (((blocks - low) / step).round() * step + low).flatten(-2)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Any) -> Any:
-        return gradients[0], None

@@ -20,7 +20,7 @@ import torch.nn.functional as F  # noqa: N812 (the usual name)
 
 from engines.embedded.corpus import documents, fingerprint
 from engines.embedded.skills import pick
-from engines.embedded.small_model import initial_tensors, logits, roughened
+from engines.embedded.small_model import initial_tensors, logits
 from engines.embedded.tokenizer import BOS, FIRST_BYTE, Tokenizer, train_tokenizer
 from engines.embedded.weights import WEIGHTS_FILE, Dimensions, Weights, save_weights, shorten
 
@@ -68,8 +68,8 @@ def batches(tokenizer: Tokenizer, seed: int, length: int) -> Iterator[tuple[Any,
         yield torch.from_numpy(inputs), torch.from_numpy(targets)
 
 
-def train(tokenizer: Tokenizer, steps: int, rough_steps: int, bits: int, seed: int) -> dict[str, Any]:
-    """The trained tensors, float32. Every other one of the last `rough_steps` sees weights rounded to `bits`."""
+def train(tokenizer: Tokenizer, steps: int, seed: int) -> dict[str, Any]:
+    """The trained tensors, float32."""
     tensors = initial_tensors(DIMENSIONS, tokenizer.size, seed)
     for tensor in tensors.values():
         tensor.requires_grad_()
@@ -84,9 +84,8 @@ def train(tokenizer: Tokenizer, steps: int, rough_steps: int, bits: int, seed: i
     began = time.monotonic()
     for step in range(steps):
         inputs, targets = next(long if step % LONG_EVERY == 0 else short)
-        rounding = step >= steps - rough_steps and step % 2 == 1
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            out = logits(roughened(tensors, bits) if rounding else tensors, DIMENSIONS, inputs)
+            out = logits(tensors, DIMENSIONS, inputs)
         loss = F.cross_entropy(out.float().flatten(0, 1), targets.flatten())
         loss.backward()
         for optimizer, schedule in zip(optimizers, schedules, strict=True):
@@ -109,24 +108,20 @@ def held_out_loss(tensors: dict[str, Any], tokenizer: Tokenizer, length: int, ro
 def main() -> None:
     """Train and write the file."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=600, help=f"of {TOKENS_A_STEP} tokens each")
-    parser.add_argument("--rough-steps", type=int, default=0, help="the last ones, every other with rounded weights")
-    parser.add_argument("--bits", type=int, default=4, help="of that rounding")
+    parser.add_argument("--steps", type=int, default=700, help=f"of {TOKENS_A_STEP} tokens each")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=WEIGHTS_FILE)
     args = parser.parse_args()
     torch.set_num_threads(2)
     tokenizer = train_tokenizer((d.transcript() + d.system for d in itertools.islice(documents(0), 6000)), VOCABULARY)
     began = time.monotonic()
-    tensors = train(tokenizer, args.steps, args.rough_steps, args.bits, args.seed)
+    tensors = train(tokenizer, args.steps, args.seed)
     kept = {name: shorten(tensor.numpy()) for name, tensor in tensors.items()}
     rounded = {name: torch.from_numpy(tensor.astype(np.float32)) for name, tensor in kept.items()}
     notes = {
         "steps": args.steps,
         "tokens": args.steps * TOKENS_A_STEP,
         "seconds": round(time.monotonic() - began),
-        "rough_steps": args.rough_steps,
-        "bits": args.bits,
         "seed": args.seed,
         "corpus": fingerprint(),
         "held_out_loss": {str(length): round(held_out_loss(rounded, tokenizer, length), 4) for length in (SHORT, LONG)},

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import random
 import shutil
@@ -53,6 +54,23 @@ def test_a_larger_shape_computes_the_same(gguf_of: Gguf, open_llama: Load) -> No
     large = log_probabilities(open_llama(gguf_of("llama-160m"), logits_all=True), tokens)
     assert divergence(small, large) < 1e-4
     assert (small.argmax(axis=-1) == large.argmax(axis=-1)).mean() > 0.99
+
+
+def test_quantizing_costs_as_the_model_card_says(gguf_of: Gguf, open_llama: Load, tmp_path: Path) -> None:
+    import llama_cpp
+
+    tokens, costs = held_out_tokens(400), {}
+    exact = log_probabilities(open_llama(gguf_of("small"), logits_all=True), tokens)
+    for kind in ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q4_0"):
+        settings = llama_cpp.llama_model_quantize_default_params()
+        settings.ftype, settings.nthread = getattr(llama_cpp, f"LLAMA_FTYPE_MOSTLY_{kind}"), 1
+        source, target = str(gguf_of("small")).encode(), tmp_path / f"{kind}.gguf"
+        assert llama_cpp.llama_model_quantize(source, str(target).encode(), ctypes.byref(settings)) == 0
+        costs[kind] = divergence(exact, log_probabilities(open_llama(target, logits_all=True), tokens))
+    assert list(costs.values()) == sorted(costs.values())
+    assert costs["Q8_0"] < 0.002
+    assert costs["Q6_K"] < 0.01
+    assert costs["Q4_K_M"] < 0.05 < costs["Q4_0"], "the default constraint must bind between the two"
 
 
 def test_the_tokenizers_agree(gguf_of: Gguf, open_llama: Load) -> None:
