@@ -20,12 +20,12 @@ class Prompt:
 
 
 def prompts() -> tuple[Prompt, ...]:
-    """What people ask a voice assistant: two prompts each of about 20, 100 and 350 of the model's tokens."""
+    """What people ask a voice assistant: two prompts each of about 20, 145 and 360 of the model's tokens."""
     return tuple(Prompt(name, _messages(system, turns)) for name, system, turns in _CHATS)
 
 
 def held_out_text() -> str:
-    """Transcripts of conversations that were held out from training: about 2200 of the model's tokens."""
+    """Transcripts of conversations that were held out from training: about 2500 of the model's tokens."""
     rng, text = random.Random(_HELD_OUT_SEED), ""
     while len(text) < _HELD_OUT_CHARACTERS:
         text += ("\n" if text else "") + document(rng, held_out=True, scenes=3).transcript()
