@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tuner.memory import devices
+from tuner.nvml import ask, devices
 
 _RAPL = Path("/sys/class/powercap")
 
@@ -16,16 +16,10 @@ def energy_joules() -> float | None:
 
 
 def _device_joules() -> list[float]:
-    """NVML counts millijoules since the driver was loaded, on Volta and later."""
+    """NVML counts millijoules since the driver was loaded, on Volta and later; a part of the devices says nothing."""
     handles = devices()
-    if not handles:
-        return []
-    import pynvml
-
-    try:
-        return [pynvml.nvmlDeviceGetTotalEnergyConsumption(handle) / 1e3 for handle in handles]
-    except pynvml.NVMLError:
-        return []
+    told = [j for handle in handles if (j := ask("nvmlDeviceGetTotalEnergyConsumption", handle)) is not None]
+    return [millijoules / 1e3 for millijoules in told] if len(told) == len(handles) else []
 
 
 def _package_joules() -> list[float]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import platform
 import re
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from tuner.machine_limits import memory_limit_bytes, usable_cores
+from tuner.nvml import ask, devices, text
 
 _GIB = 1024**3
 # Memory sizes as they are sold. A kernel and its firmware keep some for themselves, by a few MiB more or less at each
@@ -21,7 +21,7 @@ _NOISE_WORDS = re.compile(r"\((?:r|tm)\)|\bcpu\b|\bprocessor\b|\b\d+-core\b|@.*|
 
 @dataclass(frozen=True)
 class Gpu:
-    """One device as NVML describes it. `compute_capability` is such as `9.0`."""
+    """One device as NVML describes it. `memory_mib` is 0 where it is the host's. `compute_capability` is as `9.0`."""
 
     name: str
     memory_mib: int
@@ -98,56 +98,16 @@ def _sysctl_name() -> str:
 
 
 def _gpus() -> tuple[Gpu, ...]:
-    """The devices by NVML; none where there is no driver."""
-    try:
-        import pynvml
-    except ImportError:
-        return ()
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:
-        return ()
-    try:
-        driver = _text(pynvml.nvmlSystemGetDriverVersion())
-        handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
-        uuids = [_text(pynvml.nvmlDeviceGetUUID(handle)) for handle in handles]
-        chosen = visible_devices(uuids, os.environ.get("CUDA_VISIBLE_DEVICES"))
-        return tuple(_gpu(pynvml, handles[index], driver) for index in chosen)
-    except pynvml.NVMLError:
-        return ()
-    finally:
-        pynvml.nvmlShutdown()
+    """The devices that CUDA programs see; none where there is no driver."""
+    return tuple(_gpu(handle) for handle in devices())
 
 
-def visible_devices(uuids: Sequence[str], variable: str | None) -> list[int]:
-    """Indices of the devices that CUDA programs see: all, or those that CUDA_VISIBLE_DEVICES lists up to a bad one.
-
-    The variable holds indices or (prefixes of) UUIDs; anything else, such as -1, ends the list (CUDA C++ Programming
-    Guide, environment variables).
-    """
-    if variable is None:
-        return list(range(len(uuids)))
-    chosen: list[int] = []
-    for word in variable.split(","):
-        name = word.strip()
-        if name.isdigit() and int(name) < len(uuids):
-            chosen.append(int(name))
-        elif matches := [i for i, uuid in enumerate(uuids) if name and not name.isdigit() and uuid.startswith(name)]:
-            chosen.append(matches[0])
-        else:
-            break
-    return chosen
-
-
-def _gpu(pynvml: Any, handle: Any, driver: str) -> Gpu:
-    try:
-        major, minor = pynvml.nvmlDeviceGetCudaComputeCapability(handle)
-        capability = f"{major}.{minor}"
-    except pynvml.NVMLError:
-        capability = ""
-    total = pynvml.nvmlDeviceGetMemoryInfo(handle).total // 1024**2
-    return Gpu(_text(pynvml.nvmlDeviceGetName(handle)), total, driver, capability)
-
-
-def _text(value: str | bytes) -> str:
-    return value.decode() if isinstance(value, bytes) else value
+def _gpu(handle: Any) -> Gpu:
+    capability = ask("nvmlDeviceGetCudaComputeCapability", handle)
+    memory = ask("nvmlDeviceGetMemoryInfo", handle)
+    return Gpu(
+        name=text(ask("nvmlDeviceGetName", handle) or "NVIDIA GPU"),
+        memory_mib=memory.total // 1024**2 if memory else 0,
+        driver=text(ask("nvmlSystemGetDriverVersion") or ""),
+        compute_capability="{}.{}".format(*capability) if capability else "",
+    )

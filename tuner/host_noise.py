@@ -60,7 +60,7 @@ class NoiseWatch:
             others_cores=max(0.0, others_s - _TICK_S) / wall_s,
             steal_cores=max(0.0, steal - self._steal - _TICK_S) / wall_s,
             throttled_share=(_throttled_seconds() - self._throttled) / wall_s,
-            device_processes=device_processes([self._worker_pid, os.getpid()]),
+            device_processes=_foreign_device_processes(self._worker_pid),
         )
 
 
@@ -89,6 +89,20 @@ def _cpu_seconds() -> tuple[float, float]:
         return 0.0, 0.0
     user, nice, system, _idle, _iowait, irq, softirq, steal = fields
     return (user + nice + system + irq + softirq) * _TICK_S, steal * _TICK_S
+
+
+def _foreign_device_processes(worker_pid: int) -> int:
+    """How many processes on the devices are neither this one nor started by it, such as a tournament's other workers.
+
+    Inside a container the driver may give the host's numbers: those stand for no process here, and may be ours.
+    """
+    computing = device_processes()
+    if not computing:
+        return 0
+    import psutil
+
+    ours = {worker_pid, os.getpid(), *(child.pid for child in psutil.Process().children(recursive=True))}
+    return sum(psutil.pid_exists(pid) for pid in computing - ours)
 
 
 def _throttled_seconds() -> float:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from tuner.machine_limits import memory_available_bytes
+from tuner.nvml import ask, devices
 
 _MIB = 1024 * 1024
 _POLL_S = 0.05
@@ -41,20 +40,17 @@ def available_host_mib() -> float:
 
 
 def available_device_mib() -> float | None:
-    """Free memory in MiB over all NVIDIA devices together, or None without one."""
-    handles = devices()
-    if not handles:
-        return None
-    import pynvml
-
-    return sum(float(pynvml.nvmlDeviceGetMemoryInfo(h).free) for h in handles) / _MIB
+    """Free memory in MiB over all NVIDIA devices together; None where no device tells."""
+    told = [info for handle in devices() if (info := ask("nvmlDeviceGetMemoryInfo", handle)) is not None]
+    return sum(float(info.free) for info in told) / _MIB if told else None
 
 
 class DevicePeak:
-    """Polls the device memory that one process holds; `peak_mib` is None on a machine without a device.
+    """Polls the device memory that one process holds. Use as a context manager.
 
-    Where the driver does not tell processes apart (containers), the growth of the whole device since the start is
-    taken instead, which counts what others allocate meanwhile.
+    Where the driver does not tell processes apart (containers, WSL), the growth of the whole device since the start is
+    taken instead, which counts what others allocate meanwhile: only an `exclusive` process, beside which the tuner
+    keeps no other on the device, gets that figure.
     """
 
     def __init__(self, pid: int, exclusive: bool = True) -> None:
@@ -62,7 +58,8 @@ class DevicePeak:
         self._exclusive = exclusive
         self._devices = devices()
         self._start = self._device_used()
-        self._peak = 0.0
+        self._held = 0.0
+        self._growth: float | None = None
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._poll, daemon=True)
 
@@ -80,51 +77,35 @@ class DevicePeak:
 
     @property
     def peak_mib(self) -> float | None:
-        """The peak so far."""
-        return self._peak / _MIB if self._devices else None
+        """The peak so far; None without a device, and where nothing tells what this process holds."""
+        if self._held:
+            return self._held / _MIB
+        return self._growth / _MIB if self._exclusive and self._growth is not None else None
 
     def _poll(self) -> None:
         while not self._done.wait(_POLL_S):
-            held = self._process_used()
-            self._peak = max(self._peak, held if held else self._device_used() - self._start)
+            self._held = max(self._held, self._process_used())
+            used = self._device_used()
+            if used is not None and self._start is not None:
+                self._growth = max(self._growth or 0.0, used - self._start)
 
-    def _device_used(self) -> float:
-        if not self._devices:
-            return 0.0
-        import pynvml
-
-        return sum(float(pynvml.nvmlDeviceGetMemoryInfo(h).used) for h in self._devices)
+    def _device_used(self) -> float | None:
+        told = [info for handle in self._devices if (info := ask("nvmlDeviceGetMemoryInfo", handle)) is not None]
+        return sum(float(info.used) for info in told) if told else None
 
     def _process_used(self) -> float:
-        import pynvml
-
         return sum(
             float(process.usedGpuMemory or 0)
             for handle in self._devices
-            for process in pynvml.nvmlDeviceGetComputeRunningProcesses(handle)
+            for process in ask("nvmlDeviceGetComputeRunningProcesses", handle) or ()
             if process.pid == self._pid
         )
 
 
-def device_processes(ours: Iterable[int]) -> int:
-    """How many processes other than `ours` compute on the devices."""
-    handles = devices()
-    if not handles:
-        return 0
-    import pynvml
-
-    known = set(ours)
-    return sum(p.pid not in known for h in handles for p in pynvml.nvmlDeviceGetComputeRunningProcesses(h))
-
-
-def devices() -> list[Any]:
-    """NVML handles of all NVIDIA devices; empty without the driver."""
-    try:
-        import pynvml
-
-        pynvml.nvmlInit()
-        return [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(pynvml.nvmlDeviceGetCount())]
-    except (ImportError, OSError):
-        return []
-    except pynvml.NVMLError:
-        return []
+def device_processes() -> set[int]:
+    """The processes that compute on the devices."""
+    return {
+        int(process.pid)
+        for handle in devices()
+        for process in ask("nvmlDeviceGetComputeRunningProcesses", handle) or ()
+    }

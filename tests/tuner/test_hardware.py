@@ -1,12 +1,12 @@
 import json
 import sys
-from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuner.hardware import Gpu, HardwareProfile, detect_hardware, nominal_gib, visible_devices
+from tests.tuner.fake_nvml import FakeNvml
+from tuner.hardware import Gpu, HardwareProfile, detect_hardware, nominal_gib
 
 H200 = Gpu("NVIDIA H200", 143771, "570.1", "9.0")
 
@@ -51,57 +51,6 @@ def test_this_machine():
     assert detect_hardware() == hardware
 
 
-@pytest.mark.parametrize(
-    ("variable", "chosen"),
-    [
-        (None, [0, 1, 2]),
-        ("", []),
-        ("-1", []),
-        ("1", [1]),
-        ("2,0", [2, 0]),
-        ("0, 1", [0, 1]),
-        ("0,7,1", [0]),
-        ("GPU-bb", [1]),
-        ("GPU-cc,GPU-aa", [2, 0]),
-        ("GPU-zz", []),
-    ],
-)
-def test_visible_devices(variable, chosen):
-    assert visible_devices(["GPU-aaaa", "GPU-bbbb", "GPU-cccc"], variable) == chosen
-
-
-class NvmlError(Exception):
-    """As pynvml.NVMLError."""
-
-
-def fake_nvml(broken=""):
-    """Two devices; the call named `broken` fails."""
-
-    def answer(name, value):
-        def call(*arguments):
-            if name == broken:
-                raise NvmlError(name)
-            return value(*arguments)
-
-        return call
-
-    nvml = SimpleNamespace(NVMLError=NvmlError, shut_down=False)
-    calls = {
-        "nvmlInit": lambda: None,
-        "nvmlShutdown": lambda: setattr(nvml, "shut_down", True),
-        "nvmlSystemGetDriverVersion": lambda: b"570.1",
-        "nvmlDeviceGetCount": lambda: 2,
-        "nvmlDeviceGetHandleByIndex": lambda index: index,
-        "nvmlDeviceGetUUID": lambda handle: f"GPU-{handle}",
-        "nvmlDeviceGetName": lambda handle: ("NVIDIA H200", b"NVIDIA L4")[handle],
-        "nvmlDeviceGetMemoryInfo": lambda handle: SimpleNamespace(total=(handle + 1) * 1024**3),
-        "nvmlDeviceGetCudaComputeCapability": lambda handle: (9, 0),
-    }
-    for name, value in calls.items():
-        setattr(nvml, name, answer(name, value))
-    return nvml
-
-
 def with_nvml(monkeypatch, nvml):
     monkeypatch.setitem(sys.modules, "pynvml", nvml)
     return detect_hardware().gpus
@@ -109,31 +58,34 @@ def with_nvml(monkeypatch, nvml):
 
 def test_gpus_by_nvml(monkeypatch):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    nvml = fake_nvml()
-    assert with_nvml(monkeypatch, nvml) == (
+    assert with_nvml(monkeypatch, FakeNvml()) == (
         Gpu("NVIDIA H200", 1024, "570.1", "9.0"),
         Gpu("NVIDIA L4", 2048, "570.1", "9.0"),
     )
-    assert nvml.shut_down
 
 
 def test_gpus_that_are_hidden_from_cuda_do_not_count(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
-    assert [gpu.name for gpu in with_nvml(monkeypatch, fake_nvml())] == ["NVIDIA L4"]
+    assert [gpu.name for gpu in with_nvml(monkeypatch, FakeNvml())] == ["NVIDIA L4"]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert with_nvml(monkeypatch, fake_nvml()) == ()
+    assert with_nvml(monkeypatch, FakeNvml()) == ()
 
 
-@pytest.mark.parametrize("broken", ["nvmlInit", "nvmlSystemGetDriverVersion"])
-def test_a_driver_that_does_not_answer_means_no_gpu(monkeypatch, broken):
-    assert with_nvml(monkeypatch, fake_nvml(broken)) == ()
+def test_a_driver_that_does_not_answer_means_no_gpu(monkeypatch):
+    assert with_nvml(monkeypatch, FakeNvml("nvmlInit")) == ()
 
 
-def test_an_old_driver_without_compute_capability(monkeypatch):
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    assert [
-        gpu.compute_capability for gpu in with_nvml(monkeypatch, fake_nvml("nvmlDeviceGetCudaComputeCapability"))
-    ] == ["", ""]
+@pytest.mark.parametrize(
+    ("broken", "gpu"),
+    [
+        ("nvmlDeviceGetCudaComputeCapability", Gpu("NVIDIA H200", 1024, "570.1", "")),
+        ("nvmlDeviceGetMemoryInfo", Gpu("NVIDIA H200", 0, "570.1", "9.0")),
+        ("nvmlSystemGetDriverVersion", Gpu("NVIDIA H200", 1024, "", "9.0")),
+    ],
+)
+def test_what_a_device_does_not_tell_is_left_out(monkeypatch, broken, gpu):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    assert with_nvml(monkeypatch, FakeNvml(broken)) == (gpu,)
 
 
 def test_without_the_nvml_package_there_is_no_gpu(monkeypatch):

@@ -1,0 +1,56 @@
+"""A stand-in for pynvml: two devices whose memory and processes a test sets."""
+
+from types import SimpleNamespace
+
+GIB = 1024**3
+
+
+class FakeNvml:
+    """Two devices of 1 and 2 GiB. The functions named `broken` refuse; `processes` are (pid, bytes) of both."""
+
+    class NVMLError(Exception):
+        """As pynvml.NVMLError."""
+
+    def __init__(self, *broken):
+        self.used = [0, 0]
+        self.processes = [[], []]
+        self.broken = set(broken)
+
+    def __getattribute__(self, name):
+        if name.startswith("nvml") and name in self.broken:
+            return self._refuse
+        return super().__getattribute__(name)
+
+    def _refuse(self, *arguments):
+        raise self.NVMLError("Not Supported")
+
+    def nvmlInit(self):  # noqa: N802
+        pass
+
+    def nvmlSystemGetDriverVersion(self):  # noqa: N802
+        return b"570.1"
+
+    def nvmlDeviceGetCount(self):  # noqa: N802
+        return 2
+
+    def nvmlDeviceGetHandleByIndex(self, index):  # noqa: N802
+        return index
+
+    def nvmlDeviceGetUUID(self, handle):  # noqa: N802
+        return f"GPU-{handle}"
+
+    def nvmlDeviceGetName(self, handle):  # noqa: N802
+        return ("NVIDIA H200", b"NVIDIA L4")[handle]
+
+    def nvmlDeviceGetMemoryInfo(self, handle):  # noqa: N802
+        total = (handle + 1) * GIB
+        return SimpleNamespace(total=total, used=self.used[handle], free=total - self.used[handle])
+
+    def nvmlDeviceGetCudaComputeCapability(self, handle):  # noqa: N802
+        return (9, 0)
+
+    def nvmlDeviceGetComputeRunningProcesses(self, handle):  # noqa: N802
+        return [SimpleNamespace(pid=pid, usedGpuMemory=held) for pid, held in self.processes[handle]]
+
+    def nvmlDeviceGetTotalEnergyConsumption(self, handle):  # noqa: N802
+        return 1000 * (handle + 1)
