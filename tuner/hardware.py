@@ -8,7 +8,7 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tuner.machine_limits import memory_limit_bytes, usable_cores
+from engines.machine_limits import memory_limit_bytes, usable_cores
 from tuner.nvml import ask, devices, text
 
 _GIB = 1024**3

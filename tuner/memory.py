@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 from types import TracebackType
 
-from tuner.machine_limits import memory_available_bytes
+from engines.machine_limits import memory_available_bytes
 from tuner.nvml import ask, devices
 
 _MIB = 1024 * 1024

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import math
 import os
 import sys
 from pathlib import Path
@@ -13,14 +12,11 @@ from typing import Any
 from engines.base import Capabilities
 from engines.cache import file_sha256
 from engines.llama_cpp.library import gpu_count, library
+from engines.machine_limits import usable_cores
 from search_spaces.parameter import Value
 
 _CAP_IPC_LOCK = 14
 """Bit of linux/capability.h: a process that has it may lock any amount of memory."""
-_CPU_QUOTA_FILES = (
-    ("/sys/fs/cgroup/cpu.max", None),
-    ("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "/sys/fs/cgroup/cpu/cpu.cfs_period_us"),
-)
 
 
 def capabilities() -> Capabilities:
@@ -62,28 +58,6 @@ def _binaries_digest(folder: Path) -> str:
         if file.is_file() and not file.is_symlink():
             digest.update(f"{file.name} {file_sha256(file)}\n".encode())
     return digest.hexdigest()[:12]
-
-
-def usable_cores() -> int:
-    """Cores that this process may use: its affinity, bounded by the cgroup's quota."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    quota = _cgroup_quota()
-    return max(1, min(cores, math.ceil(quota))) if quota else cores
-
-
-def _cgroup_quota() -> float | None:
-    """The cgroup's CPU quota in cores, or None without one."""
-    for quota_file, period_file in _CPU_QUOTA_FILES:
-        try:
-            words = Path(quota_file).read_text().split()
-            if period_file:
-                words += Path(period_file).read_text().split()
-            quota, period = int(words[0]), int(words[1])
-        except (OSError, ValueError, IndexError):
-            continue
-        return quota / period if quota > 0 and period > 0 else None
-    return None
 
 
 def numa_nodes() -> int:

@@ -20,9 +20,10 @@ from engines.base import Model, Progress, Workload
 from engines.cache import cache_root, make_once
 from engines.errors import EngineError, InvalidOutputError, OutOfMemoryError, UnsupportedError
 from engines.llama_cpp import models
-from engines.llama_cpp.capabilities import build_of, usable_cores
+from engines.llama_cpp.capabilities import build_of
 from engines.llama_cpp.library import gpu_count, library
 from engines.llama_cpp.loading import load
+from engines.machine_limits import usable_cores
 from search_spaces.parameter import Value
 
 WINDOW = 256

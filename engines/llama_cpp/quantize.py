@@ -14,8 +14,9 @@ from typing import Any
 from engines.base import Progress
 from engines.cache import cache_root, make_once, no_room
 from engines.errors import EngineError
-from engines.llama_cpp.capabilities import build_of, usable_cores
+from engines.llama_cpp.capabilities import build_of
 from engines.llama_cpp.library import LOG, failure, library
+from engines.machine_limits import usable_cores
 
 ON_DEMAND = ("Q4_0", "Q4_K_M", "Q5_K_M", "Q6_K", "Q8_0", "F16")
 """What an unquantized source is offered as."""

@@ -10,7 +10,8 @@ import pytest
 
 from engines.base import Capabilities
 from engines.llama_cpp import LlamaCppEngine, capabilities
-from engines.llama_cpp.capabilities import mlock_permitted, usable_cores
+from engines.llama_cpp.capabilities import mlock_permitted
+from engines.machine_limits import usable_cores
 
 
 def test_the_facts_that_bind_the_search_space(capabilities: Capabilities) -> None:
@@ -42,30 +43,8 @@ def test_the_build_is_identified(capabilities: Capabilities) -> None:
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs affinity")
 def test_cores_follow_the_affinity() -> None:
     code = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n" \
-           "from engines.llama_cpp.capabilities import usable_cores; print(usable_cores())"  # fmt: skip
+           "from engines.llama_cpp.capabilities import capabilities as of; print(of().facts['cpu_cores'])"  # fmt: skip
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "1\n"
-
-
-@pytest.mark.parametrize(
-    ("files", "cores"),
-    [
-        ({"cpu.max": "150000 100000"}, 2),
-        ({"cpu.max": "50000 100000"}, 1),
-        ({"cpu.max": "max 100000"}, 8),
-        ({"quota": "300000", "period": "100000"}, 3),
-        ({"quota": "-1", "period": "100000"}, 8),
-        ({}, 8),
-    ],
-)
-def test_cores_follow_the_cgroups_quota(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], cores: int
-) -> None:
-    for name, content in files.items():
-        (tmp_path / name).write_text(content + "\n")
-    places = ((str(tmp_path / "cpu.max"), None), (str(tmp_path / "quota"), str(tmp_path / "period")))
-    monkeypatch.setattr(capabilities, "_CPU_QUOTA_FILES", places)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)))
-    assert usable_cores() == cores
 
 
 def test_locking_memory_needs_a_limit_above_the_model(monkeypatch: pytest.MonkeyPatch) -> None:

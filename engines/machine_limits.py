@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,10 +12,13 @@ _V1_UNLIMITED = 2**62
 
 
 def usable_cores(root: Path = Path("/")) -> int:
-    """Cores of the affinity mask, at most the whole cores of the tightest CPU quota; at least 1."""
+    """Cores of the affinity mask, at most the tightest CPU quota's; at least 1.
+
+    A quota's part of a core counts as a core: as many threads can be of use, and measuring decides whether they are.
+    """
     quotas = [quota for folder in _groups(root, "cpu") if (quota := _quota_cores(folder)) is not None]
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min([affinity, *(int(q) for q in quotas)]))
+    return max(1, min([affinity, *(math.ceil(q) for q in quotas)]))
 
 
 def memory_limit_bytes(root: Path = Path("/")) -> int:

@@ -3,7 +3,7 @@ import os
 import psutil
 import pytest
 
-from tuner.machine_limits import memory_limit_bytes, usable_cores
+from engines.machine_limits import memory_limit_bytes, usable_cores
 
 GIB = 1024**3
 
@@ -40,7 +40,7 @@ V1 = "5:cpu,cpuacct:/docker/abc\n4:memory:/docker/abc\n"
     ("membership", "files", "cores"),
     [
         (V2, {"app/cpu.max": "400000 100000"}, 4),
-        (V2, {"app/cpu.max": "250000 100000"}, 2),
+        (V2, {"app/cpu.max": "250000 100000"}, 3),
         (V2, {"app/cpu.max": "50000 100000"}, 1),
         (V2, {"app/cpu.max": "max 100000"}, 16),
         (V2, {"app/cpu.max": "max 100000", "cpu.max": "300000 100000"}, 3),
