@@ -115,15 +115,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _interrupt_on_signals() -> None:
-    """Told to end, or with its terminal closed, a command ends as after Ctrl-C."""
+    """Told to end, or with its terminal closed, a command ends as after Ctrl-C, but nohup's word stands."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
     if threading.current_thread() is threading.main_thread():
         for name in ("SIGTERM", "SIGHUP"):
-            if hasattr(signal, name):
-                signal.signal(getattr(signal, name), interrupt)
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, interrupt)
 
 
 def _defect(console: Console) -> int:

@@ -148,6 +148,24 @@ def test_ctrl_c_is_one_line_and_130(monkeypatch, capsys):
     assert capsys.readouterr().err == "error: interrupted\n"
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no terminals that hang up")
+@pytest.mark.parametrize(("before", "status"), [(signal.SIG_DFL, 130), (signal.SIG_IGN, 0)], ids=["plain", "nohup"])
+def test_a_closed_terminal_ends_a_command_unless_nohup_says_no(before, status, monkeypatch):
+    def hang_up(*_):
+        os.kill(os.getpid(), signal.SIGHUP)
+        time.sleep(0.01)
+        return 0
+
+    monkeypatch.setattr(cli.COMMANDS["studies"], "run", hang_up)
+    kept = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGTERM)}
+    try:
+        signal.signal(signal.SIGHUP, before)
+        assert main(["studies"]) == status
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
+
+
 def test_a_defect_keeps_its_traceback_and_has_a_status_of_its_own(monkeypatch, capsys):
     monkeypatch.setattr(cli.COMMANDS["studies"], "run", raising(ZeroDivisionError("oops")))
     assert main(["studies", "--json"]) == 70
