@@ -25,6 +25,8 @@ models, done once, does not count."""
 _STDERR_TAIL_LINES = 4
 _STDERR_TAIL_BYTES = 4096
 _CLOSE_S = 5.0
+_LOOK_EVERY_S = 0.25
+"""While it waits for an answer, the parent looks this often whether the process still runs."""
 _END = object()
 
 
@@ -116,7 +118,7 @@ class Worker:
     def _result(self, operation: str, timeout_s: float) -> Any:
         while True:
             try:
-                line = self._answers.get(timeout=timeout_s)
+                line = self._line(timeout_s)
             except queue.Empty:
                 self._kill_group()
                 reason = f"no answer to {operation!r} within {timeout_s:g} s"
@@ -130,6 +132,22 @@ class Worker:
                 raise _failure(answer["error"])
             else:
                 return answer["result"]
+
+    def _line(self, timeout_s: float) -> Any:
+        """The next line, or _END. Raises queue.Empty after `timeout_s`.
+
+        A child that the worker has left behind keeps the pipe open, so that its end alone would not be noticed.
+        """
+        deadline = time.monotonic() + timeout_s
+        while True:
+            ended = self._process.poll() is not None
+            try:
+                return self._answers.get(timeout=min(_LOOK_EVERY_S, max(0.0, deadline - time.monotonic())))
+            except queue.Empty:
+                if ended:  # it had ended before the wait, in which its last words would have come
+                    return _END
+                if time.monotonic() >= deadline:
+                    raise
 
     def _parsed(self, line: bytes) -> dict[str, Any]:
         try:

@@ -75,6 +75,18 @@ def test_a_hang_is_ended_within_the_timeout():
     assert time.monotonic() - begin < 10
 
 
+def test_a_death_is_noticed_though_a_child_keeps_the_pipe_open():
+    with Worker("fake") as worker:
+        opened(worker, "fork", "segfault")
+        begin = time.monotonic()
+        with pytest.raises(WorkerFailedError, match="SIGSEGV; its last words: about to fault") as caught:
+            worker.ask("round", TIMEOUT_S)
+        assert time.monotonic() - begin < 3
+        with pytest.raises(WorkerFailedError, match="SIGSEGV"):
+            worker.ask("round", TIMEOUT_S)  # the child takes the question and will not answer it
+    assert caught.value.status is TrialStatus.CRASHED
+
+
 def test_what_an_engine_prints_cannot_reach_the_answers():
     with Worker("fake") as worker:
         opened(worker, "print")
