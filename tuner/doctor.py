@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -167,7 +167,7 @@ def _surroundings() -> Surroundings:
     used = {pid: _cpu_s(p) - before[pid] for pid, p in processes.items()}
     busiest = sorted((pid for pid in used if used[pid] > 0.05 * _WATCH_S), key=lambda pid: -used[pid])[:3]
     return Surroundings(
-        quiet=not noise.disturbed,
+        quiet=not replace(noise, idle_share=0.0).disturbed,  # a sweep will fill the cores that are idle now
         others_cores=round(noise.others_cores, 3),
         steal_cores=round(noise.steal_cores, 3),
         device_processes=noise.device_processes,

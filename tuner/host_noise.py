@@ -11,31 +11,41 @@ from pathlib import Path
 from tuner.memory import device_processes
 
 OTHERS_LIMIT = 0.10
-"""CPU time taken by others, in cores, above which a round counts as disturbed."""
+"""CPU time taken by others, in cores, above which a round on a full machine counts as disturbed."""
+ROOM_SHARE = 0.25
+"""A machine is full when less than this share of its cores was idle on average. That much is left because others work
+in bursts, and because the second thread of a core is not a core."""
 STEAL_LIMIT = 0.05
 """CPU time taken by the hypervisor, in cores, above which a round counts as disturbed."""
 
+_STAT = Path("/proc/stat")
 _CPU_STAT_FILES = ("/sys/fs/cgroup/cpu.stat", "/sys/fs/cgroup/cpu/cpu.stat")
 
 
 @dataclass(frozen=True)
 class HostNoise:
-    """One round's surroundings. CPU shares are in cores: 0.5 is half a core for the whole round."""
+    """One round's surroundings on the cores that this process may run on (its affinity).
+
+    CPU shares are in cores: 0.5 is half a core for the whole round. `idle_share` is of all those cores.
+    `throttled_share` is of the round's time.
+    """
 
     others_cores: float = 0.0
+    idle_share: float = 0.0
     steal_cores: float = 0.0
     throttled_share: float = 0.0
     device_processes: int = 0
 
     @property
     def disturbed(self) -> bool:
-        """Whether a round with this noise should be measured again."""
-        return bool(
-            self.others_cores > OTHERS_LIMIT
-            or self.steal_cores > STEAL_LIMIT
-            or self.throttled_share > 0
-            or self.device_processes > 0
-        )
+        """Whether a round with this noise should be measured again.
+
+        What others do beside idle cores takes nothing from the round. Neither does throttling by the control group's
+        quota: more threads than the quota bears bring it about, so that it belongs to the configuration, is the same
+        in each repetition, and is there in use.
+        """
+        crowded = self.others_cores > OTHERS_LIMIT and self.idle_share < ROOM_SHARE
+        return crowded or self.steal_cores > STEAL_LIMIT or self.device_processes > 0
 
 
 class NoiseWatch:
@@ -47,18 +57,20 @@ class NoiseWatch:
     def __init__(self, worker_pid: int) -> None:
         self._worker_pid = worker_pid
         self._begin = time.monotonic()
-        self._busy, self._steal = _cpu_seconds()
+        self._cpu = _cpu_seconds()
         self._own = time.process_time()
         self._throttled = _throttled_seconds()
 
     def stop(self, worker_cpu_s: float) -> HostNoise:
         """The noise since the watch was made; `worker_cpu_s` is the CPU time of the worker in between."""
         wall_s = max(time.monotonic() - self._begin, 1e-3)
-        busy, steal = _cpu_seconds()
-        others_s = busy - self._busy - worker_cpu_s - (time.process_time() - self._own)
+        now = _cpu_seconds()
+        busy_s, steal_s = now.busy - self._cpu.busy, now.steal - self._cpu.steal
+        others_s = busy_s - worker_cpu_s - (time.process_time() - self._own)
         return HostNoise(
             others_cores=max(0.0, others_s - _TICK_S) / wall_s,
-            steal_cores=max(0.0, steal - self._steal - _TICK_S) / wall_s,
+            idle_share=max(0.0, 1 - (busy_s + steal_s) / (wall_s * now.cores)) if now.cores else 0.0,
+            steal_cores=max(0.0, steal_s - _TICK_S) / wall_s,
             throttled_share=(_throttled_seconds() - self._throttled) / wall_s,
             device_processes=_foreign_device_processes(self._worker_pid),
         )
@@ -81,14 +93,34 @@ _TICK_S = 1 / os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 0.0
 """The counters' resolution, which is taken off so that an idle machine reads as idle."""
 
 
-def _cpu_seconds() -> tuple[float, float]:
-    """Busy and stolen CPU seconds of the whole system since boot, from /proc/stat (proc(5))."""
+@dataclass(frozen=True)
+class _CpuSeconds:
+    """CPU seconds since boot, summed over `cores`."""
+
+    busy: float = 0.0
+    steal: float = 0.0
+    cores: int = 0
+
+
+def _cpu_seconds() -> _CpuSeconds:
+    """Of the cores in this process's affinity, from /proc/stat (proc(5)).
+
+    The line that sums all cores up is exact to a tick, a sum over the lines of single cores is not: those are read
+    only where the affinity leaves cores out.
+    """
     try:
-        fields = [int(f) for f in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+        lines = [line.split() for line in _STAT.read_text().splitlines() if line.startswith("cpu")]
+        total, *single = [(line[0], [int(field) for field in line[1:9]]) for line in lines]
     except (OSError, ValueError):
-        return 0.0, 0.0
-    user, nice, system, _idle, _iowait, irq, softirq, steal = fields
-    return (user + nice + system + irq + softirq) * _TICK_S, steal * _TICK_S
+        return _CpuSeconds()
+    allowed = {f"cpu{number}" for number in os.sched_getaffinity(0)} if hasattr(os, "sched_getaffinity") else set()
+    ours = [fields for name, fields in single if name in allowed]
+    if not ours or len(ours) < len(allowed) or len(ours) == len(single):
+        ours, cores = [total[1]], len(single)
+    else:
+        cores = len(ours)
+    user, nice, system, _idle, _iowait, irq, softirq, steal = (sum(column) for column in zip(*ours, strict=True))
+    return _CpuSeconds((user + nice + system + irq + softirq) * _TICK_S, steal * _TICK_S, cores)
 
 
 def _foreign_device_processes(worker_pid: int) -> int:

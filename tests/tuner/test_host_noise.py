@@ -1,14 +1,80 @@
 import os
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 
 import psutil
+import pytest
 
 from tests.tuner.fake_nvml import GIB, FakeNvml
+from tuner import host_noise
 from tuner.host_noise import HostNoise, NoiseWatch
 
 NO_SUCH_PID = 2**22 + 1  # Linux numbers processes up to 2^22
+
+
+@pytest.mark.parametrize(
+    ("noise", "disturbed"),
+    [
+        (HostNoise(), False),
+        (HostNoise(others_cores=0.2, idle_share=0.0), True),
+        (HostNoise(others_cores=0.2, idle_share=0.2), True),
+        (HostNoise(others_cores=0.05, idle_share=0.0), False),
+        (HostNoise(others_cores=5.0, idle_share=0.5), False),
+        (HostNoise(steal_cores=0.2, idle_share=0.5), True),
+        (HostNoise(throttled_share=0.4), False),
+        (HostNoise(throttled_share=0.4, others_cores=0.2), True),
+    ],
+)
+def test_others_disturb_where_there_is_no_room_for_them(noise, disturbed):
+    assert noise.disturbed is disturbed
+
+
+def watched(monkeypatch, tmp_path, cores, busy_s, worker_cpu_s, affinity=None):
+    """The noise of a second in which each of `cores` was busy for so many seconds."""
+
+    def write(seconds):
+        rows = [("cpu", sum(seconds)), *((f"cpu{number}", s) for number, s in enumerate(seconds))]
+        lines = [f"{name} {round(s / host_noise._TICK_S)} 0 0 99 0 0 0 0 0 0" for name, s in rows]
+        (tmp_path / "stat").write_text("\n".join([*lines, "intr 1 2 3"]))
+
+    clock = iter([100.0, 101.0])
+    monkeypatch.setattr(host_noise, "_STAT", tmp_path / "stat")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: affinity or set(range(cores)), raising=False)
+    write([50.0] * cores)
+    with monkeypatch.context() as patched:
+        patched.setattr(time, "monotonic", lambda: next(clock))
+        watch = NoiseWatch(os.getpid())
+        write([50.0 + s for s in busy_s])
+        return watch.stop(worker_cpu_s)
+
+
+def test_work_of_others_beside_idle_cores_does_not_count(monkeypatch, tmp_path):
+    noise = watched(monkeypatch, tmp_path, 8, [1, 1, 1, 0, 0, 0, 0, 0], worker_cpu_s=2.0)
+    assert noise.others_cores == pytest.approx(1, abs=0.1)
+    assert noise.idle_share == pytest.approx(5 / 8, abs=0.01)
+    assert not noise.disturbed
+
+
+def test_a_little_work_of_others_counts_on_a_full_machine(monkeypatch, tmp_path):
+    noise = watched(monkeypatch, tmp_path, 2, [1, 1], worker_cpu_s=1.8)
+    assert noise.others_cores == pytest.approx(0.2, abs=0.05)
+    assert noise.idle_share == 0
+    assert noise.disturbed
+
+
+def test_only_the_cores_that_this_process_may_use_are_watched(monkeypatch, tmp_path):
+    elsewhere = watched(monkeypatch, tmp_path, 4, [1, 1, 0.9, 0.9], worker_cpu_s=1.8, affinity={2, 3})
+    assert elsewhere.others_cores < 0.05
+    assert not elsewhere.disturbed
+    here = watched(monkeypatch, tmp_path, 4, [0, 0, 1, 1], worker_cpu_s=1.8, affinity={2, 3})
+    assert here.disturbed
+
+
+def test_a_system_without_counters_disturbs_nothing(monkeypatch, tmp_path):
+    monkeypatch.setattr(host_noise, "_STAT", tmp_path / "none")
+    assert NoiseWatch(os.getpid()).stop(0.0).others_cores == 0
 
 
 @contextmanager
