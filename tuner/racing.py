@@ -18,7 +18,7 @@ DEADLINE = 3.0
 TIMEOUT = 20.0
 """A round that takes this many times a round of the best is ended with its process."""
 TIMEOUT_LEAST_S = 30.0
-ROUND_CUT = 1.25
+ROUND_CUT = 1.15
 """One that is this many times worse in a measured, undisturbed round is cut off after it."""
 DISTURBED_CUT = 2.0
 """The same for rounds that were disturbed, on a machine that is never quiet: their median over two rounds or more."""

@@ -24,7 +24,7 @@ from tuner.watchers import Watchers
 
 FINALISTS = 3
 BASELINE = 0
-INTERVAL_HALF_WIDTH = 0.02
+INTERVAL_HALF_WIDTH = 0.03
 """Rounds of a trial go on until the objective's 95 % interval is this narrow, as a share of the value."""
 
 

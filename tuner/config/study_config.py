@@ -19,7 +19,7 @@ class Budget:
     tournament_pairs: int = 8
     tournament_pairs_most: int = 16
     rounds_least: int = 2
-    rounds_most: int = 6
+    rounds_most: int = 4
     trial_timeout_s: float = 600.0
 
 
