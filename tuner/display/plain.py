@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TextIO
 
@@ -12,6 +13,7 @@ from tuner.report.summary import summary_lines
 from tuner.report.wording import ratio_text, status_text
 from tuner.trial import TrialResult, TrialStatus
 
+_HOW_FAR = re.compile(r"\s*\d+(\.\d+)? ?%.*$")
 STATUS_WIDTH = max(len(status) for status in TrialStatus)
 
 
@@ -30,10 +32,11 @@ class PlainDisplay:
         self.line(start_text(info))
 
     def progress(self, text: str) -> None:
-        """Slow preparation."""
-        if text != self._prepared:  # most trials prepare what an earlier one has prepared
-            self.line(f"… {text}")
-        self._prepared = self.state.preparing = text
+        """Slow preparation: what is done, once; how far it is would fill a log."""
+        what = _HOW_FAR.sub("", text) or text
+        if what != self._prepared:  # most trials prepare what an earlier one has prepared
+            self.line(f"… {what}")
+        self._prepared, self.state.preparing = what, text
 
     def trial_started(self, number: int, params: Mapping[str, Value], purpose: str) -> None:
         """Nothing to say yet."""

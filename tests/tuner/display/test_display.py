@@ -66,6 +66,21 @@ def test_preparation_is_told_once() -> None:
     assert stream.getvalue().splitlines() == ["… quantizing to Q4_0", "… downloading", "… quantizing to Q4_0"]
 
 
+def test_how_far_preparation_is_makes_no_lines_of_its_own() -> None:
+    stream = io.StringIO()
+    display = PlainDisplay(stream)
+    for text in (
+        "quantizing to Q6_K 0 %",
+        "quantizing to Q6_K 10 %",
+        "quantizing to Q4_0 0 %",
+        "reading",
+        "reading 5%",
+    ):
+        display.progress(text)
+    assert stream.getvalue().splitlines() == ["… quantizing to Q6_K", "… quantizing to Q4_0", "… reading"]
+    assert display.state.preparing == "reading 5%"
+
+
 def test_a_resumed_study_says_where_it_starts() -> None:
     stream = io.StringIO()
     make_display(stream).study_started(study_info(Path("s"), TRIALS[:3]))
