@@ -75,6 +75,7 @@ class _Bench:
             "quality": self._quality,
             "targets": judge(self._prepared.config.targets, values),
             "host_noise": self._noise,
+            "workload_digest": self._prepared.workload.digest,
             "status": str(self.status),
             "reason": self.reason,
         }

@@ -234,6 +234,18 @@ def test_bench_of_a_deploy_file_measures_its_parameters(swept):
     result = tuner("bench", "llm", "deploy=outputs/mine/deploy.json", "--json", cwd=folder)
     assert result.returncode == 0, result.stderr
     assert only_document(result)["params"] == only_document(sweep)["deploy"]["params"]
+    assert "this workload" not in result.stderr
+
+
+def test_bench_of_a_deploy_file_says_when_the_workload_is_another(swept):
+    folder, sweep = swept
+    result = tuner("bench", "llm", "deploy=outputs/mine/deploy.json", "workload.tokens=17", "--json", cwd=folder)
+    assert result.returncode == 0, result.stderr
+    (note,) = [line for line in result.stderr.splitlines() if line.startswith("note: ")]
+    assert (
+        f"'outputs/mine/deploy.json' was measured on ({only_document(sweep)['deploy']['workload']['digest']})" in note
+    )
+    assert only_document(result)["status"] == "ok"
 
 
 def test_bench_of_what_cannot_run_is_a_no(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from tuner.commands.arguments import OVERRIDES_HELP, add_task
@@ -39,9 +40,11 @@ def run(options: argparse.Namespace, console: Console) -> int:
 
     display = make_display(console.progress)
     try:
-        document = bench_document(run_bench(config, [display]))
+        measured = run_bench(config, [display])
     finally:
         display.close()
+    _note_another_workload(options.overrides, measured["workload_digest"], console)
+    document = bench_document(measured)
     console.emit(document)
     _print(document, console)
     return 0 if document["status"] == "ok" else 1
@@ -49,15 +52,33 @@ def run(options: argparse.Namespace, console: Console) -> int:
 
 def resolve_deploy(overrides: Sequence[str]) -> list[str]:
     """The overrides with `deploy=FILE` replaced by those that the file stands for, first so that others win."""
-    from tuner.config.overrides import unquote, user_path
     from tuner.export.replay import replay
 
-    given = [text.partition("=")[2] for text in overrides if text.startswith("deploy=")]
+    file = _deploy_file(overrides)
     others = [text for text in overrides if not text.startswith("deploy=")]
-    if not given:
+    if file is None:
         return others
     own_model = any(text.startswith("model=") for text in others)
-    return [*replay(user_path(unquote(given[-1])), with_model=not own_model), *others]
+    return [*replay(file, with_model=not own_model), *others]
+
+
+def _deploy_file(overrides: Sequence[str]) -> Path | None:
+    from tuner.config.overrides import unquote, user_path
+
+    given = [text.partition("=")[2] for text in overrides if text.startswith("deploy=")]
+    return user_path(unquote(given[-1])) if given else None
+
+
+def _note_another_workload(overrides: Sequence[str], digest: str, console: Console) -> None:
+    """Say so when the figures of a deploy.json are of another workload than the one measured now."""
+    from tuner.export.document import read_deploy
+
+    file = _deploy_file(overrides)
+    if file is not None and (theirs := read_deploy(file)["workload"]["digest"]) != digest:
+        console.note(
+            f"note: this workload ({digest}) is not the one that {str(file)!r} was measured on ({theirs}): "
+            "its figures cannot be compared with these"
+        )
 
 
 def bench_document(measured: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,8 @@ def replay(file: Path, with_model: bool = True) -> list[str]:
     """Overrides for the engine, model, workload and parameters of a deploy.json. Raises TunerError.
 
     Beside its study the model and the workload are those that the study was configured with, so that quality has the
-    same reference. A document on its own names the measured file, or the place that its model was fetched from.
+    same reference. A document on its own names the measured file, or the place that its model was fetched from, and the
+    context length; of the workload it knows the name only, so that its digest must be compared.
     """
     deploy = read_deploy(file)
     study = StudyStore(file.parent).read_yaml("study.yaml") or {}
@@ -31,12 +32,14 @@ def replay(file: Path, with_model: bool = True) -> list[str]:
     ]
 
 
-def _model(model: Mapping[str, str]) -> dict[str, Any]:
+def _model(model: Mapping[str, Any]) -> dict[str, Any]:
     """A `model` section for a document on its own."""
+    facts = model.get("facts", {})
+    context = {"n_ctx": facts["n_ctx"]} if "n_ctx" in facts else {}
     if model["path"] and Path(model["path"]).exists():
-        return {"source": model["path"]}
+        return {"source": model["path"], **context}
     if model["source"].startswith("hf:"):
-        return {"source": model["source"]}
+        return {"source": model["source"], **context}
     raise TunerError(
         f"the measured model file is not on this machine: {model['path'] or model['source']}",
         "put it there, or name the model with model=PATH",
