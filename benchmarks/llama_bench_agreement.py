@@ -12,7 +12,7 @@ import argparse
 import json
 import statistics
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -99,13 +99,14 @@ def _neutral(params: Mapping[str, Any]) -> dict[str, Any]:
 def _print(rows: Mapping[str, tuple[list[float], list[float]]]) -> None:
     print(f"{'':10} {'tuner tok/s':>12} {'llama-bench':>12} {'tuner ÷ llama-bench':>20}")
     for name, (mine, theirs) in rows.items():
-        pairs = statistics.median(a / b for a, b in zip(mine, theirs, strict=True))
-        print(f"{name:10} {statistics.median(mine):12.1f} {statistics.median(theirs):12.1f} {pairs:20.3f}")
-    mine = statistics.median(w / d for w, d in zip(rows["winner"][0], rows["default"][0], strict=True))
-    theirs = statistics.median(w / d for w, d in zip(rows["winner"][1], rows["default"][1], strict=True))
-    print(
-        f"winner ÷ default: tuner {mine:.3f}, llama-bench {theirs:.3f}, apart by {100 * abs(mine / theirs - 1):.1f} %"
-    )
+        agreement = _median_ratio(mine, theirs)
+        print(f"{name:10} {statistics.median(mine):12.1f} {statistics.median(theirs):12.1f} {agreement:20.3f}")
+    ours, llama = (_median_ratio(rows["winner"][side], rows["default"][side]) for side in (0, 1))
+    print(f"winner ÷ default: tuner {ours:.3f}, llama-bench {llama:.3f}, apart by {100 * abs(ours / llama - 1):.1f} %")
+
+
+def _median_ratio(numerators: Sequence[float], denominators: Sequence[float]) -> float:
+    return statistics.median(n / d for n, d in zip(numerators, denominators, strict=True))
 
 
 if __name__ == "__main__":
