@@ -16,13 +16,15 @@ from tuner.events import Observer, Outcome, StudyInfo
 from tuner.objective import Objective, best, pareto_front, rank_value
 from tuner.preparation import Prepared, check_measured, prepare
 from tuner.racing import Race
-from tuner.sampling import Sampler
+from tuner.sampling import Sampler, changed_knobs
 from tuner.study_store import StudyStore
 from tuner.tournament import Tournament, TournamentResult
 from tuner.trial import TrialResult, TrialSpec, TrialStatus
 from tuner.watchers import Watchers
 
 FINALISTS = 3
+CLOSE = 0.95
+"""A trial whose value is at least this share of the best one's may be as good."""
 BASELINE = 0
 INTERVAL_HALF_WIDTH = 0.03
 """Rounds of a trial go on until the objective's 95 % interval is this narrow, as a share of the value."""
@@ -220,11 +222,21 @@ class Study:
         return self._time_is_up(self._new_tournament().estimate_s(self._baseline, self._finalists()))
 
     def _finalists(self) -> list[TrialResult]:
-        """The best few trials; with several objectives the Pareto front's, best in the first objective first."""
+        """The best few trials; with several objectives the Pareto front's, best in the first objective first.
+
+        Among trials that come close to the best one, the one that changes the fewest knobs is let in too.
+        """
         objectives = self.prepared.objectives
         able = pareto_front(self.trials, objectives) if len(objectives) > 1 else [t for t in self.trials if t.feasible]
         able = [t for t in able if t.number != BASELINE and t.value(self._objective.metric) is not None]
-        return sorted(able, key=lambda t: rank_value(t, self._objective))[:FINALISTS]
+        ranked = sorted(able, key=lambda t: rank_value(t, self._objective))
+        if not ranked:
+            return []
+        lead = ranked[0].value(self._objective.metric) or 0.0
+        close = [t for t in ranked if self._objective.gain(t.value(self._objective.metric) or lead, lead) >= CLOSE]
+        plainest = min(close, key=lambda t: changed_knobs(t.params, self._baseline.params))
+        rest = [t for t in ranked[1:] if t is not plainest]
+        return list({t.number: t for t in (ranked[0], plainest, *rest)}.values())[:FINALISTS]
 
     def _new_tournament(self) -> Tournament:
         budget = self.prepared.config.budget

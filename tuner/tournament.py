@@ -19,6 +19,7 @@ from tuner.memory import available_device_mib, available_host_mib
 from tuner.metrics import metric
 from tuner.objective import Objective
 from tuner.runner import TrialRunner
+from tuner.sampling import changed_knobs
 from tuner.stats import RatioTest, geometric_mean, holm, paired_ratio_test
 from tuner.trial import MetricValue, TrialResult
 
@@ -26,6 +27,8 @@ SIGNIFICANCE = 0.05
 """Family-wise, over all finalists and all looks at the data."""
 LOOK_EVERY_PAIRS = 4
 """After the least number of pairs, the test is looked at again after this many more."""
+EQUAL = 0.97
+"""A gain of at least this share of the largest one may count as equal to it."""
 LEAST_RATIO = {"memory": 1.01}
 """What a process's memory varies by from one start to the next is no gain."""
 RESIDENT_SHARE = 0.8
@@ -197,10 +200,17 @@ class Tournament:
     def _verdict(
         self, home: Contestant, tests: Sequence[tuple[Contestant, RatioTest | None]], proven: Mapping[int, bool]
     ) -> tuple[str, Contestant | None]:
-        """The largest proven gain; else a default that may be kept; else the best that meets the constraints."""
+        """The largest proven gain; else a default that may be kept; else the best that meets the constraints.
+
+        A proven finalist that changes fewer knobs wins over one that is at most a little better, within its interval:
+        what a knob does not bring to the objective it may cost elsewhere.
+        """
         winners = [(c, t) for c, t in tests if t is not None and proven[c.trial.number]]
         if winners:
-            return "gain", max(winners, key=lambda pair: pair[1].ratio)[0]
+            lead = max((t for _, t in winners), key=lambda t: t.ratio)
+            equals = [(c, t) for c, t in winners if t.ratio >= max(lead.ci95[0], EQUAL * lead.ratio)]
+            changes = {c.trial.number: changed_knobs(c.trial.params, home.trial.params) for c, _ in equals}
+            return "gain", min(equals, key=lambda pair: (changes[pair[0].trial.number], -pair[1].ratio))[0]
         if home.trial.metrics and home.feasible():
             return ("undecided" if home.failure or not tests else "keep_default"), home
         sign = 1.0 if self._objective.maximize else -1.0

@@ -55,6 +55,16 @@ def test_it_beats_random_search_on_the_known_surface(space):
     assert sum(ours) > sum(uniform) * 1.02
 
 
+def test_knobs_that_bring_nothing_go_back_to_their_default(space):
+    """`scale` is at its best at the default; near the end, most proposals close to the best leave it there."""
+    plain = 0
+    for seed in range(5):
+        results = searched(space, 60, seed)
+        leader = max(results, key=lambda r: r.value("decode_tokens_per_second"))
+        plain += 0.5 < leader.params["scale"] < 2.0
+    assert plain >= 4
+
+
 def test_a_crashing_region_is_left(space):
     results = searched(space, 60, crashes=lambda p: p["mode"] == "b")
     late = [r for r in results[30:] if r.status is TrialStatus.CRASHED]

@@ -54,6 +54,13 @@ def test_the_largest_proven_gain_wins(tmp_path):
     assert len(result.document["blocks"][0]) == 4
 
 
+def test_among_equals_the_one_that_changes_fewer_knobs_wins(tmp_path):
+    """`level` is felt only with turbo on, and both finalists have it off."""
+    result, _ = hold(tmp_path, [{"threads": 6, "level": 3}, {"threads": 6}], noise=0.02)
+    assert result.verdict == "gain"
+    assert result.winner.number == 2
+
+
 def test_an_equal_finalist_loses_to_the_default(tmp_path):
     result, blocks = hold(tmp_path, [{"level": 0}], noise=0.03)
     assert result.winner.number == 0
