@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from pathlib import Path
 from typing import Any
 
 from engines.errors import OutOfMemoryError, UnsupportedError
@@ -13,6 +14,9 @@ from search_spaces.parameter import Params
 
 SEED = 1
 """Of the sampler, so that every configuration draws the same numbers."""
+_PROCESS_STATUS = Path("/proc/self/status")
+_LOCKED_SHARE = 0.5
+"""Of the model's file. Less of it in locked memory means that the lock failed."""
 
 
 def load(path: str, params: Params, n_ctx: int) -> Any:
@@ -35,7 +39,25 @@ def load(path: str, params: Params, n_ctx: int) -> Any:
     except ValueError as error:
         raise failure(str(error), path) from error
     llama.verbose = False
-    if arguments.get("use_mlock") and LOG.contains("failed to mlock"):
+    if arguments.get("use_mlock") and LOG.contains("failed to mlock") and not _is_locked(path):
         llama.close()
         raise UnsupportedError("the model cannot be locked into memory", "raise the limit: ulimit -l unlimited")
     return llama
+
+
+def _is_locked(path: str) -> bool:
+    """Whether most of the model is locked after all: the log complains of single buffers too.
+
+    False where the system does not tell, so that the log has the last word.
+    """
+    locked_bytes = _locked_bytes()
+    return locked_bytes is not None and locked_bytes >= _LOCKED_SHARE * Path(path).stat().st_size
+
+
+def _locked_bytes() -> int | None:
+    """How much of this process's memory is locked (VmLck of proc(5)); None where there is no /proc."""
+    try:
+        lines = _PROCESS_STATUS.read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmLck:")), None)
