@@ -17,6 +17,7 @@ from search_spaces.errors import TunerError, unknown_name
 _OPTIONS = ("name", "prompts", "max_tokens", "ignore_eos")
 _ITEM_KEYS = ("id", "prompt", "messages", "max_tokens")
 _MAX_TOKENS = 32
+_LEAST_TOKENS = 2
 _TEMPLATE_TOKENS = 16
 """Room for what a chat template adds around a message."""
 
@@ -37,7 +38,8 @@ def resolve_workload(config: Mapping[str, Any], model: Model, progress: Progress
     for option in config:
         if option not in _OPTIONS:
             raise unknown_name("workload option", str(option), _OPTIONS)
-    most = _positive("workload.max_tokens", config.get("max_tokens") or _MAX_TOKENS)
+    given_most = config.get("max_tokens")
+    most = _answer_length("workload.max_tokens", _MAX_TOKENS if given_most is None else given_most)
     ignore_eos = config.get("ignore_eos")
     ignore_eos = True if ignore_eos is None else bool(ignore_eos)
     given = config.get("prompts")
@@ -132,7 +134,7 @@ def _item(number: int, entry: Any, most: int, ignore_eos: bool) -> WorkItem:
     messages = entry.get("messages", [{"role": "user", "content": entry.get("prompt")}])
     if not isinstance(messages, list | tuple) or not messages or not all(_is_message(m) for m in messages):
         raise WorkloadError(f"{name} has no usable text", "messages are a list of {role: user, content: TEXT}")
-    max_tokens = _positive(f"max_tokens of {name}", entry.get("max_tokens", most))
+    max_tokens = _answer_length(f"max_tokens of {name}", entry.get("max_tokens", most))
     payload = {"messages": [dict(m) for m in messages], "max_tokens": max_tokens, "ignore_eos": ignore_eos}
     return WorkItem(str(entry.get("id", f"prompt-{number}")), payload)
 
@@ -144,9 +146,10 @@ def _is_message(message: Any) -> bool:
     return all(isinstance(message[key], str) and message[key].strip() for key in ("role", "content"))
 
 
-def _positive(what: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise WorkloadError(f"{what} is {value!r}", "give a whole number of tokens, at least 1")
+def _answer_length(what: str, value: Any) -> int:
+    """A number of tokens that has a rate: between one token and the next there must be a time."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < _LEAST_TOKENS:
+        raise WorkloadError(f"{what} is {value!r}", f"give a whole number of tokens, at least {_LEAST_TOKENS}")
     return value
 
 

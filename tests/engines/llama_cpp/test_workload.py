@@ -133,6 +133,8 @@ def test_a_prompts_file_that_cannot_be_read(engine: LlamaCppEngine, tiny: Model,
     [
         ({"promts": "a"}, "unknown workload option 'promts'"),
         ({"max_tokens": -1}, r"workload\.max_tokens is -1"),
+        ({"max_tokens": 0}, r"workload\.max_tokens is 0"),
+        ({"max_tokens": 1}, r"workload\.max_tokens is 1"),
         ({"max_tokens": 2.5}, r"workload\.max_tokens is 2\.5"),
     ],
 )
