@@ -8,14 +8,13 @@ from __future__ import annotations
 import argparse
 import errno
 import os
-import signal
 import sys
-import threading
 import traceback
 from collections.abc import Sequence
 from typing import NoReturn
 
 from search_spaces.errors import EnvironmentLackingError, TunerError, unknown_name
+from tuner import interrupts
 from tuner.commands import bench, doctor, export, show, studies, sweep, ui
 from tuner.console import Console
 
@@ -86,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     console = Console(json_wanted="--json" in words)
-    _interrupt_on_signals()
+    interrupts.install()
     with console:
         try:
             options = parse(words)
@@ -112,19 +111,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return lacking.exit_status
         except Exception:
             return _defect(console)
-
-
-def _interrupt_on_signals() -> None:
-    """Told to end, or with its terminal closed, a command ends as after Ctrl-C, but nohup's word stands."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is threading.main_thread():
-        for name in ("SIGTERM", "SIGHUP"):
-            number = getattr(signal, name, None)
-            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
-                signal.signal(number, interrupt)
 
 
 def _defect(console: Console) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 
 from search_spaces.errors import TunerError
 from search_spaces.parameter import Value
+from tuner import interrupts
 from tuner.config.study_config import StudyConfig
 from tuner.deploy import deploy_document, judged_again, sentence
 from tuner.events import Observer, Outcome, StudyInfo
@@ -172,6 +173,7 @@ class Study:
             )
 
     def _run(self, params: dict[str, Value], purpose: str) -> TrialResult:
+        interrupts.check()
         number = len(self.trials)
         self.watchers.trial_started(number, params, purpose)
         result = self._runner.run(TrialSpec(number, params), self._race())

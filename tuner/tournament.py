@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from tuner import interrupts
 from tuner.contestant import Contestant
 from tuner.events import Standing
 from tuner.host_noise import summary
@@ -95,6 +96,7 @@ class Tournament:
         repeats = max(2, self._least // 2)
         done = block = 0
         while done < self._most and any(not c.failure for c in away):
+            interrupts.check()
             played = self._block([home, *away], block, resident)
             block += 1
             if repeats > 0 and any(r.noise.disturbed for _, r in played):

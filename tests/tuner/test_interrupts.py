@@ -1,0 +1,33 @@
+import signal
+
+import pytest
+
+from tuner import interrupts
+
+
+@pytest.fixture(autouse=True)
+def _handlers():
+    before = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+    interrupts._requested.clear()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupt_that_was_swallowed_is_noticed_at_the_next_step(number):
+    interrupts.install()
+    interrupts.check()
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(number)
+    with pytest.raises(KeyboardInterrupt):
+        interrupts.check()
+    interrupts.install()
+    interrupts.check()
+
+
+def test_what_nohup_ignores_stays_ignored():
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    interrupts.install()
+    signal.raise_signal(signal.SIGHUP)
+    interrupts.check()
