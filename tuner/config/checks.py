@@ -105,6 +105,13 @@ def check_study_name(name: str | None) -> str | None:
     return name
 
 
+def check_outputs(folder: str) -> str:
+    """The name of a folder, and no word for nothing."""
+    if folder.lower() in ("", "null", "none"):
+        raise TunerError(f"outputs={folder} names no folder", "write outputs=DIR, or leave it out for ./outputs")
+    return folder
+
+
 def redacted(document: Mapping[str, Any]) -> dict[str, Any]:
     """The document without the password that a tracking URI may carry: it is written to disk and logged."""
     uri = document["tracking"]["uri"]

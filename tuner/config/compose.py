@@ -14,6 +14,7 @@ from tuner.config.checks import (
     check_budget,
     check_constraints,
     check_objectives,
+    check_outputs,
     check_seed,
     check_study_name,
     constraint_limit,
@@ -56,12 +57,16 @@ def _settled(task: str, typed: Typed, document: dict[str, Any]) -> dict[str, Any
     if engine.task != task:
         offered = [name for name in group_names("engine") if load_engine(name).task == task]
         raise TunerError(f"engine {engine.name!r} serves {engine.task!r}, not {task!r}", f"known: {', '.join(offered)}")
-    limits = {**document["constraints"], **{n: constraint_limit(n, raw, task) for n, raw in typed.constraints.items()}}
+    general = {} if typed.no_constraints else document["constraints"]
+    limits = {**general, **{n: constraint_limit(n, raw, task) for n, raw in typed.constraints.items()}}
     tracking = {**document["tracking"]}
     tracking["uri"] = typed.text.get("tracking.uri") or tracking["uri"] or os.environ.get("MLFLOW_TRACKING_URI") or None
     if "tracking" in typed.text:
         if typed.text["tracking"].lower() not in OFF:
-            raise TunerError(f"tracking={typed.text['tracking']}", "write tracking.uri=URI, or tracking=false for none")
+            raise TunerError(
+                f"tracking={typed.text['tracking']} is not an answer",
+                "write tracking=false for none, or tracking.uri=URI",
+            )
         tracking["uri"] = ""
     return {
         "objective": list(check_objectives(typed.objectives or tuple(document["objective"]), task)),
@@ -70,7 +75,7 @@ def _settled(task: str, typed: Typed, document: dict[str, Any]) -> dict[str, Any
         "targets": _targets(task, typed, document),
         "tracking": tracking,
         "study": check_study_name(typed.text.get("study", document["study"])),
-        "outputs": str(user_path(typed.text.get("outputs") or document["outputs"])),
+        "outputs": str(user_path(check_outputs(typed.text.get("outputs", document["outputs"])))),
         "seed": check_seed(document["seed"]),
         "params": {name: parse_scalar(f"params.{name}", raw) for name, raw in typed.knobs["params"].items()},
         "space": dict(typed.knobs["space"]),

@@ -22,6 +22,8 @@ class Typed:
     text: dict[str, str] = field(default_factory=dict)
     knobs: dict[str, dict[str, str]] = field(default_factory=lambda: {"params": {}, "space": {}, "baseline": {}})
     constraints: dict[str, str] = field(default_factory=dict)
+    no_constraints: bool = False
+    """The limits of the configuration files do not hold."""
     objectives: tuple[str, ...] = ()
     targets_file: str = ""
 
@@ -37,6 +39,8 @@ def sort_overrides(texts: Sequence[str]) -> Typed:
             typed.knobs[head][_knob(entry, rest)] = _raw(entry)
         elif head == "constraints" and rest:
             typed.constraints[rest] = "null" if entry.sign == "~" else _raw(entry)
+        elif entry.key == "constraints":
+            _sort_constraints(entry, typed)
         elif entry.key in _TEXT_KEYS:
             typed.text[entry.key] = unquote(_raw(entry)).strip()
         elif entry.key in ("model", "model.source", "model.variants") or entry.key.startswith("model.variants."):
@@ -60,6 +64,20 @@ def _knob(entry: Override, name: str) -> str:
     if not name or "." in name:
         raise TunerError(f"override {entry.text!r} names no knob", f"write {entry.key.partition('.')[0]}.KNOB=VALUE")
     return name
+
+
+def _sort_constraints(entry: Override, typed: Typed) -> None:
+    """All constraints at once: none of them, or limits by metric, beside those of the files."""
+    text = "null" if entry.sign == "~" else unquote(_raw(entry)).strip()
+    if text.lower() in OFF or text.replace(" ", "") == "{}":
+        typed.constraints, typed.no_constraints = {}, True
+        return
+    pairs = [pair.partition(":") for pair in text[1:-1].split(",")]
+    if not (text.startswith("{") and text.endswith("}") and all(colon for _, colon, _ in pairs)):
+        raise TunerError(
+            f"constraints={text} is not a mapping", "write constraints.METRIC=LIMIT, or constraints=null for none"
+        )
+    typed.constraints.update({name.strip(): limit.strip() for name, _, limit in pairs})
 
 
 def _sort_objective(entry: Override, typed: Typed) -> None:

@@ -85,6 +85,17 @@ def test_the_default_constraint_can_be_removed(typed):
     assert composed(typed).constraints == {}
 
 
+@pytest.mark.parametrize("typed", ["constraints=null", "constraints={}", "constraints=none", "~constraints"])
+def test_all_constraints_can_be_removed_at_once(typed):
+    assert composed(typed).constraints == {}
+    assert composed(typed, "constraints.kld=0.2").constraints == {"kld": 0.2}
+
+
+def test_constraints_can_be_a_mapping():
+    assert composed("constraints={rss_peak_mib: 4000, kld:null}").constraints == {"rss_peak_mib": 4000.0}
+    assert composed("constraints=null", "constraints={kld: 0.2}").constraints == {"kld": 0.2}
+
+
 def test_a_budget_is_a_file_or_a_value():
     quick = composed("budget=quick").budget
     assert quick.trials < Budget().trials
@@ -220,6 +231,13 @@ def test_unknown_names_get_the_nearest_match(typed, message, hint):
         ("budget=40", "unknown budget '40'"),
         ("constraints.rss_peak_mib=4GiB", "constraints.rss_peak_mib must be a number of MiB, not '4GiB'"),
         ("constraints.kld=nan", "constraints.kld must be a number"),
+        ("constraints=kld", "constraints=kld is not a mapping"),
+        ("constraints={kld}", "constraints={kld} is not a mapping"),
+        ("constraints={kdl: 1}", "unknown metric 'kdl'"),
+        ("constraints=[kld]", "constraints=[kld] is not a mapping"),
+        ("constraints=0.1", "constraints=0.1 is not a mapping"),
+        ("outputs=null", "outputs=null names no folder"),
+        ("outputs=", "outputs= names no folder"),
         ("seed=x", "seed must be a whole number"),
         ("seed=-1", "seed must be a whole number"),
         ("study=a/b", "study 'a/b' cannot be the name of a folder"),
