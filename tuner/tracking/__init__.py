@@ -25,7 +25,7 @@ def make_tracker(config: StudyConfig, notify: Notify | None = None) -> Silent:
     if scheme not in SCHEMES:
         raise TunerError(
             f"tracking.uri {uri!r} is nothing that MLflow can log to",
-            "write sqlite:///FILE.db, http://HOST:PORT or postgresql+psycopg2://…, or leave it empty for no tracking",
+            "write sqlite:///FILE.db, http://HOST:PORT or postgresql+psycopg2://…; tracking=false for no tracking",
         )
     return MlflowTracker(uri, notify or _print)
 
