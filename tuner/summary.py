@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from tuner.events import Outcome
 
 _PLAIN_WIDTH = 140
-_MET = {True: "met", False: "missed"}
 
 
 def print_table(stream: TextIO, head: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int] = (0,)) -> None:
@@ -56,39 +55,12 @@ def export_commands(study: str, engine: str) -> list[tuple[str, str]]:
 
 
 def print_targets(verdicts: Sequence[Mapping[str, Any]], stream: TextIO) -> None:
-    """Measured, target, met or not, the factor missing; nothing when there are no targets."""
-    if not verdicts:
-        return
-    rows = [
-        (
-            v["metric"],
-            v["wanted"],
-            measured_text(v["value"], v["unit"]),
-            met_text(v),
-            gap_text(v["gap"]),
-            v["source"],
-        )
-        for v in verdicts
-    ]
-    stream.write("\n")
-    print_table(stream, ("target for", "wanted", "measured", "", "missing", "in its words"), rows, left=(0, 5))
+    """The table that also ends a sweep: target, wanted, measured, verdict; nothing when there are no targets."""
+    from tuner.report.summary import TARGET_HEAD, target_cells
 
-
-def met_text(verdict: Mapping[str, Any]) -> str:
-    """`met`, `missed`, or why that is open: the metric, or the default to compare with, was not measured."""
-    if verdict["met"] is None:
-        return "not measured" if verdict["value"] is None else "no default to compare with"
-    return _MET[verdict["met"]]
-
-
-def gap_text(gap: float | None) -> str:
-    """`3.77x`: by how much the value would have to improve."""
-    return "" if gap is None else f"{number(gap, 3 if gap < 10 else 2)}x"
-
-
-def measured_text(value: float | None, unit: str) -> str:
-    """A bare value with its unit, or `—`."""
-    return "—" if value is None else f"{number(value)} {unit}".rstrip()
+    if verdicts:
+        stream.write("\n")
+        print_table(stream, TARGET_HEAD, target_cells({"targets": verdicts}), left=range(len(TARGET_HEAD)))
 
 
 def metric_rows(metrics: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str]]:

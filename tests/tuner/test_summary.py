@@ -23,8 +23,9 @@ def test_the_targets_of_a_slow_assistant_as_its_owner_would_read_them():
     }
     rows = judge(targets, {"decode_tokens_per_second": 6.56, "ftl_ms": 45340.0, "response_s": 12.04})
     lines = [" ".join(line.split()) for line in text_of(print_targets, rows).splitlines() if line]
-    assert lines[1] == "decode_tokens_per_second 60–120 tok/s 6.56 tok/s missed 9.15x 60-120 tok/s"
-    assert lines[2] == "ftl_ms < 1000 ms 45340 ms missed 45x <1s"
+    assert lines[0] == "target wanted measured verdict in its words"
+    assert lines[1] == "decode_tokens_per_second 60–120 tok/s 6.56 tok/s missed by ×9.15 60-120 tok/s"
+    assert lines[2] == "ftl_ms < 1000 ms 45340 ms missed by ×45.34 <1s"
     assert "no default to compare with" in lines[3]
     assert "not measured" in lines[4]
 
