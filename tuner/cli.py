@@ -29,7 +29,8 @@ examples:
   python -m tuner export latest --target python --out serve/
   python -m tuner COMMAND --help                         more about a command
 
-exit status: 0 done, 1 the answer is no, 2 the input is wrong, 3 the environment lacks something
+exit status: 0 done, 1 the answer is no, 2 the input is wrong, 3 the environment lacks something,
+  70 a defect in the tuner, 130 interrupted
 """
 _LACKING = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
 

@@ -14,6 +14,8 @@ import pytest
 from search_spaces.errors import EnvironmentLackingError, NoAnswerError, TunerError
 from tuner import cli
 from tuner.cli import COMMANDS, main, parse
+from tuner.commands import show
+from tuner.console import Console
 
 GAIN = Path(__file__).parent / "export/documents/good/gain.json"
 HEAVY = ("mlflow", "optuna", "llama_cpp", "numpy", "hydra", "omegaconf", "rich", "scipy", "pandas", "torch", "yaml")
@@ -55,6 +57,14 @@ def test_help_names_every_command():
     text = tuner("--help").stdout
     assert all(name in text for name in COMMANDS)
     assert "examples:" in text
+    assert all(status in text for status in ("exit status: 0 ", "1 ", "2 ", "3 ", "70 ", "130 "))
+
+
+def test_studies_of_a_folder_that_is_not_there(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["studies", "--outputs", "nope"]) == 2
+    assert "there is no folder 'nope'" in capsys.readouterr().err
+    assert main(["studies"]) == 0, "before the first sweep there are none"
 
 
 @pytest.mark.parametrize("command", list(COMMANDS))
@@ -274,6 +284,20 @@ def test_show_tells_ranges_and_defaults(swept):
     text = tuner("show", "llm", "engine=fake", "params.mode=b", cwd=folder).stdout
     assert "threads" in text
     assert "mode = b" in text
+
+
+@pytest.mark.parametrize(("when", "heads"), [([], 0), (["turbo=true"], 1)])
+def test_the_table_of_knobs_heads_conditions_only_where_there_are_some(when, heads, capsys):
+    knob = {"name": "level", "range": "1..2", "unit": "", "default": 1, "scope": "load", "affects": ["speed"]}
+    document = {
+        **{"model": {"name": "m"}, "engine": {"name": "fake"}, "hardware": "cpu", "size": 2},
+        **{"knobs": [{**knob, "when": when, "help": "how hard it tries"}], "fixed": {}, "off": {}},
+        **{"rules": [], "notes": []},
+    }
+    show._print(document, Console())
+    _, head, row = capsys.readouterr().out.splitlines()
+    assert head.count("only when") == heads
+    assert head.index("what it does") == row.index("how hard it tries")
 
 
 def test_studies_and_export(swept):

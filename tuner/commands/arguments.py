@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+DEFAULT_OUTPUTS = "outputs"
 OVERRIDES_HELP = """\
 OVERRIDE is KEY=VALUE in Hydra's syntax:
   model=PATH.gguf | hf:ORG/REPO | '{Q4_K_M: a.gguf, Q6_K: b.gguf}' | embedded      model.shape=NAME
@@ -26,4 +27,6 @@ def add_task(parser: argparse.ArgumentParser) -> None:
 
 def add_outputs(parser: argparse.ArgumentParser) -> None:
     """--outputs DIR."""
-    parser.add_argument("--outputs", metavar="DIR", default="outputs", help="where studies live (default: outputs)")
+    parser.add_argument(
+        "--outputs", metavar="DIR", default=DEFAULT_OUTPUTS, help=f"where studies live (default: {DEFAULT_OUTPUTS})"
+    )

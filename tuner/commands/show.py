@@ -92,6 +92,7 @@ def _print(document: Mapping[str, Any], console: Console) -> None:
 
     size = "" if document["size"] is None else f", {document['size']} configurations"
     console.print(f"{document['model']['name']} with {document['engine']['name']} on {document['hardware']}{size}")
+    conditional = any(knob["when"] for knob in document["knobs"])
     rows = [
         (
             knob["name"],
@@ -99,12 +100,12 @@ def _print(document: Mapping[str, Any], console: Console) -> None:
             show(knob["default"]),
             knob["scope"],
             ", ".join(knob["affects"]),
-            "; ".join(knob["when"]),
+            *(["; ".join(knob["when"])] if conditional else []),
             knob["help"],
         )
         for knob in document["knobs"]
     ]
-    heads = ("knob", "range", "default", "scope", "affects", "only when", "")
+    heads = ("knob", "range", "default", "scope", "affects", *(["only when"] if conditional else []), "what it does")
     print_table(console.human, heads, rows, left=range(len(heads)))
     _section(console, "fixed", [f"{name} = {show(value)}" for name, value in document["fixed"].items()])
     _section(console, "off here", [f"{name}: {reason}" for name, reason in document["off"].items()])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tuner.commands.arguments import add_outputs
+from search_spaces.errors import TunerError
+from tuner.commands.arguments import DEFAULT_OUTPUTS, add_outputs
 from tuner.console import Console
 
 if TYPE_CHECKING:
@@ -30,13 +32,20 @@ def run(options: argparse.Namespace, console: Console) -> int:
     from tuner.config.overrides import user_path
     from tuner.studies import list_studies
 
-    found = list_studies(user_path(options.outputs))
+    found = list_studies(_existing(user_path(options.outputs), options.outputs == DEFAULT_OUTPUTS))
     console.emit([study.to_json() for study in found])
     if found:
         _print(found, console)
     else:
         console.print(f"no studies in {options.outputs!r}; `python -m tuner sweep llm` makes one")
     return 0
+
+
+def _existing(outputs: Path, by_default: bool) -> Path:
+    """The folder; the default one is made by the first sweep, any other must be there."""
+    if not outputs.is_dir() and not by_default:
+        raise TunerError(f"there is no folder {str(outputs)!r}", "name the outputs=DIR of a sweep with --outputs")
+    return outputs
 
 
 def _print(found: list[StudySummary], console: Console) -> None:
