@@ -19,6 +19,7 @@ from typing import Any
 
 from benchmarks.llama_tools import DEFAULT_OUT, build
 from tuner.config.compose import compose
+from tuner.export.replay import replay
 from tuner.measurement import sample_from_json
 from tuner.preparation import Prepared, prepare
 from tuner.round_metrics import round_metrics
@@ -28,7 +29,8 @@ PROMPT = "Tell me about the weather, the news and my calendar for today, please.
 FLAGS = {
     "n_threads": "-t", "n_batch": "-b", "n_ubatch": "-ub", "type_k": "-ctk", "type_v": "-ctv", "n_gpu_layers": "-ngl",
 }  # fmt: skip
-SWITCHES = {"flash_attn": "-fa", "use_mmap": "-mmp"}
+SWITCHES = {"flash_attn": "-fa"}
+LOAD_MODES = {(False, False): "none", (True, False): "mmap", (False, True): "mlock", (True, True): "mmap+mlock"}
 TIMEOUT_S = 600.0
 
 
@@ -36,6 +38,8 @@ def llama_bench(program: Path, model: str, params: Mapping[str, Any], depth: int
     """Decode tokens per second of `params` by llama-bench at `depth` tokens of context."""
     arguments = [w for knob, flag in FLAGS.items() if knob in params for w in (flag, str(params[knob]))]
     arguments += [w for knob, flag in SWITCHES.items() if knob in params for w in (flag, str(int(params[knob])))]
+    load = LOAD_MODES[bool(params.get("use_mmap", True)), bool(params.get("use_mlock", False))]
+    arguments += ["--load-mode", load]
     command = [str(program), "-m", model, "-p", "0", "-n", str(TOKENS), "-d", str(depth), "-r", "1", "-o", "json"]
     done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=True)
     return float(json.loads(done.stdout)[0]["avg_ts"])
@@ -71,7 +75,8 @@ def main() -> None:
     rows: dict[str, tuple[list[float], list[float]]] = {"default": ([], []), "winner": ([], [])}
     prompts = options.deploy.parent / "agreement-prompt.jsonl"
     prompts.write_text(json.dumps({"id": "agreement", "prompt": PROMPT, "max_tokens": TOKENS}) + "\n")
-    config = compose("llm", [*_model(deploy), f"workload.prompts={prompts.resolve()}"])
+    model = [override for override in replay(options.deploy) if override.startswith("model")]
+    config = compose("llm", [*model, f"workload.prompts={prompts.resolve()}"])
     prepared = prepare(config, lambda text: None, for_quality=False)
     with ExitStack() as stack:
         params = {"default": deploy["baseline"]["params"], "winner": deploy["params"]}
@@ -83,13 +88,6 @@ def main() -> None:
                 mine.append(ours[name].decode_tokens_per_second())
                 theirs.append(llama_bench(program, ours[name].model_path, plain[name], ours[name].depth))
     _print(rows)
-
-
-def _model(deploy: Mapping[str, Any]) -> list[str]:
-    source = str(deploy["model"]["source"])
-    if source.startswith("embedded"):
-        return [f"model.shape={deploy['model']['name']}"]
-    return [f"model={source}"]
 
 
 def _neutral(params: Mapping[str, Any]) -> dict[str, Any]:
