@@ -7,7 +7,7 @@ from typing import Any
 from engines.errors import ModelFileError
 from engines.llama_cpp.gguf_cursor import ArrayLength
 from engines.llama_cpp.gguf_file import GgufHeader
-from search_spaces.errors import TunerError
+from search_spaces.errors import TunerError, unknown_name
 from search_spaces.parameter import Value
 
 DEFAULT_CONTEXT = 4096
@@ -41,16 +41,41 @@ def check_generates(header: GgufHeader) -> None:
 
 def quantization_of(header: GgufHeader) -> str:
     """The file's own name for its quantization (`Q4_K_M`, `F16`), or that of the type most of it has."""
-    from gguf.constants import GGMLQuantizationType, LlamaFileType
+    from gguf.constants import GGMLQuantizationType
 
-    file_type = header.metadata.get("general.file_type")
-    if file_type in set(LlamaFileType) - {LlamaFileType.GUESSED}:
-        return str(LlamaFileType(file_type).name).removeprefix("MOSTLY_").removeprefix("ALL_")
+    if stated := stated_quantization(header):
+        return stated
     elements: dict[int, int] = {}
     for tensor in header.tensors:
         elements[tensor.type_id] = elements.get(tensor.type_id, 0) + tensor.elements
     commonest = max(elements, key=lambda type_id: elements[type_id])
     return str(GGMLQuantizationType(commonest).name) if commonest in set(GGMLQuantizationType) else f"type{commonest}"
+
+
+def stated_quantization(header: GgufHeader) -> str:
+    """The file's own name for its quantization; "" where it does not say."""
+    return _quantizations().get(header.metadata.get("general.file_type"), "")
+
+
+def check_quantization(name: str, header: GgufHeader) -> None:
+    """Raise TunerError unless `name` is what the file says that it is or, of one that does not say, a known name."""
+    stated = stated_quantization(header)
+    if stated and name != stated:
+        raise TunerError(
+            f"model.variants has {header.path.name} as {name!r}, but the file says that it is {stated}",
+            f"write {{{stated}: {header.path}}}",
+        )
+    if name not in _quantizations().values():
+        error = unknown_name("quantization", name, _quantizations().values())
+        raise TunerError(f"model.variants has {header.path.name} as {name!r}, which is no quantization", error.hint)
+
+
+def _quantizations() -> dict[Any, str]:
+    """llama.cpp's numbers of file types and their names."""
+    from gguf.constants import LlamaFileType
+
+    known = set(LlamaFileType) - {LlamaFileType.GUESSED}
+    return {int(t): str(t.name).removeprefix("MOSTLY_").removeprefix("ALL_") for t in known}
 
 
 def context_length(asked: Any, trained: int) -> int:

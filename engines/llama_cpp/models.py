@@ -15,7 +15,14 @@ from engines.llama_cpp.capabilities import mlock_permitted
 from engines.llama_cpp.gguf_file import GgufHeader, read_header
 from engines.llama_cpp.hub_choice import PREFIX
 from engines.llama_cpp.library import vocabulary
-from engines.llama_cpp.model_facts import DEFAULT_CONTEXT, check_generates, context_length, facts_of, quantization_of
+from engines.llama_cpp.model_facts import (
+    DEFAULT_CONTEXT,
+    check_generates,
+    check_quantization,
+    context_length,
+    facts_of,
+    quantization_of,
+)
 from engines.llama_cpp.quantize import ON_DEMAND, UNQUANTIZED, predict, variant
 from search_spaces.errors import TunerError, unknown_name
 from search_spaces.parameter import Params, Value
@@ -38,9 +45,10 @@ def resolve_model(config: Mapping[str, Any], progress: Progress) -> Model:
     if variants and source:
         raise TunerError("model has both a source and variants", "give one of them")
     if variants:
-        return _of_variants(
-            {str(k): Path(str(v)).expanduser() for k, v in variants.items()}, "variants", config, progress
-        )
+        files = {str(k): Path(str(v)).expanduser() for k, v in variants.items()}
+        for quantization, path in files.items():
+            check_quantization(quantization, read_header(path))
+        return _of_variants(files, "variants", config, progress)
     if not source:
         raise TunerError(
             "model has neither a source nor variants", "model=embedded, model=FILE.gguf or model=hf:ORG/REPO"

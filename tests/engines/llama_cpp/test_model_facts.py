@@ -7,7 +7,13 @@ import pytest
 
 from engines.errors import ModelFileError
 from engines.llama_cpp.gguf_file import GgufHeader, Tensor
-from engines.llama_cpp.model_facts import check_generates, context_length, facts_of, quantization_of
+from engines.llama_cpp.model_facts import (
+    check_generates,
+    check_quantization,
+    context_length,
+    facts_of,
+    quantization_of,
+)
 from search_spaces.errors import TunerError
 
 _F16, _F32, _Q4_K, _Q6_K = 1, 0, 12, 14
@@ -51,6 +57,13 @@ def test_what_cannot_chat_is_refused(found: GgufHeader, says: str) -> None:
     with pytest.raises(ModelFileError, match=says) as caught:
         check_generates(found)
     assert caught.value.hint
+
+
+def test_a_file_that_does_not_say_takes_any_known_name() -> None:
+    check_quantization("Q4_K_M", with_metadata("llama"))
+    with pytest.raises(TunerError, match=r"as 'q4', which is no quantization") as caught:
+        check_quantization("q4", with_metadata("llama"))
+    assert "Q4_0" in caught.value.hint
 
 
 def test_the_quantization_is_the_files_own_name_for_it() -> None:

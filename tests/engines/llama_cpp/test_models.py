@@ -52,17 +52,18 @@ def test_the_users_own_variants(engine: LlamaCppEngine, tiny: Model) -> None:
     assert prepared.sha256 == engine.prepare(tiny, {"quantization": "Q4_0"}, quiet).sha256
 
 
-def test_a_variant_under_another_name_is_told(engine: LlamaCppEngine, tiny: Model) -> None:
-    told: list[str] = []
+@pytest.mark.parametrize("name", ["Q5_K_M", "best", "q4_0"])
+def test_a_variant_under_another_name_than_its_own_is_refused(engine: LlamaCppEngine, tiny: Model, name: str) -> None:
     path = variant_file(engine, tiny, "Q4_0")
-    assert engine.resolve_model({"variants": {"Q5_K_M": str(path)}}, told.append).native == "Q5_K_M"
-    assert any("is called Q5_K_M but says that it is Q4_0" in line for line in told)
+    with pytest.raises(TunerError, match=f"as '{name}', but the file says that it is Q4_0") as caught:
+        engine.resolve_model({"variants": {name: str(path)}}, quiet)
+    assert caught.value.hint == f"write {{Q4_0: {path}}}"
 
 
 def test_files_of_different_models_are_not_variants(engine: LlamaCppEngine, tiny_file: Path, tmp_path: Path) -> None:
-    other = write_model(tmp_path / "other.gguf", Shape(layers=3))
+    other = write_model(tmp_path / "other.gguf", Shape(layers=3), float32=True)
     with pytest.raises(ModelFileError, match=r"other\.gguf \(n_layers 3\) and tiny\.gguf \(2\) are not of one model"):
-        engine.resolve_model({"variants": {"F16": str(tiny_file), "Q8_0": str(other)}}, quiet)
+        engine.resolve_model({"variants": {"F16": str(tiny_file), "F32": str(other)}}, quiet)
 
 
 def test_the_same_content_is_the_same_model(
