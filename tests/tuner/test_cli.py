@@ -57,7 +57,7 @@ def test_help_names_every_command():
     text = tuner("--help").stdout
     assert all(name in text for name in COMMANDS)
     assert "examples:" in text
-    assert all(status in text for status in ("exit status: 0 ", "1 ", "2 ", "3 ", "70 ", "130 "))
+    assert all(status in text for status in ("70 a defect", "130 interrupted"))
 
 
 def test_studies_of_a_folder_that_is_not_there(tmp_path, monkeypatch, capsys):
@@ -290,9 +290,15 @@ def test_show_tells_ranges_and_defaults(swept):
 def test_the_table_of_knobs_heads_conditions_only_where_there_are_some(when, heads, capsys):
     knob = {"name": "level", "range": "1..2", "unit": "", "default": 1, "scope": "load", "affects": ["speed"]}
     document = {
-        **{"model": {"name": "m"}, "engine": {"name": "fake"}, "hardware": "cpu", "size": 2},
-        **{"knobs": [{**knob, "when": when, "help": "how hard it tries"}], "fixed": {}, "off": {}},
-        **{"rules": [], "notes": []},
+        "model": {"name": "m"},
+        "engine": {"name": "fake"},
+        "hardware": "cpu",
+        "size": 2,
+        "knobs": [{**knob, "when": when, "help": "how hard it tries"}],
+        "fixed": {},
+        "off": {},
+        "rules": [],
+        "notes": [],
     }
     show._print(document, Console())
     _, head, row = capsys.readouterr().out.splitlines()
