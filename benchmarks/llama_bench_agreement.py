@@ -25,6 +25,7 @@ from tuner.preparation import Prepared, prepare
 from tuner.round_metrics import round_metrics
 
 TOKENS = 64
+CONTEXT = 512
 PROMPT = "Tell me about the weather, the news and my calendar for today, please. " * 12
 FLAGS = {
     "n_threads": "-t", "n_batch": "-b", "n_ubatch": "-ub", "type_k": "-ctk", "type_v": "-ctv", "n_gpu_layers": "-ngl",
@@ -75,7 +76,8 @@ def main() -> None:
     rows: dict[str, tuple[list[float], list[float]]] = {"default": ([], []), "winner": ([], [])}
     prompts = options.deploy.parent / "agreement-prompt.jsonl"
     prompts.write_text(json.dumps({"id": "agreement", "prompt": PROMPT, "max_tokens": TOKENS}) + "\n")
-    model = [override for override in replay(options.deploy) if override.startswith("model")]
+    model = [o for o in replay(options.deploy) if o.startswith("model") and not o.startswith("model.n_ctx")]
+    model.append(f"model.n_ctx={CONTEXT}")  # llama-bench makes its context as small as the run allows
     config = compose("llm", [*model, f"workload.prompts={prompts.resolve()}"])
     prepared = prepare(config, lambda text: None, for_quality=False)
     with ExitStack() as stack:
