@@ -41,6 +41,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
         user_path(options.out),
         user_path(options.outputs),
         options.overwrite,
+        console.note,
     )
     console.emit({"study": options.study, "target": options.target, "files": [str(path) for path in paths]})
     for path in paths:
