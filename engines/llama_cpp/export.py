@@ -10,9 +10,11 @@ import json
 import pprint
 import shlex
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from engines.base import ExportFile
+from engines.cache import cache_root
 from engines.llama_cpp.settings import (
     LOOKUP_NGRAM,
     model_arguments,
@@ -100,6 +102,7 @@ def server_options(deploy: Mapping[str, Any]) -> tuple[list[tuple[str, ...]], li
         "sampling options are the server's defaults: a request that names its own overrides them",
         "measured through llama-cpp-python: the server's own overhead and prompt cache were not",
         *(f"{knob} is not set: the server takes its own default" for knob in _MACHINE_DEFAULTS if knob not in params),
+        *_place_notes(deploy),
     ]
     if tokens := speculation_tokens(params):
         options += [
@@ -118,7 +121,7 @@ def server_options(deploy: Mapping[str, Any]) -> tuple[list[tuple[str, ...]], li
 def _python_server(deploy: Mapping[str, Any]) -> list[ExportFile]:
     params = dict(deploy["params"])
     arguments = model_arguments(params, _context(deploy))
-    notes = []
+    notes = _place_notes(deploy)
     if "op_offload" in arguments:
         notes.append(f"op_offload={arguments.pop('op_offload')} has no setting in this server: it stays at its default")
     # The server locks memory wherever the system allows it, unless told; the library does not.
@@ -151,8 +154,8 @@ def _python_module(deploy: Mapping[str, Any]) -> list[ExportFile]:
         "SAMPLING": dict(sampling(params)),
     }
     assignments = [f"{name} = {pprint.pformat(value, width=100, sort_dicts=False)}" for name, value in values.items()]
-    path = f"MODEL_PATH = {deploy['model']['path']!r}"
-    return [ExportFile("llm.py", _MODULE.format(title=repr(_title(deploy)), values="\n".join([path, *assignments])))]
+    path = [*(f"# {note}" for note in _place_notes(deploy)), f"MODEL_PATH = {deploy['model']['path']!r}"]
+    return [ExportFile("llm.py", _MODULE.format(title=repr(_title(deploy)), values="\n".join([*path, *assignments])))]
 
 
 _MODULE = '''{title}
@@ -185,6 +188,16 @@ def _context(deploy: Mapping[str, Any]) -> int:
     if context is None:
         raise TunerError("the document does not tell the context length", "export the study that made it anew")
     return int(context)
+
+
+def _place_notes(deploy: Mapping[str, Any]) -> list[str]:
+    """What to know of the place that the model's file lies in."""
+    if not Path(deploy["model"]["path"]).is_relative_to(cache_root()):
+        return []
+    return [
+        "the model lies in the tuner's cache, and goes when that is cleared: copy it to where production keeps its "
+        "models, and name that path instead"
+    ]
 
 
 def _title(deploy: Mapping[str, Any]) -> str:

@@ -223,3 +223,24 @@ def test_a_document_without_a_context_is_refused(engine: LlamaCppEngine) -> None
     for target in engine.export_targets:
         with pytest.raises(TunerError, match="does not tell the context length"):
             engine.export(target, document)
+
+
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [
+        ("llama-server", "llama-server.json"),
+        ("llama-server", "llama-server.sh"),
+        ("llama-cpp-python-server", "llama-cpp-python-server.txt"),
+        ("python", "llm.py"),
+    ],
+)
+def test_a_model_in_the_cache_is_to_be_copied(
+    engine: LlamaCppEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str, name: str
+) -> None:
+    monkeypatch.setenv("TUNER_CACHE", str(tmp_path / "cache"))
+    note = "the model lies in the tuner's cache"
+    inside = exported(engine, target, deploy(str(tmp_path / "cache/quantized/m.gguf")))[name].text
+    assert inside.count(note) == 1
+    if name == "llm.py":
+        compile(inside, name, "exec")
+    assert note not in exported(engine, target, deploy(str(tmp_path / "models/m.gguf")))[name].text
