@@ -122,6 +122,8 @@ def sentence(result: TournamentResult, objective: str) -> str:
     if result.winner is None:
         return "no configuration finished the tournament within the constraints"
     if result.verdict == "keep_default":
+        if not pairs:
+            return f"keep the default: nothing else that was tried came near its {noun} within the constraints"
         better = "higher" if metric(objective).direction == "maximize" else "lower"
         return f"keep the default: no finalist has a significantly {better} {noun} over {pairs} pairs"
     if result.verdict == "undecided":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from search_spaces.errors import TunerError
@@ -251,6 +251,8 @@ class Study:
         )
 
     def _conclude(self, result: TournamentResult) -> Outcome:
+        if result.verdict == "undecided" and self._others_were_tried() and not self._finalists():
+            result = replace(result, verdict="keep_default")
         if result.winner is None:
             summary, deploy = self._nothing_feasible(), None
             self.store.remove("deploy.json")
@@ -262,6 +264,9 @@ class Study:
         document = {**result.document, "verdict": result.verdict, **about}
         self.store.write_json("tournament.json", document)
         return self._outcome(result.verdict, summary, deploy, document)
+
+    def _others_were_tried(self) -> bool:
+        return len(self.trials) > 1
 
     def _nothing_feasible(self) -> str:
         reasons = Counter(t.reason.split(";")[0] or str(t.status) for t in self.trials)

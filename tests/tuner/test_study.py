@@ -187,6 +187,14 @@ def test_a_load_time_may_be_the_objective(tmp_path, objective):
     assert objective in outcome.deploy["metrics"]
 
 
+def test_nothing_near_the_default_keeps_it_without_a_tournament(tmp_path):
+    space = {"mode": Choices(("b", "c"))}
+    fixed = {**FIXED, "threads": 2, "precision": "high"}
+    outcome = run_study(fake_config(tmp_path, space=space, params=fixed, baseline={"mode": "b"}), [])
+    assert outcome.verdict == "keep_default"
+    assert "nothing else that was tried came near" in outcome.summary
+
+
 def test_no_time_to_search_is_not_called_a_result(tmp_path):
     outcome = run_study(fake_config(tmp_path, budget={"minutes": 1e-9}), [])
     assert len(outcome.trials) == 1
