@@ -28,11 +28,15 @@ class WorkItem:
 
 @dataclass(frozen=True)
 class Workload:
-    """The fixed list of work items that one round passes over, and the material that quality is judged on (JSON)."""
+    """The fixed list of work items that one round passes over, and the material that quality is judged on (JSON).
+
+    `notes` tell the user what was decided for them; they are no part of what the workload is.
+    """
 
     name: str
     items: tuple[WorkItem, ...]
     quality: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:

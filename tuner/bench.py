@@ -32,6 +32,8 @@ def run_bench(config: StudyConfig, observers: Sequence[Observer]) -> dict[str, A
     """
     watchers = Watchers(observers)
     prepared = prepare(config, watchers.progress)
+    for note in prepared.workload.notes:
+        watchers.notice(note)
     bench = _Bench(prepared, watchers)
     try:
         bench.run()

@@ -9,7 +9,6 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from tuner.metrics import metric
 from tuner.preparation import Prepared
 from tuner.targets import judge
 from tuner.tournament import TournamentResult
@@ -114,29 +113,3 @@ def _holds(slack: Any, value: float | None) -> bool:
 def _values(trial: TrialResult | None, metrics: Mapping[str, MetricValue]) -> dict[str, float]:
     quality = dict(trial.quality) if trial else {}
     return {**{name: m.value for name, m in metrics.items()}, **quality}
-
-
-def sentence(result: TournamentResult, objective: str) -> str:
-    """The verdict in one sentence, for the terminal and the report."""
-    noun, pairs = objective.replace("_", " "), result.document["pairs"]
-    if result.winner is None:
-        return "no configuration finished the tournament within the constraints"
-    if result.verdict == "keep_default":
-        if not pairs:
-            return f"keep the default: nothing else that was tried came near its {noun} within the constraints"
-        better = "higher" if metric(objective).direction == "maximize" else "lower"
-        return f"keep the default: no finalist has a significantly {better} {noun} over {pairs} pairs"
-    if result.verdict == "undecided":
-        why = result.document["baseline"]["failure"] or "no other configuration was measured"
-        return f"undecided, so the default stays: {why}"
-    number = result.winner.number
-    if result.test is None:
-        return f"trial {number} is the best configuration that runs; the default does not run here"
-    low, high = result.test.ci95
-    proof = f"95 % interval {low:.2f} to {high:.2f}, {result.test.pairs} pairs"
-    if result.verdict == "gain":
-        return f"trial {number} has {result.test.ratio:.2f} times better {noun} than the default ({proof})"
-    return (
-        f"trial {number} is the best that meets the constraints, which the default does not; "
-        f"its {noun} is {result.test.ratio:.2f} times as good as the default's ({proof})"
-    )

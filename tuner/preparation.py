@@ -15,7 +15,9 @@ from search_spaces.errors import TunerError
 from search_spaces.space import SearchSpace
 from search_spaces.template import load_template
 from tuner.config.study_config import StudyConfig
+from tuner.energy import energy_joules
 from tuner.hardware import HardwareProfile, detect_hardware
+from tuner.memory import available_device_mib
 from tuner.metrics import metric
 from tuner.objective import Constraint, Objective
 from tuner.quality_cache import QualityCache
@@ -119,6 +121,7 @@ def prepare(config: StudyConfig, progress: Callable[[str], None], for_quality: b
             f"the first objective is {config.objectives[0]!r}, a quality, which a tournament of rounds cannot prove",
             f"put a speed first: objective=[{LEADING[config.task][0]},{config.objectives[0]}]",
         )
+    _check_measurable(config)
     engine = load_engine(config.engine)
     hardware = detect_hardware()
     with Worker(engine.name, progress) as worker:
@@ -141,6 +144,21 @@ def bound_space(engine: Engine, config: StudyConfig, capabilities: Capabilities,
     facts["native_quantization"] = model.native
     space = load_template(engine.space).bind(facts)
     return space.narrowed(config.params, config.space, config.baseline)
+
+
+def _check_measurable(config: StudyConfig) -> None:
+    """Raise TunerError at once for a metric that needs an instrument which the machine lacks."""
+    lacking = {
+        "vram_peak_mib": "" if available_device_mib() is not None else "no NVIDIA GPU tells its memory",
+        "energy_j_per_unit": "" if energy_joules() is not None else "neither NVML nor RAPL tells its energy",
+    }
+    needed = {**dict.fromkeys(config.objectives, "objective"), **dict.fromkeys(config.constraints, "constraint")}
+    for name, purpose in needed.items():
+        if reason := lacking.get(name):
+            raise TunerError(
+                f"the {purpose} {name!r} is not measured on this machine: {reason}",
+                "leave it out, or use another metric",
+            )
 
 
 def check_measured(names: Mapping[str, str], metrics: Mapping[str, Any]) -> None:

@@ -1,4 +1,7 @@
-"""One trial in one process: predict, load, judge quality, measure, and turn whatever happens into a result."""
+"""One trial in one process: predict, load, measure, judge quality, and turn whatever happens into a result.
+
+Quality comes last: most configurations are cut off for being slow within a round, and judging takes longer than that.
+"""
 
 from __future__ import annotations
 
@@ -134,23 +137,25 @@ class TrialRunner:
             with ExitStack() as stack:
                 opened = self.opened(spec.params, self.cold_loads, stack)
                 result = replace(result, model_file=opened.model_file)
-                result = replace(result, quality=self.judge_quality(opened.worker, spec.params))
-                if shortfall := self._quality_shortfall(result.quality):
-                    slack = violations(self.constraints, result.quality)
-                    result = replace(result, status=TrialStatus.INFEASIBLE, reason=shortfall, violations=slack)
-                else:
-                    result = self._measured(result, self.measurer().measure(opened.worker, race), opened)
+                measurement = self.measurer().measure(opened.worker, race)
+                measured = opened.metrics(measurement)  # before judging quality, whose memory is not the serving's
+                if not measurement.cut_off:
+                    result = replace(result, quality=self.judge_quality(opened.worker, spec.params))
+                result = self._measured(result, measurement, {**measurement.metrics(), **measured})
         except WorkerFailedError as failure:
             result = replace(result, status=failure.status, reason=failure.reason)
         except InvalidOutputError as failure:
             result = replace(result, status=TrialStatus.INVALID_OUTPUT, reason=failure.message)
         return replace(result, engine_s=round(self.engine_s - spent_s, 3))
 
-    def _measured(self, result: TrialResult, measurement: Measurement, opened: Opened) -> TrialResult:
-        metrics = {**measurement.metrics(), **opened.metrics(measurement)}
+    def _measured(
+        self, result: TrialResult, measurement: Measurement, metrics: Mapping[str, MetricValue]
+    ) -> TrialResult:
+        """The result of what ran; one that was cut off is known to be slow, and its quality is not asked for."""
         known = {**{name: m.value for name, m in metrics.items()}, **result.quality}
         slack = violations(self.constraints, known)
-        broken = [c.describe(known.get(c.metric)) for c in self.constraints if slack.get(c.metric, 1.0) > 0]
+        unknown = 0.0 if measurement.cut_off else 1.0
+        broken = [c.describe(known.get(c.metric)) for c in self.constraints if slack.get(c.metric, unknown) > 0]
         status = TrialStatus.INFEASIBLE if broken else TrialStatus.CUT_OFF if measurement.cut_off else TrialStatus.OK
         rounds = len(measurement.used)
         cut = f"clearly worse than the best after {rounds} round{'s' * (rounds > 1)}" if measurement.cut_off else ""

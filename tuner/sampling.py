@@ -96,9 +96,11 @@ class Sampler:
         return params
 
     def _next_of_grid(self) -> dict[str, Value] | None:
-        while self._grid:
-            params = self._grid.pop()
+        """What is infeasible now stays in the grid: memory that is short for a moment may come back."""
+        assert self._grid is not None
+        for params in reversed(self._grid):
             if self._is_new(params):
+                self._grid.remove(params)
                 return params
         return None
 
@@ -163,6 +165,8 @@ class Sampler:
             return False
         if reason := self._infeasible(params):
             self.ruled_out[key(params)] = reason
+        else:
+            self.ruled_out.pop(key(params), None)
         return not reason
 
     def _frozen(self, result: TrialResult) -> optuna.trial.FrozenTrial:

@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-from search_spaces.errors import TunerError
 from search_spaces.parameter import Value
 from tuner import interrupts
 from tuner.config.study_config import StudyConfig
-from tuner.deploy import deploy_document, judged_again, sentence
+from tuner.deploy import deploy_document, judged_again
 from tuner.events import Observer, Outcome, StudyInfo
-from tuner.objective import Objective, best, pareto_front, rank_value
+from tuner.finalists import affordable, finalists
+from tuner.objective import Objective, best, pareto_front
 from tuner.preparation import Prepared, check_measured, prepare
 from tuner.racing import Race
-from tuner.sampling import Sampler, changed_knobs
+from tuner.sampling import Sampler
+from tuner.study_identity import begun_at, check_identity, other_seed
 from tuner.study_store import StudyStore
 from tuner.tournament import Tournament, TournamentResult
 from tuner.trial import TrialResult, TrialSpec, TrialStatus
+from tuner.verdict import counted, interrupted, nothing_feasible, sentence, statuses
 from tuner.watchers import Watchers
 
-FINALISTS = 3
-CLOSE = 0.95
-"""A trial whose value is at least this share of the best one's may be as good."""
 BASELINE = 0
+TOURNAMENT_SHARE = 0.5
+"""The search leaves the tournament at most this share of the minutes; one that takes longer overruns them."""
+TOLD_OVERRUN_S = 10.0
 INTERVAL_HALF_WIDTH = 0.03
 """Rounds of a trial go on until the objective's 95 % interval is this narrow, as a share of the value."""
 
@@ -65,9 +66,9 @@ class Study:
             return earlier
         try:
             self._search()
-            result = self._new_tournament().run(self._baseline, self._finalists(), self._time_is_up)
+            result = self._hold_tournament()
         except KeyboardInterrupt:
-            outcome = self._interrupted()
+            outcome = self._outcome("interrupted", interrupted(self.trials, self._objective), None, None)
         else:
             outcome = self._conclude(result)
         self._report()
@@ -75,9 +76,10 @@ class Study:
         return outcome
 
     def _open(self) -> None:
-        self._check_identity()
+        known = self.store.read_yaml("study.yaml") or {}
+        check_identity(known, self.prepared, self.store.directory)
         self.trials = self.store.trials()
-        self.store.write_yaml("study.yaml", {"created_at": self._created_at(), **self.prepared.document()})
+        self.store.write_yaml("study.yaml", {"created_at": begun_at(known), **self.prepared.document()})
         self.store.point_latest()
         self._runner = self.prepared.runner(
             samples_dir=self.store.samples_dir,
@@ -102,29 +104,9 @@ class Study:
                 finished=tuple(self.trials),
             )
         )
-
-        for note in self.prepared.space.notes:
+        for note in (*self.prepared.workload.notes, *self.prepared.space.notes, *other_seed(known, config.seed)):
             self.watchers.notice(note)
         self.search_begin = time.monotonic()
-
-    def _check_identity(self) -> None:
-        """A folder of the same name must hold the same study."""
-        known = self.store.read_yaml("study.yaml")
-        if known is not None and known.get("digest") != self.prepared.digest:
-            changed = [
-                part
-                for part in ("engine", "model", "workload", "space", "objectives", "constraints")
-                if known.get(part) != self.prepared.document().get(part)
-            ]
-            raise TunerError(
-                f"study {self.prepared.name!r} in {str(self.store.directory)!r} is another one: "
-                f"{', '.join(changed) or 'hardware'} differs",
-                "give this one another name with study=NAME, or leave study= out",
-            )
-
-    def _created_at(self) -> str:
-        known = self.store.read_yaml("study.yaml") or {}
-        return str(known.get("created_at") or time.strftime("%Y-%m-%dT%H:%M:%S%z"))
 
     @property
     def _objective(self) -> Objective:
@@ -165,7 +147,7 @@ class Study:
             example = next(iter(sampler.ruled_out.values()))
             self.watchers.notice(f"{len(sampler.ruled_out)} configurations were ruled out unseen, such as: {example}")
         if self.exhausted:
-            self.watchers.notice(f"nothing is left to try after {done} trials")
+            self.watchers.notice(f"nothing is left to try after {counted(done)}")
         elif done < budget.trials:
             self.watchers.notice(
                 f"the time ended the search after {done} of {budget.trials} trials; "
@@ -206,39 +188,45 @@ class Study:
         check_measured(needed, {**measured.metrics, **measured.quality})
 
     def _judge_baseline(self) -> None:
-        if not self._baseline.metrics:
+        if self._baseline.metrics and self._baseline.status is TrialStatus.INFEASIBLE:
+            self.watchers.notice(f"the default breaks a constraint: {self._baseline.reason}")
+        elif not self._baseline.metrics:
             how = f"{self._baseline.status}: {self._baseline.reason}"
             self.watchers.notice(f"the default does not run here ({how})")
-        elif self._baseline.status is TrialStatus.INFEASIBLE:
-            self.watchers.notice(f"the default breaks a constraint: {self._baseline.reason}")
 
-    def _time_is_up(self, needed_s: float = 0.0) -> bool:
-        """Whether the budget's minutes, which begin with the search, leave no `needed_s`."""
-        spent_s = time.monotonic() - self.search_begin
-        return spent_s + needed_s > 60 * self.prepared.config.budget.minutes
+    def _left_s(self) -> float:
+        """What is left of the budget's minutes, which begin with the search."""
+        return 60 * self.prepared.config.budget.minutes - (time.monotonic() - self.search_begin)
+
+    def _time_is_up(self) -> bool:
+        return self._left_s() < 0
 
     def _search_time_is_up(self) -> bool:
-        """Leave the time that the tournament will take."""
+        """Leave the time that the tournament will take, up to a share of the budget."""
         if not self.trials:
             return False
-        return self._time_is_up(self._new_tournament().estimate_s(self._baseline, self._finalists()))
+        rivals = self._finalists() or [self._baseline]
+        reserve_s = self._new_tournament().estimate_s(self._baseline, rivals)
+        return self._left_s() < min(reserve_s, TOURNAMENT_SHARE * 60 * self.prepared.config.budget.minutes)
 
     def _finalists(self) -> list[TrialResult]:
-        """The best few trials; with several objectives the Pareto front's, best in the first objective first.
+        return finalists(self.trials, self.prepared.objectives)
 
-        Among trials that come close to the best one, the one that changes the fewest knobs is let in too.
-        """
-        objectives = self.prepared.objectives
-        able = pareto_front(self.trials, objectives) if len(objectives) > 1 else [t for t in self.trials if t.feasible]
-        able = [t for t in able if t.number != BASELINE and t.value(self._objective.metric) is not None]
-        ranked = sorted(able, key=lambda t: rank_value(t, self._objective))
-        if not ranked:
-            return []
-        lead = ranked[0].value(self._objective.metric) or 0.0
-        close = [t for t in ranked if self._objective.gain(t.value(self._objective.metric) or lead, lead) >= CLOSE]
-        plainest = min(close, key=lambda t: changed_knobs(t.params, self._baseline.params))
-        rest = [t for t in ranked[1:] if t is not plainest]
-        return list({t.number: t for t in (ranked[0], plainest, *rest)}.values())[:FINALISTS]
+    def _hold_tournament(self) -> TournamentResult:
+        """Only the finalists that the time allows; a slow default may take longer than what is left all the same."""
+        tournament, left_s = self._new_tournament(), self._left_s()
+
+        def estimate_s(some: Sequence[TrialResult]) -> float:
+            return tournament.estimate_s(self._baseline, some)
+
+        invited = affordable(self._finalists(), estimate_s, left_s)
+        if invited and (beyond_s := estimate_s(invited) - left_s) > TOLD_OVERRUN_S:
+            self.watchers.notice(
+                f"the tournament takes about {beyond_s / 60:.1f} min more than budget.minutes: "
+                "a proof needs all of its pairs, and a round of the default is slow"
+            )
+        others = len(self.trials) > 1
+        return tournament.run(self._baseline, invited, self._time_is_up, others_were_tried=others)
 
     def _new_tournament(self) -> Tournament:
         budget = self.prepared.config.budget
@@ -251,10 +239,8 @@ class Study:
         )
 
     def _conclude(self, result: TournamentResult) -> Outcome:
-        if result.verdict == "undecided" and self._others_were_tried() and not self._finalists():
-            result = replace(result, verdict="keep_default")
         if result.winner is None:
-            summary, deploy = self._nothing_feasible(), None
+            summary, deploy = nothing_feasible(self.trials), None
             self.store.remove("deploy.json")
         else:
             summary = sentence(result, self._objective.metric)
@@ -264,23 +250,6 @@ class Study:
         document = {**result.document, "verdict": result.verdict, **about}
         self.store.write_json("tournament.json", document)
         return self._outcome(result.verdict, summary, deploy, document)
-
-    def _others_were_tried(self) -> bool:
-        return len(self.trials) > 1
-
-    def _nothing_feasible(self) -> str:
-        reasons = Counter(t.reason.split(";")[0] or str(t.status) for t in self.trials)
-        common, count = reasons.most_common(1)[0]
-        return f"no feasible configuration among {len(self.trials)} trials; most often ({count}): {common}"
-
-    def _interrupted(self) -> Outcome:
-        leader = best(self.trials, self._objective)
-        kept = f"{len(self.trials)} finished trials are kept; the same command goes on"
-        if leader is None:
-            return self._outcome("interrupted", f"interrupted: {kept}", None, None)
-        value = leader.value(self._objective.metric)
-        found = f"best so far, not proven: trial {leader.number} with {self._objective.metric} {value:.4g}"
-        return self._outcome("interrupted", f"interrupted: {kept}; {found}", None, None)
 
     def _finished_before(self) -> Outcome | None:
         """The outcome of an earlier run that used up the same budget; None when there is something left to do."""
@@ -296,7 +265,7 @@ class Study:
             self.store.write_json("deploy.json", deploy)
         self._report()
         more = "" if tournament["exhausted"] else f"; budget.trials={2 * len(self.trials)} searches on"
-        self.watchers.notice(f"this study had finished with {len(self.trials)} trials{more}")
+        self.watchers.notice(f"this study had finished with {counted(len(self.trials))}{more}")
         return self._outcome(tournament["verdict"], tournament["summary"], deploy, tournament)
 
     def _outcome(
@@ -308,7 +277,7 @@ class Study:
             verdict=verdict,
             summary=summary,
             trials=tuple(self.trials),
-            statuses=dict(Counter(str(t.status) for t in self.trials)),
+            statuses=statuses(self.trials),
             wall_s=round(time.monotonic() - self.begin, 3),
             engine_s=round(self.prepared.engine_s + self._runner.engine_s, 3),
             deploy=deploy,

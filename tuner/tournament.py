@@ -70,9 +70,16 @@ class Tournament:
         self._disturbed: list[list[float]] = []
 
     def run(
-        self, baseline: TrialResult, finalists: Sequence[TrialResult], time_is_up: Callable[[], bool] = lambda: False
+        self,
+        baseline: TrialResult,
+        finalists: Sequence[TrialResult],
+        time_is_up: Callable[[], bool] = lambda: False,
+        others_were_tried: bool = False,
     ) -> TournamentResult:
-        """Interleave until decided, until the most pairs are run, or (past the least) until the time is up."""
+        """Interleave until decided, until the most pairs are run, or (past the least) until the time is up.
+
+        Without finalists the default is kept when `others_were_tried` and none came near; else nothing is decided.
+        """
         resident = self._fit_together([baseline, *finalists])
         everyone = [
             Contestant(t, self._runner, self._objective.metric, alone=not resident) for t in (baseline, *finalists)
@@ -90,7 +97,7 @@ class Tournament:
         finally:
             for contestant in everyone:
                 contestant.release()
-        return self._result(home, away)
+        return self._result(home, away, others_were_tried)
 
     def _play(self, home: Contestant, away: list[Contestant], resident: bool, time_is_up: Callable[[], bool]) -> None:
         repeats = max(2, self._least // 2)
@@ -170,11 +177,11 @@ class Tournament:
         needed = sum(p.device_mib for p in predictions)
         return host_fits and (device_mib is None or needed <= RESIDENT_SHARE * device_mib)
 
-    def _result(self, home: Contestant, away: Sequence[Contestant]) -> TournamentResult:
+    def _result(self, home: Contestant, away: Sequence[Contestant], others_were_tried: bool) -> TournamentResult:
         tests = [(c, self._test(c, home)) for c in away]
         adjusted = self._adjusted([t for _, t in tests])
         proven = {c.trial.number: self._proven(c, t, p) for (c, t), p in zip(tests, adjusted, strict=True)}
-        verdict, winner = self._verdict(home, tests, proven)
+        verdict, winner = self._verdict(home, tests, proven, others_were_tried)
         test, p_value = next(((t, p) for (c, t), p in zip(tests, adjusted, strict=True) if c is winner), (None, None))
         document = {
             "objective": self._objective.metric,
@@ -200,7 +207,11 @@ class Tournament:
         )
 
     def _verdict(
-        self, home: Contestant, tests: Sequence[tuple[Contestant, RatioTest | None]], proven: Mapping[int, bool]
+        self,
+        home: Contestant,
+        tests: Sequence[tuple[Contestant, RatioTest | None]],
+        proven: Mapping[int, bool],
+        others_were_tried: bool,
     ) -> tuple[str, Contestant | None]:
         """The largest proven gain; else a default that may be kept; else the best that meets the constraints.
 
@@ -214,7 +225,8 @@ class Tournament:
             changes = {c.trial.number: changed_knobs(c.trial.params, home.trial.params) for c, _ in equals}
             return "gain", min(equals, key=lambda pair: (changes[pair[0].trial.number], -pair[1].ratio))[0]
         if home.trial.metrics and home.feasible():
-            return ("undecided" if home.failure or not tests else "keep_default"), home
+            decided = not home.failure and (tests or others_were_tried)
+            return ("keep_default" if decided else "undecided"), home
         sign = 1.0 if self._objective.maximize else -1.0
         able = [c for c, _ in tests if not c.failure and c.values and c.feasible()]
         best = max(able, key=lambda c: sign * geometric_mean(c.values), default=None)

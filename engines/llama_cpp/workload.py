@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,11 @@ from typing import Any
 from engines.base import Model, Progress, WorkItem, Workload
 from engines.llama_cpp.library import library, vocabulary
 from engines.llama_cpp.models import EMBEDDED
+from engines.llama_cpp.workload_size import AUTO, chosen_size
+from engines.machine_limits import usable_cores
 from search_spaces.errors import TunerError, unknown_name
 
-_OPTIONS = ("name", "prompts", "max_tokens", "ignore_eos")
+_OPTIONS = ("name", "prompts", "size", "max_tokens", "ignore_eos")
 _ITEM_KEYS = ("id", "prompt", "messages", "max_tokens")
 _MAX_TOKENS = 32
 _LEAST_TOKENS = 2
@@ -31,32 +33,51 @@ def resolve_workload(config: Mapping[str, Any], model: Model, progress: Progress
 
     `prompts` is a file (.txt and others: a prompt a line; .jsonl: a JSON string or object a line; .yaml: a list), a
     list of the same entries, or nothing for those that come with the tool. An entry is a prompt, or `{id, prompt |
-    messages, max_tokens}`. `max_tokens` is of entries that have none; `ignore_eos` (true unless set) has every request
+    messages, max_tokens}`. `size` says how many of those that come with the tool are used (`workload_size.py`).
+    `max_tokens` is of entries that have none; `ignore_eos` (true unless set) has every request
     generate exactly its `max_tokens`. Beyond the model's natural end text tends to repeat itself, which flatters
     speculation: keep `max_tokens` below the length of real answers, or set `ignore_eos=false`.
     """
     for option in config:
         if option not in _OPTIONS:
             raise unknown_name("workload option", str(option), _OPTIONS)
-    given_most = config.get("max_tokens")
-    most = _answer_length("workload.max_tokens", _MAX_TOKENS if given_most is None else given_most)
+    most = None if config.get("max_tokens") is None else _answer_length("workload.max_tokens", config["max_tokens"])
     ignore_eos = config.get("ignore_eos")
     ignore_eos = True if ignore_eos is None else bool(ignore_eos)
-    given = config.get("prompts")
-    entries, text = (_own(given), _neutral_text()) if given else ([], "")
-    if model.source == EMBEDDED:
-        from engines.embedded.texts import held_out_text, prompts
-
-        text = held_out_text()
-        # Of the two prompts of each length one is enough: a round should take seconds on the smallest machine.
-        entries = entries or [{"id": p.id, "messages": list(p.messages)} for p in prompts()[::2]]
-    elif not entries:
-        entries, text = _neutral_prompts(), _neutral_text()
-    items = tuple(_item(number, entry, most, ignore_eos) for number, entry in enumerate(entries, start=1))
-    _check_ids(items)
-    _check_fit(items, model)
+    name, given, text = str(config.get("name") or "chat"), config.get("prompts"), _text(model)
     # The context is part of the workload's identity: configurations of another context do not compare.
-    return Workload(str(config.get("name") or "chat"), items, {"text": text, "n_ctx": model.facts["n_ctx"]})
+    quality = {"text": text, "n_ctx": model.facts["n_ctx"]}
+    if given:
+        if config.get("size") not in (None, AUTO):
+            raise WorkloadError("workload.size is of the prompts that come with the tool", "leave it out")
+        items = _items(_own(given), most or _MAX_TOKENS, ignore_eos)
+        _check_fit(items, _tokens(items, model), model)
+        return Workload(name, items, quality)
+    entries = _entries(model)
+    tokens = _tokens(_items(entries, most or _MAX_TOKENS, ignore_eos), model)
+    parameters, cores = int(model.facts["n_parameters"]), usable_cores()
+    size, note = chosen_size(config.get("size"), tokens, most, parameters, cores)
+    items = _items(entries[: size.prompts], most or size.max_tokens, ignore_eos)
+    _check_fit(items, tokens, model)
+    return Workload(name, items, quality, (note,) if note else ())
+
+
+def _entries(model: Model) -> list[Any]:
+    """The prompts that come with the tool, shortest first."""
+    if model.source != EMBEDDED:
+        return _neutral_prompts()
+    from engines.embedded.texts import prompts
+
+    # Of the two prompts of each length one is enough: a round should take seconds on the smallest machine.
+    return [{"id": p.id, "messages": list(p.messages)} for p in prompts()[::2]]
+
+
+def _text(model: Model) -> str:
+    if model.source != EMBEDDED:
+        return _neutral_text()
+    from engines.embedded.texts import held_out_text
+
+    return held_out_text()
 
 
 def _neutral_prompts() -> list[Any]:
@@ -117,6 +138,12 @@ def _jsonl(text: str, name: str) -> list[Any]:
     return entries
 
 
+def _items(entries: list[Any], most: int, ignore_eos: bool) -> tuple[WorkItem, ...]:
+    items = tuple(_item(number, entry, most, ignore_eos) for number, entry in enumerate(entries, start=1))
+    _check_ids(items)
+    return items
+
+
 def _item(number: int, entry: Any, most: int, ignore_eos: bool) -> WorkItem:
     """A work item of an entry; its payload is `{messages, max_tokens, ignore_eos}`."""
     name = f"prompt {number}"
@@ -160,19 +187,25 @@ def _check_ids(items: tuple[WorkItem, ...]) -> None:
             raise WorkloadError(f"{count} prompts have the id {name!r}", "give each its own, or none")
 
 
-def _check_fit(items: tuple[WorkItem, ...], model: Model) -> None:
-    """Every request and its answer must fit the context."""
-    context = int(model.facts["n_ctx"])
+def _tokens(items: Sequence[WorkItem], model: Model) -> list[int]:
+    """How many tokens each request takes, with room for the chat template."""
     llama_cpp = library()
     with vocabulary(Path(model.variants[model.native])) as handle:
         vocab = llama_cpp.llama_model_get_vocab(handle)
-        for item in items:
-            texts = [message["content"].encode() for message in item.payload["messages"]]
+
+        def count(text: bytes) -> int:
             # Without a buffer the library answers with the negative of the number of tokens.
-            tokens = sum(-llama_cpp.llama_tokenize(vocab, text, len(text), None, 0, False, False) for text in texts)
-            needed = tokens + len(texts) * _TEMPLATE_TOKENS + item.payload["max_tokens"]
-            if needed > context:
-                raise WorkloadError(
-                    f"{item.id} takes about {needed} tokens with its answer, and the context has {context}",
-                    "shorten it, or raise model.n_ctx",
-                )
+            return -int(llama_cpp.llama_tokenize(vocab, text, len(text), None, 0, False, False))
+
+        return [sum(count(m["content"].encode()) + _TEMPLATE_TOKENS for m in i.payload["messages"]) for i in items]
+
+
+def _check_fit(items: Sequence[WorkItem], tokens: Sequence[int], model: Model) -> None:
+    """Every request and its answer must fit the context; `tokens` are those of the requests."""
+    context = int(model.facts["n_ctx"])
+    for item, prompt in zip(items, tokens, strict=False):
+        if (needed := prompt + item.payload["max_tokens"]) > context:
+            raise WorkloadError(
+                f"{item.id} takes about {needed} tokens with its answer, and the context has {context}",
+                "shorten it, or raise model.n_ctx",
+            )

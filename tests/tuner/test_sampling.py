@@ -99,3 +99,20 @@ def test_the_same_seed_proposes_the_same(space):
 def test_the_key_does_not_depend_on_the_order():
     params = {"b": 1, "a": 2}
     assert key(params) == key(dict(sorted(params.items()))) == json.dumps({"a": 2, "b": 1})
+
+
+def test_a_shortage_that_passes_takes_no_configuration_out_of_the_grid(space):
+    """The middle of the search is short of memory; afterwards what was passed over is tried."""
+    small = space.narrowed({"turbo": False, "scale": 1.0, "precision": "high"}, {}, {})
+    short = {"now": True}
+    sampler = Sampler(small, SPEED, 10_000, 0, lambda params: "no memory" if short["now"] else "")
+    assert sampler.enumerates
+    told(sampler, 0, dict(small.baseline))
+    assert sampler.ask() is None
+    assert sampler.ruled_out
+    short["now"] = False
+    tried = set()
+    while (params := sampler.ask()) is not None:
+        tried.add(key(params))
+    assert len(tried) == len(small.enumerate(10_000)) - 1
+    assert not sampler.ruled_out

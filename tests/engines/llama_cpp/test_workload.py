@@ -161,3 +161,20 @@ def test_any_text_survives_a_file(
     content = yaml.safe_dump(prompts) if as_yaml else "\n".join(json.dumps(p) for p in prompts)
     path.write_text(content, encoding="utf-8")
     assert texts(resolve(engine, tiny, prompts=str(path))) == prompts
+
+
+def test_a_large_model_gets_a_shorter_round_and_a_note(engine: LlamaCppEngine, tiny: Model) -> None:
+    large = replace(tiny, facts={**tiny.facts, "n_parameters": 2_000_000_000_000})
+    workload = resolve(engine, large)
+    assert [(item.id, item.payload["max_tokens"]) for item in workload.items] == [("short", 16)]
+    assert "workload.size=full" in workload.notes[0]
+    assert replace(workload, notes=()).digest == workload.digest
+    assert len(resolve(engine, large, size="full").items) == 3
+    assert resolve(engine, large, max_tokens=8).items[0].payload["max_tokens"] == 8
+    own = resolve(engine, large, prompts=["Hello", "How are you?"])
+    assert [item.payload["max_tokens"] for item in own.items] == [32, 32]
+
+
+def test_a_size_concerns_the_tools_own_prompts_only(engine: LlamaCppEngine, tiny: Model) -> None:
+    with pytest.raises(WorkloadError, match=r"workload\.size"):
+        resolve(engine, tiny, prompts=["Hello"], size="brief")

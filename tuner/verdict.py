@@ -1,0 +1,70 @@
+"""What a study's end says, in one sentence for the terminal, the report and MLflow."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from tuner.metrics import metric
+from tuner.objective import Objective, best
+from tuner.tournament import TournamentResult
+from tuner.trial import TrialResult
+
+
+def sentence(result: TournamentResult, objective: str) -> str:
+    """The verdict of a tournament that has a winner."""
+    noun, pairs = objective.replace("_", " "), result.document["pairs"]
+    if result.winner is None:
+        return "no configuration finished the tournament within the constraints"
+    if result.verdict == "keep_default":
+        if not pairs:
+            return f"keep the default: nothing else that was tried came near its {noun} within the constraints"
+        better = "higher" if metric(objective).direction == "maximize" else "lower"
+        return f"keep the default: no finalist has a significantly {better} {noun} over {pairs} pairs"
+    if result.verdict == "undecided":
+        why = result.document["baseline"]["failure"] or "no other configuration was measured"
+        return f"undecided, so the default stays: {why}"
+    number = result.winner.number
+    if result.test is None:
+        return f"trial {number} is the best configuration that runs; the default does not run here"
+    low, high = result.test.ci95
+    proof = f"95 % interval {low:.2f} to {high:.2f}, {result.test.pairs} pairs"
+    if result.verdict == "gain":
+        return f"trial {number} has {result.test.ratio:.2f} times better {noun} than the default ({proof})"
+    return (
+        f"trial {number} is the best that meets the constraints, which the default does not; "
+        f"its {noun} is {result.test.ratio:.2f} times as good as the default's ({proof})"
+    )
+
+
+def nothing_feasible(trials: Sequence[TrialResult]) -> str:
+    """The commonest reason why no trial may be deployed; reasons that differ in figures only count as one."""
+    kinds: dict[str, list[str]] = {}
+    for trial in trials:
+        reason = trial.reason.split(";")[0] or str(trial.status)
+        kinds.setdefault(re.sub(r"\d[\d.e+-]*", "#", reason), []).append(reason)
+    common = max(kinds.values(), key=len)
+    return f"no feasible configuration among {counted(len(trials))}; most often ({len(common)}): {common[0]}"
+
+
+def interrupted(trials: Sequence[TrialResult], objective: Objective) -> str:
+    """What is kept, and what was found until then."""
+    if not trials:
+        return "interrupted before the first trial had finished; the same command begins again"
+    kept = f"interrupted: {counted(len(trials), 'finished ')} kept; the same command goes on"
+    leader = best(list(trials), objective)
+    if leader is None:
+        return kept
+    found = f"trial {leader.number} with {objective.metric} {leader.value(objective.metric):.4g}"
+    return f"{kept}; best so far, not proven: {found}"
+
+
+def statuses(trials: Sequence[TrialResult]) -> dict[str, int]:
+    """How many trials ended in which status."""
+    return dict(Counter(str(t.status) for t in trials))
+
+
+def counted(trials: int, kind: str = "") -> str:
+    """`1 trial`, `12 finished trials`."""
+    return f"{trials} {kind}trial{'s' * (trials != 1)}"
