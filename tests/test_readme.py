@@ -1,7 +1,10 @@
-"""Every command that the README shows is one that the command line takes."""
+"""Every command that the README shows is one that the command line takes; with `-m readme` every one is run."""
 
+import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,7 +22,7 @@ def fenced_commands():
     )
     lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
     commands = [re.sub(r"^\$ ", "", line.strip()) for line in lines]
-    return [c for c in commands if re.match(r"([\w./-]*python[\d.]* -m tuner|tuner|make) ", c)]
+    return [c for c in commands if re.match(r"([\w./-]*python[\d.]* -m [\w.]+|tuner|make) ", c)]
 
 
 COMMANDS = fenced_commands()
@@ -30,7 +33,7 @@ def test_the_readme_shows_how_to_begin():
     assert any("-m tuner sweep llm" in c for c in COMMANDS)
 
 
-@pytest.mark.parametrize("command", [c for c in COMMANDS if not c.startswith("make ")])
+@pytest.mark.parametrize("command", [c for c in COMMANDS if "-m tuner " in c])
 def test_a_command_of_the_readme_is_understood(command):
     words = shlex.split(command, comments=True)
     options = parse(words[words.index("tuner") + 1 :])
@@ -43,3 +46,46 @@ def test_a_make_target_of_the_readme_exists(command):
     targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     words = [w for w in shlex.split(command, comments=True)[1:] if "=" not in w]
     assert set(words) <= set(targets)
+
+
+SHORT = {
+    "sweep": "budget.trials=3 budget.minutes=4 budget.tournament_pairs=2 budget.tournament_pairs_most=2",
+    "benchmarks.overhead": "budget.trials=3 budget.tournament_pairs=2 budget.tournament_pairs_most=2",
+    "benchmarks.llama_bench_agreement": "--pairs 2",
+}
+"""Added to a command, so that it takes a minute at most; nothing else of it is changed."""
+RECORDED = r"^llm-embedded-llama-160m-[0-9a-f]{8}$"
+"""The study of the README's capture, which the newcomer's folder has under another name."""
+
+
+@pytest.fixture(scope="module")
+def newcomer(tmp_path_factory):
+    """A folder with the files that the README's commands name; the commands run in it, in the README's order."""
+    from engines.llama_cpp import LlamaCppEngine
+    from tests.engines.llama_cpp.gguf_builder import write_model
+
+    folder = tmp_path_factory.mktemp("newcomer")
+    (folder / "models").mkdir()
+    f16 = write_model(folder / "models" / "f16.gguf")
+    engine = LlamaCppEngine()
+    model = engine.resolve_model({"source": str(f16)}, lambda text: None)
+    for name, quantization in {"q4": "Q4_K_M", "q8": "Q8_0"}.items():
+        made = engine.prepare(model, {"quantization": quantization}, lambda text: None)
+        (folder / "models" / f"{name}.gguf").write_bytes(Path(made.path).read_bytes())
+    return folder
+
+
+@pytest.mark.readme
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("command", [c for c in dict.fromkeys(COMMANDS) if not c.startswith("make ")])
+def test_a_command_of_the_readme_runs(command, newcomer):
+    words = [re.sub(RECORDED, "latest", word) for word in shlex.split(command, comments=True)]
+    words[0] = sys.executable
+    added = next((more for name, more in SHORT.items() if name in words[2:4]), "").split()
+    given = {w.split("=")[0] for w in words}
+    words += [a for a in added if a.split("=")[0] not in given]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(words, cwd=newcomer, env=environment, capture_output=True, text=True)
+    print(done.stdout, done.stderr, sep="\n")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "Traceback" not in done.stderr

@@ -11,9 +11,9 @@ from typing import Any
 from engines.base import Capabilities, Engine, Model, Workload
 from engines.cache import cache_root
 from engines.registry import load_engine
-from search_spaces.errors import TunerError
+from search_spaces.errors import TunerError, unknown_name
 from search_spaces.space import SearchSpace
-from search_spaces.template import load_template
+from search_spaces.template import Template, load_template
 from tuner.config.study_config import StudyConfig
 from tuner.energy import energy_joules
 from tuner.hardware import HardwareProfile, detect_hardware
@@ -123,6 +123,7 @@ def prepare(config: StudyConfig, progress: Callable[[str], None], for_quality: b
         )
     _check_measurable(config)
     engine = load_engine(config.engine)
+    _check_knobs(config, load_template(engine.space))
     hardware = detect_hardware()
     with Worker(engine.name, progress) as worker:
         capabilities = capabilities_from_json(ask_or_explain(worker, "capabilities", PREPARE_TIMEOUT_S))
@@ -144,6 +145,13 @@ def bound_space(engine: Engine, config: StudyConfig, capabilities: Capabilities,
     facts["native_quantization"] = model.native
     space = load_template(engine.space).bind(facts)
     return space.narrowed(config.params, config.space, config.baseline)
+
+
+def _check_knobs(config: StudyConfig, template: Template) -> None:
+    """Raise TunerError for a knob that no machine has, before the model is fetched or made."""
+    for name in (*config.params, *config.space, *config.baseline):
+        if name not in template.knobs:
+            raise unknown_name("knob", name, template.knobs)
 
 
 def _check_measurable(config: StudyConfig) -> None:

@@ -99,6 +99,9 @@ def _target(entry: Any, origin: str) -> Target:
         raise TunerError(
             f"{origin}: has {' and '.join(given) or 'no limit'}", f"give exactly one of {', '.join(_LIMITS)}"
         )
+    for field in ("task", "metric"):
+        if not entry.get(field):
+            raise TunerError(f"{origin}: has no {field}", _FORM)
     quality = tuple(entry.get("no_worse") or ())
     for name in (str(entry.get("metric")), *quality):
         _check_metric(name, str(entry.get("task")), origin)

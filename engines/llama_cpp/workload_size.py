@@ -13,7 +13,7 @@ from typing import Any
 from search_spaces.errors import unknown_name
 
 AUTO = "auto"
-ROUND_S = 2.5
+ROUND_S = 3.0
 """The largest size whose round is estimated to take no longer than this is chosen."""
 PARAMETER_TOKENS_PER_CORE_S = 2.6e10
 """Parameters × prompt tokens that one core gets through in a second: 2.5e10 to 3e10 seen for F16 models of 0.1 to 1 B

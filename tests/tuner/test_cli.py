@@ -312,7 +312,7 @@ def test_studies_and_export(swept):
     assert (listed["name"], listed["trials"]) == ("mine", 4)
     assert "mine" in tuner("studies", cwd=folder).stdout
     result = tuner("export", "latest", "--target", "json", "--out", "serve", "--json", cwd=folder)
-    assert only_document(result)["files"] == ["serve/params.json"]
+    assert only_document(result) == {"study": "mine", "target": "json", "files": ["serve/params.json"]}
     (folder / "serve/params.json").write_text("mine")
     refused = tuner("export", "latest", "--target", "json", "--out", "serve", cwd=folder)
     assert (refused.returncode, refused.stdout) == (2, "")
@@ -326,6 +326,7 @@ def test_studies_and_export(swept):
         (["sweep", "llm", "budget.minutes=5m"], 2, "budget.minutes must be a number of minutes"),
         (["sweep", "llm", "engine=fake", "params.thread=2"], 2, "'thread'"),
         (["sweep", "llm", "engine=fake", "params.threads=99"], 2, "threads"),
+        (["show", "llm", "engine=fake", "model.source=missing", "params.thread=2"], 2, "unknown knob 'thread'"),
         (["sweep", "llm", "engine=fake", "space.threads=choice()"], 2, "threads"),
         (["bench", "llm", "engine=fake", "model=fake", "model.source=missing"], 2, "there is no model 'missing'"),
         (["bench", "llm", "deploy=nowhere.json"], 2, "cannot read 'nowhere.json'"),

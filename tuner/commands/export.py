@@ -35,7 +35,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     from tuner.config.overrides import user_path
     from tuner.export import export
 
-    paths = export(
+    exported = export(
         options.study,
         options.target,
         user_path(options.out),
@@ -43,7 +43,8 @@ def run(options: argparse.Namespace, console: Console) -> int:
         options.overwrite,
         console.note,
     )
-    console.emit({"study": options.study, "target": options.target, "files": [str(path) for path in paths]})
-    for path in paths:
-        console.print(str(path))
+    files = [str(path) for path in exported.paths]
+    console.emit({"study": exported.study, "target": options.target, "files": files})
+    for file in files:
+        console.print(file)
     return 0

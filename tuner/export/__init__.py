@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,15 @@ from tuner.export.files import write_files
 from tuner.export.knob_types import check_types
 from tuner.studies import find_deploy
 
-__all__ = ["export"]
+__all__ = ["Exported", "export"]
+
+
+@dataclass(frozen=True)
+class Exported:
+    """The study's own name, and the files written for it."""
+
+    study: str
+    paths: list[Path]
 
 
 def _silent(text: str) -> None:
@@ -28,8 +37,8 @@ def export(
     outputs: Path,
     overwrite: bool = False,
     notify: Callable[[str], None] = _silent,
-) -> list[Path]:
-    """Write the files of `target` for a study (name, folder, `latest`) or a deploy.json; their paths.
+) -> Exported:
+    """Write the files of `target` for a study (name, folder, `latest`) or a deploy.json.
 
     `notify` gets a line when the model is not on this machine: the export may well be for another. Raises TunerError
     when there is no such study or target, the document is not sound, the folder cannot be written, or a file of the
@@ -44,7 +53,7 @@ def export(
     paths = write_files(engine.export(target, deploy), out_dir, overwrite)
     if missing := _missing_model(deploy):
         notify(f"note: the model is not on this machine: {missing}; production needs it at that path")
-    return paths
+    return Exported(str(deploy["study"]), paths)
 
 
 def _missing_model(deploy: dict[str, Any]) -> str:

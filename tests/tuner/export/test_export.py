@@ -25,9 +25,10 @@ def outputs(tmp_path):
 
 @pytest.mark.parametrize("reference", ["done", "latest", "{outputs}/done", "{outputs}/done/deploy.json"])
 def test_export_of_a_study_by_any_of_its_names(outputs, tmp_path, reference):
-    paths = export(reference.format(outputs=outputs), "json", tmp_path / "out", outputs)
-    assert paths == [tmp_path / "out" / "params.json"]
-    assert json.loads(paths[0].read_text()) == json.loads((DOCUMENTS / "good/gain.json").read_text())["params"]
+    exported = export(reference.format(outputs=outputs), "json", tmp_path / "out", outputs)
+    assert exported.study == json.loads((DOCUMENTS / "good/gain.json").read_text())["study"]
+    assert exported.paths == [tmp_path / "out" / "params.json"]
+    assert json.loads(exported.paths[0].read_text()) == json.loads((DOCUMENTS / "good/gain.json").read_text())["params"]
 
 
 def test_an_unknown_target_lists_those_there_are(outputs, tmp_path):
