@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from engines.errors import InvalidOutputError
+from search_spaces.parameter import Params
 from tuner.measurement import Measurement, Round, summarise
+from tuner.memory import available_device_mib, available_host_mib
 from tuner.metrics import METRICS, metric
 from tuner.objective import violations
 from tuner.runner import Opened, TrialRunner
@@ -16,6 +18,9 @@ from tuner.trial import MetricValue, TrialResult
 from tuner.worker_process import WorkerFailedError
 
 T = TypeVar("T")
+
+RESIDENT_SHARE = 0.8
+"""Contestants stay loaded together when their predicted memory fits into this share of what is free."""
 
 SECOND_CHANCES = 1
 """A configuration that ran in the search and fails here, once, may have met a passing shortage."""
@@ -111,3 +116,12 @@ class Contestant:
                     self.failure = error.reason if isinstance(error, WorkerFailedError) else error.message
                 self._chances -= 1
         return None
+
+
+def fit_together(runner: TrialRunner, configurations: Sequence[Params]) -> bool:
+    """Whether all of them may stay loaded at once, by their predicted memory."""
+    predictions = [runner.engine.predict_memory(runner.model, params, runner.capabilities) for params in configurations]
+    device_mib = available_device_mib()
+    host_fits = sum(p.host_mib for p in predictions) <= RESIDENT_SHARE * available_host_mib()
+    needed = sum(p.device_mib for p in predictions)
+    return host_fits and (device_mib is None or needed <= RESIDENT_SHARE * device_mib)

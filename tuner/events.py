@@ -50,8 +50,9 @@ class Outcome:
     - `no_feasible`: nothing meets the constraints;
     - `interrupted`.
 
-    `deploy` is the document of deploy.json, or None when there is nothing to deploy. `tournament` is the document of
-    tournament.json. `wall_s` and `engine_s` are of this run; `statuses` count all trials of the study.
+    `deploy` is the document of deploy.json, or None when there is nothing to deploy. `tournament` and
+    `attribution` are those of their files. `wall_s` and `engine_s` are of this run; `statuses` count all trials of the
+    study.
     """
 
     verdict: str
@@ -62,6 +63,7 @@ class Outcome:
     engine_s: float
     deploy: Mapping[str, Any] | None = None
     tournament: Mapping[str, Any] | None = None
+    attribution: Mapping[str, Any] | None = None
     front: tuple[int, ...] = ()
     notices: tuple[str, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)

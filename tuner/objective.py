@@ -57,10 +57,18 @@ def best(trials: list[TrialResult], objective: Objective) -> TrialResult | None:
 
 
 def rank_value(trial: TrialResult, objective: Objective) -> float:
-    """The trial's value, turned so that less is better."""
+    """The trial's value at the machine's first pace, turned so that less is better."""
     value = trial.value(objective.metric)
     assert value is not None, f"trial {trial.number} has no {objective.metric}"
-    return -value if objective.maximize else value
+    steady = at_pace(value, objective.metric, 1 / trial.pace)
+    return -steady if objective.maximize else steady
+
+
+def at_pace(value: float, name: str, pace: float) -> float:
+    """What a metric would be on a machine of `pace` times the speed (`tuner/drift.py`); only speed follows it."""
+    if metric(name).kind != "speed":
+        return value
+    return value * pace if metric(name).direction == "maximize" else value / pace
 
 
 def pareto_front(trials: list[TrialResult], objectives: tuple[Objective, ...]) -> list[TrialResult]:

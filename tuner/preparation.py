@@ -59,7 +59,7 @@ class Prepared:
     @property
     def digest(self) -> str:
         """The identity of the study: the same digest is the same study, and resumes it."""
-        parts = {
+        parts: dict[str, Any] = {
             "engine": self.engine.name,
             "build": dict(self.capabilities.build),
             "model": self.model.digest,
@@ -69,6 +69,8 @@ class Prepared:
             "objectives": list(self.config.objectives),
             "constraints": dict(sorted(self.config.constraints.items())),
         }
+        if self.config.strategy != "search":
+            parts["strategy"] = self.config.strategy
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
 
     @property

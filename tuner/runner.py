@@ -172,7 +172,7 @@ class TrialRunner:
         )
 
     def _keep_samples(self, result: TrialResult, measurement: Measurement) -> str:
-        if self.samples_dir is None:
+        if self.samples_dir is None or result.number < 0:
             return ""
         self.samples_dir.mkdir(parents=True, exist_ok=True)
         file = self.samples_dir / f"trial-{result.number:04d}.json"

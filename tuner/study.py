@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from search_spaces.parameter import Value
 from tuner import interrupts
 from tuner.config.study_config import StudyConfig
 from tuner.deploy import deploy_document, judged_again
-from tuner.events import Observer, Outcome, StudyInfo
+from tuner.drift import PaceWatch
+from tuner.events import Observer, Outcome
+from tuner.explanation import explain
 from tuner.finalists import affordable, finalists
-from tuner.objective import Objective, best, pareto_front
+from tuner.objective import Objective, at_pace, best, pareto_front
+from tuner.one_at_a_time import OneAtATime
 from tuner.preparation import Prepared, check_measured, prepare
 from tuner.racing import Race
 from tuner.sampling import Sampler
-from tuner.study_identity import begun_at, check_identity, other_seed
+from tuner.study_identity import begun_at, check_identity, finished_documents, other_seed, study_info
 from tuner.study_store import StudyStore
 from tuner.tournament import Tournament, TournamentResult
 from tuner.trial import TrialResult, TrialSpec, TrialStatus
@@ -87,24 +90,12 @@ class Study:
             time_is_up=self._search_time_is_up,
             on_round=lambda rounds, value: self.watchers.round_finished(len(self.trials), rounds, value),
         )
-        config = self.prepared.config
-        self.watchers.study_started(
-            StudyInfo(
-                name=self.prepared.name,
-                directory=self.store.directory,
-                task=self.prepared.engine.task,
-                engine=self.prepared.engine.name,
-                model=self.prepared.model.name,
-                objectives=config.objectives,
-                constraints=config.constraints,
-                budget_trials=config.budget.trials,
-                budget_minutes=config.budget.minutes,
-                configuration=config.document,
-                hardware=self.prepared.hardware.to_json(),
-                finished=tuple(self.trials),
-            )
-        )
-        for note in (*self.prepared.workload.notes, *self.prepared.space.notes, *other_seed(known, config.seed)):
+        self.watchers.study_started(study_info(self.prepared, self.store.directory, self.trials))
+        for note in (
+            *self.prepared.workload.notes,
+            *self.prepared.space.notes,
+            *other_seed(known, self.prepared.config.seed),
+        ):
             self.watchers.notice(note)
         self.search_begin = time.monotonic()
 
@@ -118,18 +109,12 @@ class Study:
 
     def _search(self) -> None:
         """Ask, run, tell, until the budget of trials or of time ends or nothing is left to try."""
-        config = self.prepared.config
-        sampler = Sampler(
-            self.prepared.space,
-            self.prepared.objectives,
-            config.budget.trials,
-            config.seed + len(self.trials),
-            self._runner.known_infeasible,
-        )
+        config, sampler = self.prepared.config, self._sampler()
+        pace = PaceWatch(self._raced, self.store.pace_checks(), self._measure_again, self.store.append_pace_check)
         for trial in self.trials:
             sampler.tell(trial)
         if not self.trials:
-            sampler.tell(self._run(dict(self.prepared.space.baseline), "baseline"))
+            sampler.tell(self._run(dict(self.prepared.space.baseline), "baseline", 1.0))
         self._judge_baseline()
         while len(self.trials) < config.budget.trials and not self._search_time_is_up():
             self._check_measured()
@@ -137,11 +122,20 @@ class Study:
             if params is None:
                 self.exhausted = True
                 break
-            sampler.tell(self._run(params, "search"))
+            sampler.tell(self._run(params, "search", pace.now(self._baseline)))
+            pace.look(self.trials, time.monotonic() - self.search_begin)
         self._check_measured()
         self._say_how_it_ended(sampler)
 
-    def _say_how_it_ended(self, sampler: Sampler) -> None:
+    def _sampler(self) -> Sampler | OneAtATime:
+        prepared, config = self.prepared, self.prepared.config
+        if config.strategy == "ablation":
+            return OneAtATime(prepared.space, prepared.objectives, self._runner.known_infeasible)
+        seed = config.seed + len(self.trials)
+        infeasible = self._runner.known_infeasible
+        return Sampler(prepared.space, prepared.objectives, config.budget.trials, seed, infeasible)
+
+    def _say_how_it_ended(self, sampler: Sampler | OneAtATime) -> None:
         done, budget = len(self.trials), self.prepared.config.budget
         if sampler.ruled_out:
             example = next(iter(sampler.ruled_out.values()))
@@ -154,29 +148,39 @@ class Study:
                 f"the same command goes on, or raise budget.minutes={budget.minutes:g}"
             )
 
-    def _run(self, params: dict[str, Value], purpose: str) -> TrialResult:
+    def _run(self, params: dict[str, Value], purpose: str, pace: float) -> TrialResult:
         interrupts.check()
         number = len(self.trials)
         self.watchers.trial_started(number, params, purpose)
-        result = self._runner.run(TrialSpec(number, params), self._race())
+        result = replace(self._runner.run(TrialSpec(number, params), self._race(pace)), pace=round(pace, 4))
         self.store.append(result)
         self.trials.append(result)
         self.watchers.trial_finished(result)
         return result
 
-    def _race(self) -> Race:
+    @property
+    def _raced(self) -> Objective:
+        return Objective(self.prepared.raced_metric)
+
+    def _race(self, pace: float) -> Race:
         """Race against the best, if the one objective is what rounds show; several objectives have no single best."""
-        budget = self.prepared.config.budget
-        raced = len(self.prepared.objectives) == 1 and self._objective.metric == self.prepared.raced_metric
-        leader = best(self.trials, self._objective) if raced else None
+        budget, raced = self.prepared.config.budget, self._raced
+        single = len(self.prepared.objectives) == 1 and self._objective == raced
+        leader = best(self.trials, raced) if single else None
+        value = leader.value(raced.metric) if leader else None
         return Race(
-            maximize=Objective(self.prepared.raced_metric).maximize,
-            best=leader.value(self._objective.metric) if leader else None,
+            maximize=raced.maximize,
+            best=at_pace(value, raced.metric, pace / leader.pace) if leader and value is not None else None,
             rounds_least=budget.rounds_least,
             rounds_most=budget.rounds_most,
             half_width=INTERVAL_HALF_WIDTH,
             best_round_s=leader.round_s if leader else None,
         )
+
+    def _measure_again(self) -> float | None:
+        """The raced metric of the baseline now, from a round or two; None when it fails."""
+        race = Race(self._raced.maximize, None, 1, 2, INTERVAL_HALF_WIDTH)
+        return self._runner.run(TrialSpec(-1, self._baseline.params), race).value(self._raced.metric)
 
     def _check_measured(self) -> None:
         """Every metric that the study needs must be reported here, as the first measured trial shows."""
@@ -249,17 +253,15 @@ class Study:
         about = {"summary": summary, "trials": len(self.trials), "exhausted": self.exhausted}
         document = {**result.document, "verdict": result.verdict, **about}
         self.store.write_json("tournament.json", document)
+        explain(self.prepared, self._runner, self.store, self.trials, result, self._left_s(), self.watchers)
         return self._outcome(result.verdict, summary, deploy, document)
 
     def _finished_before(self) -> Outcome | None:
         """The outcome of an earlier run that used up the same budget; None when there is something left to do."""
-        tournament, deploy = self.store.read_json("tournament.json"), self.store.read_json("deploy.json")
-        if tournament is None or tournament.get("trials") != len(self.trials):
+        documents = finished_documents(self.store, len(self.trials), self.prepared.config.budget.trials)
+        if documents is None:
             return None
-        if deploy is None and tournament["verdict"] != "no_feasible":
-            return None
-        if len(self.trials) < self.prepared.config.budget.trials and not tournament["exhausted"]:
-            return None
+        tournament, deploy = documents
         if deploy is not None:
             deploy = judged_again(deploy, self.prepared.config.targets)
             self.store.write_json("deploy.json", deploy)
@@ -282,6 +284,7 @@ class Study:
             engine_s=round(self.prepared.engine_s + self._runner.engine_s, 3),
             deploy=deploy,
             tournament=tournament,
+            attribution=self.store.read_json("attribution.json") if tournament else None,
             front=tuple(t.number for t in front),
             notices=tuple(self.watchers.notices),
             extra={"study": self.prepared.name, "study_dir": str(self.store.directory)},

@@ -1,14 +1,17 @@
-"""Whether the study that a folder holds is the one that is asked for now."""
+"""Which study this is: whether its folder holds the one that is asked for, and whether that has ended already."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from search_spaces.errors import TunerError
+from tuner.events import StudyInfo
 from tuner.preparation import Prepared
+from tuner.study_store import StudyStore
+from tuner.trial import TrialResult
 
 _PARTS = ("engine", "model", "workload", "space", "objectives", "constraints")
 
@@ -39,3 +42,37 @@ def other_seed(known: Mapping[str, Any], seed: int) -> list[str]:
         f"this study was begun with seed={begun}; only what is still to be searched follows seed={seed} "
         "(study=NAME begins another)"
     ]
+
+
+def finished_documents(
+    store: StudyStore, trials: int, budget_trials: int
+) -> tuple[dict[str, Any], dict[str, Any] | None] | None:
+    """tournament.json and deploy.json (None where nothing is feasible) of a study that has used up its trials.
+
+    None when there is something left to do.
+    """
+    tournament, deploy = store.read_json("tournament.json"), store.read_json("deploy.json")
+    if tournament is None or tournament.get("trials") != trials:
+        return None
+    if deploy is None and tournament["verdict"] != "no_feasible":
+        return None
+    return (tournament, deploy) if trials >= budget_trials or tournament["exhausted"] else None
+
+
+def study_info(prepared: Prepared, directory: Path, finished: Sequence[TrialResult]) -> StudyInfo:
+    """What observers are told at the start."""
+    config = prepared.config
+    return StudyInfo(
+        name=prepared.name,
+        directory=directory,
+        task=prepared.engine.task,
+        engine=prepared.engine.name,
+        model=prepared.model.name,
+        objectives=config.objectives,
+        constraints=config.constraints,
+        budget_trials=config.budget.trials,
+        budget_minutes=config.budget.minutes,
+        configuration=config.document,
+        hardware=prepared.hardware.to_json(),
+        finished=tuple(finished),
+    )

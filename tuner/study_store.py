@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from search_spaces.errors import EnvironmentLackingError, TunerError
+from tuner.drift import PaceCheck
 from tuner.trial import TrialResult
 
 LATEST = "latest"
@@ -81,10 +82,22 @@ class StudyStore:
 
     def append(self, result: TrialResult) -> None:
         """Add a finished trial; it is on disk when this returns."""
-        with self._writable(), (self.directory / "trials.jsonl").open("a", encoding="utf-8") as handle:
-            handle.write(json.dumps(result.to_json()) + "\n")
-            handle.flush()
-            os.fsync(handle.fileno())
+        self._append("trials.jsonl", result.to_json())
+
+    def pace_checks(self) -> list[PaceCheck]:
+        """How the machine's pace changed, in order; a line that is not whole ends it."""
+        checks: list[PaceCheck] = []
+        try:
+            lines = (self.directory / "drift.jsonl").read_text(encoding="utf-8").splitlines()
+            for line in lines:
+                checks.append(PaceCheck.from_json(json.loads(line)))
+        except (OSError, ValueError, TypeError):
+            return checks
+        return checks
+
+    def append_pace_check(self, check: PaceCheck) -> None:
+        """Add a measurement of the baseline during the search."""
+        self._append("drift.jsonl", check.to_json())
 
     def write_json(self, name: str, document: Mapping[str, Any]) -> None:
         """Write a JSON file atomically."""
@@ -128,6 +141,12 @@ class StudyStore:
             except OSError:
                 temporary.write_text(self.directory.name, encoding="utf-8")
             temporary.replace(link)
+
+    def _append(self, name: str, document: Mapping[str, Any]) -> None:
+        with self._writable(), (self.directory / name).open("a", encoding="utf-8") as handle:
+            handle.write(json.dumps(document) + "\n")
+            handle.flush()
+            os.fsync(handle.fileno())
 
     def _replace(self, name: str, text: str) -> None:
         temporary = self.directory / f".{name}.{os.getpid()}"

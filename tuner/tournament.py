@@ -12,11 +12,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from tuner import interrupts
-from tuner.contestant import Contestant
+from tuner.contestant import Contestant, fit_together
 from tuner.events import Standing
 from tuner.host_noise import summary
 from tuner.measurement import Round
-from tuner.memory import available_device_mib, available_host_mib
 from tuner.metrics import metric
 from tuner.objective import Objective
 from tuner.runner import TrialRunner
@@ -32,8 +31,6 @@ EQUAL = 0.97
 """A gain of at least this share of the largest one may count as equal to it."""
 LEAST_RATIO = {"memory": 1.01}
 """What a process's memory varies by from one start to the next is no gain."""
-RESIDENT_SHARE = 0.8
-"""Contestants stay loaded together when their predicted memory fits into this share of what is free."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +77,7 @@ class Tournament:
 
         Without finalists the default is kept when `others_were_tried` and none came near; else nothing is decided.
         """
-        resident = self._fit_together([baseline, *finalists])
+        resident = fit_together(self._runner, [t.params for t in (baseline, *finalists)])
         everyone = [
             Contestant(t, self._runner, self._objective.metric, alone=not resident) for t in (baseline, *finalists)
         ]
@@ -164,18 +161,9 @@ class Tournament:
         """How long the least number of pairs will take, at the pace that the contestants had in the search."""
         playing = [t for t in (baseline, *finalists) if t.metrics]
         loads_s = {t.number: max(0.0, t.engine_s - t.round_s * (t.rounds + 1)) for t in playing}
-        if self._fit_together(playing):
+        if fit_together(self._runner, [t.params for t in playing]):
             return sum(t.round_s * (self._least + 1) + loads_s[t.number] for t in playing)
         return sum((2 * t.round_s + loads_s[t.number]) * (self._least + 1) for t in playing)
-
-    def _fit_together(self, trials: Sequence[TrialResult]) -> bool:
-        predictions = [
-            self._runner.engine.predict_memory(self._runner.model, t.params, self._runner.capabilities) for t in trials
-        ]
-        device_mib = available_device_mib()
-        host_fits = sum(p.host_mib for p in predictions) <= RESIDENT_SHARE * available_host_mib()
-        needed = sum(p.device_mib for p in predictions)
-        return host_fits and (device_mib is None or needed <= RESIDENT_SHARE * device_mib)
 
     def _result(self, home: Contestant, away: Sequence[Contestant], others_were_tried: bool) -> TournamentResult:
         tests = [(c, self._test(c, home)) for c in away]

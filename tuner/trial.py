@@ -45,8 +45,8 @@ class TrialResult:
     """A finished trial; one line of `trials.jsonl`.
 
     `violations` maps each constrained metric to its slack (feasible ≤ 0). `samples_file` is relative to the study's
-    folder. `host_noise` sums up the rounds, `round_s` is the
-    median wall time of one. `engine_s` is the time spent loading, warming or measuring the engine.
+    folder. `host_noise` sums up the rounds, `round_s` is the median wall time of one. `engine_s` is the time spent
+    loading, warming or measuring the engine. `pace` is how fast the machine was then (`tuner/drift.py`).
     """
 
     number: int
@@ -64,6 +64,7 @@ class TrialResult:
     started_at: str = ""
     wall_s: float = 0.0
     engine_s: float = 0.0
+    pace: float = 1.0
 
     @property
     def feasible(self) -> bool:

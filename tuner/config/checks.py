@@ -11,7 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from search_spaces.errors import TunerError, unknown_name
 from tuner.config.overrides import parse_literal
-from tuner.config.study_config import Budget
+from tuner.config.study_config import STRATEGIES, Budget
 from tuner.metrics import METRICS, metric
 
 _STUDY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
@@ -95,6 +95,13 @@ def check_seed(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**32:
         raise TunerError(f"seed must be a whole number from 0 to 2^32 − 1, not {value!r}", "for example seed=1")
     return value
+
+
+def check_strategy(value: Any) -> str:
+    """One of `STRATEGIES`."""
+    if value not in STRATEGIES:
+        raise unknown_name("strategy", str(value), STRATEGIES)
+    return str(value)
 
 
 def check_study_name(name: str | None) -> str | None:

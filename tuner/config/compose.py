@@ -16,6 +16,7 @@ from tuner.config.checks import (
     check_objectives,
     check_outputs,
     check_seed,
+    check_strategy,
     check_study_name,
     constraint_limit,
     redacted,
@@ -77,6 +78,7 @@ def _settled(task: str, typed: Typed, document: dict[str, Any]) -> dict[str, Any
         "study": check_study_name(typed.text.get("study", document["study"])),
         "outputs": str(user_path(check_outputs(typed.text.get("outputs", document["outputs"])))),
         "seed": check_seed(document["seed"]),
+        "strategy": check_strategy(document["strategy"]),
         "params": {name: parse_scalar(f"params.{name}", raw) for name, raw in typed.knobs["params"].items()},
         "space": dict(typed.knobs["space"]),
         "baseline": {name: parse_scalar(f"baseline.{name}", raw) for name, raw in typed.knobs["baseline"].items()},
@@ -133,6 +135,7 @@ def _study_config(document: dict[str, Any], typed: Typed) -> StudyConfig:
         outputs=Path(document["outputs"]),
         tracking_uri=document["tracking"]["uri"],
         seed=document["seed"],
+        strategy=document["strategy"],
         document=redacted(document),
     )
 

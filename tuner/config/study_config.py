@@ -9,6 +9,9 @@ from typing import Any
 
 from search_spaces.parameter import Domain, Value
 
+STRATEGIES = ("search", "ablation")
+"""How configurations are proposed: by the sampler, or one knob after the other."""
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -42,4 +45,5 @@ class StudyConfig:
     outputs: Path = Path("outputs")
     tracking_uri: str | None = None
     seed: int = 0
+    strategy: str = "search"
     document: Mapping[str, Any] = field(default_factory=dict)

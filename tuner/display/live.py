@@ -15,8 +15,15 @@ from rich.text import Text
 from tuner.display.plain import PlainDisplay, standing_text, start_text
 from tuner.display.progress import StudyProgress
 from tuner.events import Outcome, Standing, StudyInfo
-from tuner.report.summary import TARGET_HEAD, comparison_table, counts_text, next_commands, target_cells
-from tuner.report.wording import OVER_LIMIT, changed_knobs, duration, status_text
+from tuner.report.summary import (
+    TARGET_HEAD,
+    changed_knob_cells,
+    comparison_table,
+    counts_text,
+    next_commands,
+    target_cells,
+)
+from tuner.report.wording import OVER_LIMIT, duration, status_text
 from tuner.trial import TrialResult
 
 STYLES = {
@@ -205,9 +212,8 @@ def summary(info: StudyInfo | None, outcome: Outcome) -> RenderableType:
         Text(outcome.summary, style="bold green" if outcome.verdict == "gain" else "bold"),
     ]
     if deploy:
-        changes = changed_knobs(deploy["params"], deploy["baseline"]["params"])
         parts += _table(*comparison_table(deploy, outcome.trials))
-        parts += _table(("changed knob", "default", "winner"), [(name, *values) for name, values in changes.items()])
+        parts += _table(*changed_knob_cells(deploy, outcome.attribution or {}))
         parts += _table(TARGET_HEAD, target_cells(deploy))
     parts += [Text(), Text(counts_text(outcome))] if outcome.trials else []
     parts += [Text.assemble(("note  ", "yellow"), text) for text in outcome.notices]

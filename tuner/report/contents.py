@@ -10,7 +10,7 @@ from tuner.metrics import METRICS
 from tuner.report.blocks import Block, Code, Columns, Heading, Paragraph, Part, Plot, Table, Verdict
 from tuner.report.plots import all_plots
 from tuner.report.study_files import StudyFiles
-from tuner.report.summary import TARGET_HEAD, comparison, comparison_table, target_cells
+from tuner.report.summary import TARGET_HEAD, changed_knob_cells, comparison, comparison_table, target_cells
 from tuner.report.trials_table import trials_table
 from tuner.report.wording import (
     best_trial,
@@ -29,7 +29,13 @@ MOST_FIGURES = 3
 CAPTIONS = {
     "tournament": "Finalists against the default, in interleaved rounds. Only this estimate is published: the best of "
     "many noisy trials looks better than it is (hollow marks).",
-    "history": "Each trial in the order it was run. Whiskers are 95 % intervals; crosses along the bottom failures.",
+    "attribution": "From the default to the winner, one change at a time, each measured beside the one before it. "
+    "A change whose interval holds 1 may bring nothing here.",
+    "history": "Each trial in the order it was run. Whiskers are 95 % intervals; crosses along the bottom failures. "
+    "Hollow diamonds are the default measured again; where the machine's pace had changed, a dotted line leads to the "
+    "value that trials are compared by.",
+    "importance": "How much of the variation over all trials a random forest explains by each knob. Below the line are "
+    "shares that shuffled knobs reach by chance.",
 }
 
 
@@ -41,7 +47,9 @@ def contents(study: StudyFiles) -> list[Block]:
         *_against_default(study),
         *_plot(plots, "tournament", "Proof"),
         *_targets(study),
+        *_plot(plots, "attribution", "What each change brought"),
         *_plot(plots, "history", "Search"),
+        *_plot(plots, "importance", "Which knobs mattered"),
         *_trade_offs(plots),
         Heading(f"All {len(study.trials)} trials"),
         trials_table(study),
@@ -96,7 +104,7 @@ def _against_default(study: StudyFiles) -> Iterator[Block]:
     rest = ", ".join(f"{name} {knob_value(value)}" for name, value in deploy["params"].items() if name not in changes)
     knobs: list[Part] = [
         Heading("Changed knobs"),
-        Table(("knob", "default", "winner"), [(name, *values) for name, values in changes.items()]),
+        Table(*changed_knob_cells(deploy, study.attribution)),
     ]
     knobs += [Paragraph(f"As in the default: {rest}.")] if rest else []
     yield Columns([compared, knobs] if changes else [compared])

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tuner.metrics import METRICS
+from tuner.objective import at_pace
+from tuner.report.explanation_plots import attribution_plot, importance_plot
 from tuner.report.study_files import StudyFiles
 from tuner.report.svg import BOTTOM, LEFT, TOP, WIDTH, Surface, padded
 from tuner.report.wording import (
@@ -26,7 +28,12 @@ MOST_TRADE_OFFS = 3
 
 def all_plots(study: StudyFiles) -> dict[str, str]:
     """File stem → SVG of every plot that the study has something for."""
-    plots = {"tournament": tournament_plot(study), "history": history_plot(study)}
+    plots = {
+        "tournament": tournament_plot(study),
+        "attribution": attribution_plot(study),
+        "history": history_plot(study),
+        "importance": importance_plot(study),
+    }
     plots |= {f"trade-off-{metric}": trade_off_plot(study, metric) for metric in trade_off_metrics(study)}
     return {name: svg for name, svg in plots.items() if svg is not None}
 
@@ -43,7 +50,13 @@ def history_plot(study: StudyFiles) -> str | None:
     if baseline is not None:
         surface.across(baseline, "default", f"default {number(baseline)}")
     surface.path(_best_so_far(study.trials, objective), "path")
+    again = [(c.after_trial + 0.5, c.value) for c in study.pace_checks] if study.raced == objective else []
+    for place, value in again:
+        surface.diamond(place, value, "estimate", f"the default again: {number(value)}", 5)
     for trial, value in rated:
+        steady = at_pace(value, objective, 1 / trial.pace)
+        if steady != value:
+            surface.bar((trial.number, trial.number), (value, steady), "limit", "corrected for the machine's pace")
         interval = trial.metrics[objective].ci95 if objective in trial.metrics else None
         if interval is not None:
             surface.bar((trial.number, trial.number), interval, "whisker")
@@ -51,7 +64,8 @@ def history_plot(study: StudyFiles) -> str | None:
     for trial in study.trials:
         if trial.value(objective) is None:
             surface.cross(surface.x(trial.number), surface.bottom - 8, "bad", trial_title(study, trial))
-    surface.legend([*_marks(study, objective), ("path", "best so far"), *_failed(study, objective)])
+    repeated = [("estimate", "default again")] if again else []
+    surface.legend([*_marks(study, objective), ("path", "best so far"), *repeated, *_failed(study, objective)])
     return surface.render(f"{objective} of each trial, and the best so far")
 
 

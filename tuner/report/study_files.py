@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from search_spaces.errors import TunerError
+from tuner.drift import PaceCheck
 from tuner.metrics import METRICS
+from tuner.round_metrics import LEADING
 from tuner.study_store import StudyStore
 from tuner.trial import TrialResult
 
 
 @dataclass(frozen=True)
 class StudyFiles:
-    """The documents of a study. `tournament` and `deploy` are empty before there is a verdict."""
+    """The documents of a study. `tournament`, `deploy` and what explains them are empty before there is a verdict."""
 
     directory: Path
     study: Mapping[str, Any]
     trials: tuple[TrialResult, ...]
     tournament: Mapping[str, Any]
     deploy: Mapping[str, Any]
+    importance: Mapping[str, Any] = field(default_factory=dict)
+    attribution: Mapping[str, Any] = field(default_factory=dict)
+    pace_checks: tuple[PaceCheck, ...] = ()
 
     @property
     def name(self) -> str:
@@ -44,6 +49,12 @@ class StudyFiles:
         """The metrics that were optimised."""
         named = self.study.get("objectives") or self.configuration.get("objectives")
         return tuple(named or [str(self.tournament.get("objective") or next(iter(METRICS)))])
+
+    @property
+    def raced(self) -> str:
+        """The metric that rounds are raced by, and that the machine's pace is read from."""
+        leading = LEADING.get(self.task, ())
+        return next((name for name in self.objectives if name in leading), next(iter(leading), ""))
 
     @property
     def limits(self) -> Mapping[str, float]:
@@ -74,8 +85,16 @@ def read_study(directory: Path) -> StudyFiles:
     study = store.read_yaml("study.yaml")
     if study is None:
         raise TunerError(f"{str(directory)!r} holds no study", "python -m tuner studies lists those there are")
-    tournament = store.read_json("tournament.json") or {}
-    return StudyFiles(directory, study, _trials(directory), tournament, store.read_json("deploy.json") or {})
+    return StudyFiles(
+        directory,
+        study,
+        _trials(directory),
+        store.read_json("tournament.json") or {},
+        store.read_json("deploy.json") or {},
+        store.read_json("importance.json") or {},
+        store.read_json("attribution.json") or {},
+        tuple(store.pace_checks()),
+    )
 
 
 def _trials(directory: Path) -> tuple[TrialResult, ...]:

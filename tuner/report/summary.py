@@ -15,6 +15,7 @@ from tuner.report.wording import (
     higher_is_better,
     metric_text,
     number,
+    ratio_text,
     ratio_to,
     status_counts,
 )
@@ -59,9 +60,8 @@ def summary_lines(info: StudyInfo | None, outcome: Outcome) -> list[str]:
     lines = ["", outcome.summary]
     if outcome.deploy:
         lines += ["", *table(*comparison_table(outcome.deploy, outcome.trials))]
-        changes = changed_knobs(outcome.deploy["params"], outcome.deploy["baseline"]["params"])
-        if changes:
-            lines += ["", *table(("changed knob", "default", "winner"), [(k, *v) for k, v in changes.items()])]
+        head, rows = changed_knob_cells(outcome.deploy, outcome.attribution or {})
+        lines += ["", *table(head, rows)] if rows else []
     targets = target_cells(outcome.deploy or {})
     lines += ["", *table(TARGET_HEAD, targets)] if targets else []
     lines += ["", counts_text(outcome)] if outcome.trials else []
@@ -78,6 +78,27 @@ def comparison_table(
         return ("", "default"), [(row.name, row.winner) for row in rows]
     head = ("", "default", "winner", "times better")
     return head, [(row.name, row.default, row.winner, row.better) for row in rows]
+
+
+def changed_knob_cells(
+    deploy: Mapping[str, Any], attribution: Mapping[str, Any]
+) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Head and rows: knob, default, winner, and what the change brought where that was measured, in measured order.
+
+    What knobs brought that could only change together stands in the first one's row.
+    """
+    changes = changed_knobs(deploy["params"], deploy["baseline"]["params"])
+    brought: dict[str, str] = {}
+    for step in attribution.get("steps") or ():
+        first, *others = step["changed"]
+        text = "failed" if step.get("ratio") is None else ratio_text(step["ratio"], step.get("ci95"))
+        brought[first] = text
+        brought.update({name: f"(with {first})" for name in others if name not in brought})
+    if not brought:
+        return ("changed knob", "default", "winner"), [(name, *values) for name, values in changes.items()]
+    names = [*(n for n in brought if n in changes), *(n for n in changes if n not in brought)]
+    head = ("changed knob", "default", "winner", "brought, in this order")
+    return head, [(name, *changes[name], brought.get(name, "")) for name in names]
 
 
 TARGET_HEAD = ("target", "wanted", "measured", "verdict", "in its words")

@@ -66,10 +66,16 @@ class Surface:
     """A plot with axes. Coordinates of marks are data values; `title` is the text that a pointer brings up."""
 
     def __init__(
-        self, x_range: tuple[float, float], y_range: tuple[float, float], *, height: int = HEIGHT, top: int = TOP
+        self,
+        x_range: tuple[float, float],
+        y_range: tuple[float, float],
+        *,
+        height: int = HEIGHT,
+        top: int = TOP,
+        left: int = LEFT,
     ) -> None:
-        self.height, self.top, self.bottom = height, top, height - BOTTOM
-        self.x = Scale(*x_range, LEFT, WIDTH - RIGHT)
+        self.height, self.top, self.bottom, self.left = height, top, height - BOTTOM, left
+        self.x = Scale(*x_range, left, WIDTH - RIGHT)
         self.y = Scale(*y_range, self.bottom, top)
         self._parts: list[str] = []
 
@@ -81,16 +87,16 @@ class Surface:
                 self.text(self.x(value), self.bottom + 17, _tick(value), "soft", "middle")
         if y_label:
             for value in ticks(self.y.low, self.y.high, 5):
-                self._parts.append(_line(LEFT, self.y(value), WIDTH - RIGHT, self.y(value), "grid"))
-                self.text(LEFT - 7, self.y(value) + 4, _tick(value), "soft", "end")
+                self._parts.append(_line(self.left, self.y(value), WIDTH - RIGHT, self.y(value), "grid"))
+                self.text(self.left - 7, self.y(value) + 4, _tick(value), "soft", "end")
             self.text(8, 14, y_label, "soft")
-        self._parts.append(_line(LEFT, self.bottom, WIDTH - RIGHT, self.bottom, "axis"))
-        self.text((LEFT + WIDTH - RIGHT) / 2, self.bottom + 36, x_label, "soft", "middle")
+        self._parts.append(_line(self.left, self.bottom, WIDTH - RIGHT, self.bottom, "axis"))
+        self.text((self.left + WIDTH - RIGHT) / 2, self.bottom + 36, x_label, "soft", "middle")
 
     def across(self, value: float, style: str, label: str = "") -> None:
         """A horizontal line at `value`."""
         y = self.y(value)
-        self._parts.append(_line(LEFT, y, WIDTH - RIGHT, y, style))
+        self._parts.append(_line(self.left, y, WIDTH - RIGHT, y, style))
         if label:
             self.text(WIDTH - RIGHT - 2, y - 5, label, "soft", "end")
 
@@ -134,7 +140,7 @@ class Surface:
 
     def legend(self, entries: Iterable[tuple[str, str]]) -> None:
         """Style and label of each kind of mark, in a row above the plot."""
-        x, y = float(LEFT + 8), self.top - 24
+        x, y = float(self.left + 8), self.top - 24
         for style, label in entries:
             if style == "bad":
                 self.cross(x, y, style)

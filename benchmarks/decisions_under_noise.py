@@ -1,0 +1,155 @@
+"""How often a verdict is right on a machine where another program takes a core now and then.
+
+    python -m benchmarks.decisions_under_noise [--sweeps 20] [--share 0.3] [--json FILE]
+
+First the small space is measured on the quiet machine, all configurations in interleaved rounds: that is the truth.
+Then it is swept again and again while a load generator takes a core in random bursts. A verdict is right when what it
+deploys is within 3 % of the quiet optimum. Beside it stands the mean of three runs of each configuration, the best of
+which wins, as sweepers without a test decide. Last comes a space whose configurations are all the same computation:
+there every "gain" is false.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from benchmarks.load_generator import running
+from search_spaces.parameter import Params
+from tuner.config.compose import compose
+from tuner.config.study_config import StudyConfig
+from tuner.contestant import Contestant
+from tuner.preparation import Prepared, prepare
+from tuner.sampling import key
+from tuner.stats import geometric_mean
+from tuner.study import run_study
+from tuner.trial import TrialResult, TrialStatus
+
+WITHIN = 0.97
+"""A choice is right when its quiet speed is at least this share of the optimum's."""
+TRUTH_BLOCKS = 10
+COMMON = (
+    "model.shape=small", "workload.size=brief", "workload.max_tokens=32", "constraints.kld=null", "tracking=false",
+    "params.use_mlock=false", "params.use_mmap=true", "params.speculation_tokens=0", "params.sampling=greedy",
+    "params.type_k=f16", "params.type_v=f16", "params.n_threads_batch=2", "params.numa=disabled",
+)  # fmt: skip
+SPACE = (
+    *COMMON, "params.n_batch=512", "params.n_ubatch=512",
+    "space.quantization=choice(Q4_K_M,Q8_0,F16)", "space.flash_attn=choice(false,true)", "space.n_threads=range(1,3)",
+)  # fmt: skip
+EQUAL = (
+    *COMMON, "params.quantization=Q8_0", "params.flash_attn=false", "params.n_threads=1", "params.n_ubatch=256",
+    "space.n_batch=choice(256,512,1024,2048)",
+)  # fmt: skip
+"""Prompts are shorter than any of these batches, so that the same is computed whichever is chosen."""
+
+
+def configuration(overrides: Sequence[str], outputs: Path, study: str) -> StudyConfig:
+    """A study over the space of `overrides`, with room for all of its configurations."""
+    config = compose("llm", [*overrides, f"outputs={outputs}", f"study={study}", "budget.trials=16"])
+    return replace(config, budget=replace(config.budget, minutes=5.0))
+
+
+def quiet_values(prepared: Prepared) -> dict[str, float]:
+    """The objective of every configuration on the machine as it is, from interleaved rounds."""
+    grid = prepared.space.enumerate(64)
+    assert grid is not None, "the space is meant to be small"
+    runner, metric = prepared.runner(), prepared.objectives[0].metric
+    players = [Contestant(TrialResult(n, p, TrialStatus.OK), runner, metric) for n, p in enumerate(grid)]
+    try:
+        for block in range(TRUTH_BLOCKS):
+            for place in range(len(players)):
+                player = players[(place + block) % len(players)]
+                if (played := player.play()) is not None:
+                    player.count(played)
+    finally:
+        for player in players:
+            player.release()
+    return {key(p.trial.params): geometric_mean(p.values) for p in players}
+
+
+def mean_of_three(prepared: Prepared) -> Params:
+    """The configuration with the best mean over three rounds, each configuration measured once after the other."""
+    grid, runner, metric = prepared.space.enumerate(64), prepared.runner(), prepared.objectives[0].metric
+    means = []
+    for params in grid or []:
+        with ExitStack() as stack:
+            worker = runner.opened(params, False, stack).worker
+            measurer = runner.measurer()
+            measurer.one_round(worker)
+            means.append((statistics.fmean(measurer.one_round(worker).metrics[metric] for _ in range(3)), params))
+    return max(means, key=lambda pair: pair[0])[1]
+
+
+def verdicts(overrides: Sequence[str], sweeps: int, share: float, folder: Path) -> list[dict[str, Any]]:
+    """The outcome of each sweep under load: verdict, what is deployed, seconds, share of disturbed rounds."""
+    found = []
+    for number in range(sweeps):
+        with running(share, seed=number):
+            outcome = run_study(replace(configuration(overrides, folder, f"s{number}"), seed=number), [])
+        deploy, tournament = outcome.deploy or {}, outcome.tournament or {}
+        found.append(
+            {
+                "verdict": outcome.verdict,
+                "params": dict(deploy.get("params") or {}),
+                "wall_s": outcome.wall_s,
+                "disturbed_share": tournament.get("noise", {}).get("disturbed_share", 0.0),
+            }
+        )
+        print(f"  sweep {number + 1}/{sweeps}: {outcome.verdict}, {outcome.wall_s:.0f} s", flush=True)
+    return found
+
+
+def right(chosen: Sequence[Params], truth: dict[str, float]) -> int:
+    """How many choices are within the margin of the best."""
+    best = max(truth.values())
+    return sum(truth.get(key(params), 0.0) >= WITHIN * best for params in chosen)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sweeps", type=int, default=20)
+    parser.add_argument("--share", type=float, default=0.3)
+    parser.add_argument("--json", type=Path, help="write the raw results here")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        prepared = prepare(configuration(SPACE, folder, "truth"), lambda text: None)
+        print("the quiet machine", flush=True)
+        truth = quiet_values(prepared)
+        for params, value in sorted(truth.items(), key=lambda pair: -pair[1]):
+            known = json.loads(params)
+            knobs = " ".join(f"{n}={known[n]}" for n in ("quantization", "flash_attn", "n_threads"))
+            print(f"  {value:8.1f} tok/s  {value / max(truth.values()):.3f}  {knobs}")
+        print(f"a core taken {options.share:.0%} of the time", flush=True)
+        ours = verdicts(SPACE, options.sweeps, options.share, folder / "ours")
+        theirs = []
+        for number in range(options.sweeps):
+            with running(options.share, seed=number):
+                theirs.append(mean_of_three(prepared))
+        print("equal configurations", flush=True)
+        equal = verdicts(EQUAL, options.sweeps, options.share, folder / "equal")
+    table = {
+        "sweeps": options.sweeps,
+        "ours_right": right([v["params"] for v in ours], truth),
+        "mean_of_three_right": right(theirs, truth),
+        "false_gains": sum(v["verdict"] == "gain" for v in equal),
+    }
+    print(f"\nwithin 3 % of the quiet optimum: ours {table['ours_right']} of {options.sweeps}, "
+          f"mean of three {table['mean_of_three_right']} of {options.sweeps}")  # fmt: skip
+    print(f"false gains among equal configurations: {table['false_gains']} of {options.sweeps}")
+    if options.json:
+        raw = {**table, "truth": truth, "ours": ours, "mean_of_three": [dict(p) for p in theirs], "equal": equal}
+        options.json.write_text(json.dumps(raw, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

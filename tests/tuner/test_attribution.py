@@ -1,0 +1,80 @@
+"""The way from the default to the winner, and what each change on it brought."""
+
+import random
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engines import fake
+from search_spaces.template import load_template
+from tests.tuner.fake_study import fake_config
+from tuner.attribution import attribute, path
+from tuner.objective import Objective
+from tuner.preparation import prepare
+
+SPACE = load_template("fake").bind({"cpu_cores": 8})
+LLM = load_template("llm").bind(
+    {
+        "cpu_cores": 8, "gpu_count": 0, "gpu_offload": False, "numa_nodes": 1, "mmap": True, "mlock": True,
+        "n_layers": 4, "quantizations": "Q4_0,Q8_0,F16", "native_quantization": "F16", "head_width_k": 64,
+        "head_width_v": 64,
+        "architecture": "llama", "n_ctx": 4096,
+    }
+)  # fmt: skip
+
+
+def changes(one, other):
+    return [n for n in {**one, **other} if one.get(n) != other.get(n)]
+
+
+@given(st.sampled_from([SPACE, LLM]), st.integers(0, 10_000), st.randoms(use_true_random=False))
+def test_a_path_is_valid_and_leads_from_one_end_to_the_other(space, seed, rng):
+    start, end = space.random(random.Random(seed)), space.random(random.Random(seed + 1))
+    order = [k.name for k in space.parameters]
+    rng.shuffle(order)
+    ways = path(space, start, end, order)
+    assert (ways[0], ways[-1]) == (start, end)
+    for way in ways:
+        space.validate(way)
+    left = [len(changes(way, end)) for way in ways]
+    assert left == sorted(left, reverse=True)
+    assert len(set(left)) == len(left)
+
+
+def test_changes_are_made_in_the_order_that_is_asked_for():
+    end = SPACE.canonical({**SPACE.baseline, "threads": 6, "mode": "b", "precision": "medium"})
+    ways = path(SPACE, SPACE.baseline, end, ["precision", "threads"])
+    steps = [changes(a, b) for a, b in pairwise(ways)]
+    assert steps == [["precision"], ["threads"], ["mode"]]
+
+
+def test_knobs_that_a_rule_ties_together_change_together():
+    """A quantized V cache needs flash attention: on the way back both go, or flash attention after the cache's type."""
+    start = LLM.canonical({**LLM.baseline, "flash_attn": True, "type_v": "q8_0"})
+    ways = path(LLM, start, LLM.baseline, ["flash_attn", "type_v"])
+    assert [changes(a, b) for a, b in pairwise(ways)] == [["type_v"], ["flash_attn"]]
+
+
+def test_what_each_change_brings_is_measured(tmp_path):
+    prepared = prepare(fake_config(tmp_path), lambda text: None)
+    end = prepared.space.canonical({**prepared.space.baseline, "threads": 6, "mode": "b", "precision": "medium"})
+    ways = path(prepared.space, prepared.space.baseline, end)
+    blocks = []
+    steps = attribute(prepared.runner(), Objective("decode_tokens_per_second"), ways, lambda *told: blocks.append(told))
+    assert blocks[-1][0] == blocks[-1][1] == len(blocks)
+    for step, before, after in zip(steps, ways, ways[1:], strict=False):
+        assert step.ratio == pytest.approx(fake.speed(after) / fake.speed(before), rel=0.05)
+        assert list(step.changed) == changes(before, after)
+        assert step.ci95[0] <= step.ratio <= step.ci95[1]
+
+
+def test_a_step_that_fails_says_why_and_the_others_stand(tmp_path):
+    script = [{"when": {"mode": ["b"], "precision": ["high"]}, "do": "segfault"}]
+    prepared = prepare(fake_config(tmp_path, model={"script": script}), lambda text: None)
+    end = prepared.space.canonical({**prepared.space.baseline, "threads": 6, "mode": "b", "precision": "medium"})
+    ways = path(prepared.space, prepared.space.baseline, end, ["threads", "mode", "precision"])
+    first, *broken = attribute(prepared.runner(), Objective("decode_tokens_per_second"), ways)
+    assert first.ratio == pytest.approx(3**0.5, rel=0.05)
+    assert [(step.ratio, "SIGSEGV" in step.failure) for step in broken] == [(None, True)] * 2

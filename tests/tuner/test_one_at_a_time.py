@@ -1,0 +1,68 @@
+"""One knob after the other."""
+
+from engines import fake
+from search_spaces.domains import values
+from search_spaces.template import load_template
+from tuner.objective import Objective
+from tuner.one_at_a_time import VALUES_MOST, OneAtATime
+from tuner.sampling import key
+from tuner.trial import MetricValue, TrialResult, TrialStatus
+
+SPACE = load_template("fake").bind({"cpu_cores": 8})
+SPEED = (Objective("decode_tokens_per_second"),)
+
+
+def measured(number, params):
+    metrics = {"decode_tokens_per_second": MetricValue(fake.speed(params), None, "tok/s")}
+    return TrialResult(number, params, TrialStatus.OK, metrics=metrics)
+
+
+def walk(strategy, results):
+    while (params := strategy.ask()) is not None:
+        SPACE.validate(params)
+        results.append(measured(len(results), params))
+        strategy.tell(results[-1])
+    return results
+
+
+def begun():
+    strategy, first = OneAtATime(SPACE, SPEED), measured(0, dict(SPACE.baseline))
+    strategy.tell(first)
+    return strategy, [first]
+
+
+def test_each_trial_differs_in_one_knob_from_the_best_of_before():
+    results = walk(*begun())
+    for at, result in enumerate(results[1:], start=1):
+        centres = [r.params for r in results[:at]]
+        assert any(sum(c.get(n) != result.params.get(n) for n in {*c, *result.params}) <= 2 for c in centres)
+    assert len({key(r.params) for r in results}) == len(results)
+
+
+def test_where_knobs_do_not_interact_it_ends_at_the_optimum():
+    results = walk(*begun())
+    top = max(results, key=lambda r: r.value("decode_tokens_per_second"))
+    assert top.params["mode"] == "b"
+    assert top.params["threads"] == max(
+        values(SPACE.parameter("threads").domain), key=lambda n: fake.speed({**top.params, "threads": n})
+    )
+
+
+def test_a_long_range_is_tried_at_a_few_places():
+    results = walk(*begun())
+    assert len(results) <= 1 + VALUES_MOST * len(SPACE.parameters)
+
+
+def test_it_goes_on_after_an_interruption_where_it_was():
+    whole = walk(*begun())
+    resumed = OneAtATime(SPACE, SPEED)
+    for result in whole[:7]:
+        resumed.tell(result)
+    assert [key(r.params) for r in walk(resumed, whole[:7])] == [key(r.params) for r in whole]
+
+
+def test_what_is_known_to_be_infeasible_is_passed_over():
+    strategy = OneAtATime(SPACE, SPEED, lambda params: "no" if params["mode"] == "b" else "")
+    strategy.tell(measured(0, dict(SPACE.baseline)))
+    assert all(r.params["mode"] != "b" for r in walk(strategy, [measured(0, dict(SPACE.baseline))]))
+    assert set(strategy.ruled_out.values()) == {"no"}

@@ -1,0 +1,122 @@
+"""What each change brought: the configurations on the way from the default to the winner, measured side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import combinations, pairwise
+from typing import Any
+
+from search_spaces.parameter import Params, Value
+from search_spaces.space import SearchSpace
+from tuner import interrupts
+from tuner.contestant import Contestant, fit_together
+from tuner.objective import Objective
+from tuner.runner import TrialRunner
+from tuner.stats import paired_ratio_test
+from tuner.trial import TrialResult, TrialStatus
+
+BLOCKS = 5
+"""Rounds of each configuration on the way: enough for an interval, not for a verdict, which the tournament gives."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One change and what it brought: `ratio` is how many times better than the step before, None where it failed.
+
+    `changed` maps a knob to (before, after), None where it is not in use; more than one knob where rules or conditions
+    allow them to change together only.
+    """
+
+    changed: Mapping[str, tuple[Value | None, Value | None]]
+    params: Params
+    ratio: float | None
+    ci95: tuple[float, float] | None
+    pairs: int
+    failure: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON data."""
+        return asdict(self)
+
+
+def path(space: SearchSpace, start: Params, end: Params, order: Sequence[str] = ()) -> list[dict[str, Value]]:
+    """Valid configurations from `start` to `end`, both included, each with as few changes as rules allow.
+
+    Knobs change in `order`, the others after them in the space's order.
+    """
+    place = {name: at for at, name in enumerate([*order, *(k.name for k in space.knobs if k.name not in order)])}
+    ways = [dict(start)]
+    while ways[-1] != dict(end):
+        current = ways[-1]
+        left = sorted((n for n in end if current.get(n) != end[n]), key=lambda n: place[n])
+        ways.append(_next(space, current, end, left))
+    return ways
+
+
+def _next(space: SearchSpace, current: Params, end: Params, left: Sequence[str]) -> dict[str, Value]:
+    """`current` with the first of the changes that are left, or the first few that go together only."""
+    for count in range(1, len(left)):
+        for names in combinations(left, count):
+            changed = space.canonical({**current, **{n: end[n] for n in names}})
+            if not space.violation_degree(changed) and changed != dict(current) and _nearer(changed, current, end):
+                return changed
+    return dict(end)
+
+
+def _nearer(changed: Params, current: Params, end: Params) -> bool:
+    """A change that brings knobs into use which `end` has not would lead away."""
+    return _distance(changed, end) < _distance(current, end)
+
+
+def _distance(one: Params, other: Params) -> int:
+    return sum(one.get(n) != other.get(n) for n in {*one, *other})
+
+
+def estimate_s(baseline: TrialResult, winner: TrialResult, steps: int) -> float:
+    """How long `attribute` takes over so many steps: rounds and loads as slow as the slower end's."""
+    round_s = max(baseline.round_s, winner.round_s)
+    load_s = max(0.0, *(t.engine_s - t.round_s * (t.rounds + 1) for t in (baseline, winner)))
+    return (steps + 1) * ((BLOCKS + 1) * round_s + load_s)
+
+
+def attribute(
+    runner: TrialRunner,
+    objective: Objective,
+    ways: Sequence[Params],
+    on_block: Callable[[int, int], None] = lambda done, most: None,
+) -> list[Step]:
+    """Measure the configurations of a `path` in interleaved blocks of rotated order, and compare neighbours.
+
+    `on_block` is told how many blocks are done, of how many.
+    """
+    resident = fit_together(runner, ways)
+    walkers = [
+        Contestant(TrialResult(-1, params, TrialStatus.OK), runner, objective.metric, alone=not resident)
+        for params in ways
+    ]
+    try:
+        for block in range(BLOCKS):
+            interrupts.check()
+            for place in range(len(walkers)):
+                walker = walkers[(place + block) % len(walkers)]
+                if (played := walker.play()) is not None:
+                    walker.count(played)
+                if not resident:
+                    walker.release()
+            on_block(block + 1, BLOCKS)
+    finally:
+        for walker in walkers:
+            walker.release()
+    return [_step(before, after, objective) for before, after in pairwise(walkers)]
+
+
+def _step(before: Contestant, after: Contestant, objective: Objective) -> Step:
+    old, new = before.trial.params, after.trial.params
+    names = [n for n in {**old, **new} if old.get(n) != new.get(n)]
+    changed = {n: (old.get(n), new.get(n)) for n in names}
+    if failure := before.failure or after.failure:
+        return Step(changed, dict(new), None, None, 0, failure)
+    better, worse = (after, before) if objective.maximize else (before, after)
+    test = paired_ratio_test(better.values, worse.values)
+    return Step(changed, dict(new), test.ratio, test.ci95, test.pairs)

@@ -1,0 +1,61 @@
+"""After the verdict: which knobs mattered at all, and what each change from the default to the winner brought."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tuner.attribution import attribute, estimate_s, path
+from tuner.importance import importance
+from tuner.preparation import Prepared
+from tuner.runner import TrialRunner
+from tuner.study_store import StudyStore
+from tuner.tournament import TournamentResult
+from tuner.trial import TrialResult
+from tuner.watchers import Watchers
+
+BEYOND = 0.15
+"""Measuring the changes may go beyond the minutes by this share of them."""
+CONFIGURATIONS_LEAST = 3
+"""A winner with one change needs no attribution: the tournament has measured that change."""
+
+
+def explain(
+    prepared: Prepared,
+    runner: TrialRunner,
+    store: StudyStore,
+    trials: Sequence[TrialResult],
+    result: TournamentResult,
+    left_s: float,
+    watchers: Watchers,
+) -> None:
+    """Write importance.json and attribution.json; the verdict stands whatever comes of them."""
+    for name in ("importance.json", "attribution.json"):
+        store.remove(name)
+    try:
+        known = importance(trials, prepared.objectives[0].metric, prepared.space.parameters, prepared.config.seed)
+        if known is not None:
+            store.write_json("importance.json", known.to_json())
+        if result.verdict != "gain" or result.winner is None:
+            return
+        ways = path(
+            prepared.space, trials[0].params, result.winner.params, [k.knob for k in known.knobs] if known else ()
+        )
+        if len(ways) < CONFIGURATIONS_LEAST:
+            return
+        needed_s = estimate_s(trials[0], result.winner, len(ways) - 1)
+        if needed_s > max(left_s, BEYOND * 60 * prepared.config.budget.minutes):
+            watchers.notice(
+                f"what each of the {len(ways) - 1} changes brings was not measured: it takes about {needed_s:.0f} s "
+                "more; raise budget.minutes"
+            )
+            return
+        steps = attribute(
+            runner,
+            prepared.objectives[0],
+            ways,
+            lambda done, most: watchers.progress(f"measuring what each change brings: {done} of {most} blocks"),
+        )
+        document = {"objective": prepared.objectives[0].metric, "steps": [step.to_json() for step in steps]}
+        store.write_json("attribution.json", document)
+    except KeyboardInterrupt:
+        watchers.notice("interrupted while measuring what each change brings; the verdict stands")

@@ -1,0 +1,94 @@
+"""How much each knob mattered to what was measured, against what chance alone makes of knobs that do not matter.
+
+A random forest is fitted to the logarithms of the values. Each knob has a shadow, the same column with its rows
+shuffled, which can only matter by chance; what the most important shadow reaches is the floor below which a knob's
+importance says nothing (the shadow features of Boruta: Kursa & Rudnicki 2010, J. Stat. Softw. 36(11)).
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from search_spaces.parameter import Choices, Parameter, Value
+from tuner.trial import TrialResult
+
+TRIALS_LEAST = 10
+REPETITIONS = 5
+_TREES = 100
+_ABSENT = -1.0
+
+
+@dataclass(frozen=True)
+class KnobImportance:
+    """`share` is of the variation that the forest explains (0..1, all knobs and shadows sum to 1)."""
+
+    knob: str
+    share: float
+    above_floor: bool
+
+
+@dataclass(frozen=True)
+class Importance:
+    """Knobs by descending share; `floor` is the share that chance reached. `trials` is how many were looked at."""
+
+    metric: str
+    knobs: tuple[KnobImportance, ...]
+    floor: float
+    trials: int
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON data."""
+        return asdict(self)
+
+
+def importance(
+    trials: Sequence[TrialResult], metric: str, parameters: Sequence[Parameter], seed: int = 0
+) -> Importance | None:
+    """The importance of the knobs that vary; None with too few measured trials or fewer than two such knobs.
+
+    Trials that were cut off count, with the value of the rounds that they had.
+    """
+    import numpy as np
+    from sklearn.ensemble import RandomForestRegressor
+
+    rated = [(t, v) for t in trials if (v := t.value(metric)) is not None and v > 0]
+    varied = [p for p in parameters if len({t.params.get(p.name) for t, _ in rated}) > 1]
+    if len(rated) < TRIALS_LEAST or len(varied) < 2:
+        return None
+    groups = [np.array([_codes(p, t.params.get(p.name)) for t, _ in rated]) for p in varied]
+    starts = np.cumsum([0, *(g.shape[1] for g in groups[:-1])])
+    width = sum(g.shape[1] for g in groups)
+    values = np.array([math.log(v) for _, v in rated])
+    rng = np.random.default_rng(seed)
+    shares, floors = [], []
+    for repetition in range(REPETITIONS):
+        shadows = [rng.permutation(g) for g in groups]  # whole rows: the columns of one knob belong together
+        forest = RandomForestRegressor(_TREES, min_samples_leaf=2, random_state=seed + repetition)
+        found = forest.fit(np.hstack([*groups, *shadows]), values).feature_importances_
+        shares.append(np.add.reduceat(found[:width], starts))
+        floors.append(float(np.add.reduceat(found[width:], starts).max()))
+    floor = statistics.fmean(floors)
+    mean = np.mean(shares, axis=0)
+    knobs = [KnobImportance(p.name, round(float(s), 4), bool(s > floor)) for p, s in zip(varied, mean, strict=True)]
+    return Importance(metric, tuple(sorted(knobs, key=lambda k: -k.share)), round(floor, 4), len(rated))
+
+
+def _codes(parameter: Parameter, value: Value | None) -> list[float]:
+    """A knob's value as columns: itself or its place where there is an order, else one column for each choice.
+
+    −1 where the knob is not in use.
+    """
+    domain = parameter.domain
+    if isinstance(domain, Choices):
+        if not domain.ordered:
+            return [float(value == choice) for choice in domain.values]
+        known = domain.values.index(value) if value in domain.values else len(domain.values)
+        return [_ABSENT if value is None else float(known)]
+    if value is None:
+        return [_ABSENT]
+    assert not isinstance(value, str), f"{parameter.name} is a range and {value!r} no number"
+    return [float(value)]
