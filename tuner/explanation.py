@@ -9,12 +9,9 @@ from tuner.importance import importance
 from tuner.preparation import Prepared
 from tuner.runner import TrialRunner
 from tuner.study_store import StudyStore
-from tuner.tournament import TournamentResult
 from tuner.trial import TrialResult
 from tuner.watchers import Watchers
 
-BEYOND = 0.15
-"""Measuring the changes may go beyond the minutes by this share of them."""
 CONFIGURATIONS_LEAST = 3
 """A winner with one change needs no attribution: the tournament has measured that change."""
 
@@ -24,29 +21,30 @@ def explain(
     runner: TrialRunner,
     store: StudyStore,
     trials: Sequence[TrialResult],
-    result: TournamentResult,
+    winner: TrialResult | None,
     left_s: float,
     watchers: Watchers,
 ) -> None:
-    """Write importance.json and attribution.json; the verdict stands whatever comes of them."""
+    """Write importance.json, and attribution.json where there is a `winner` with a gain and `left_s` are enough.
+
+    The verdict stands whatever comes of them.
+    """
     for name in ("importance.json", "attribution.json"):
         store.remove(name)
     try:
         known = importance(trials, prepared.objectives[0].metric, prepared.space.parameters, prepared.config.seed)
         if known is not None:
             store.write_json("importance.json", known.to_json())
-        if result.verdict != "gain" or result.winner is None:
+        if winner is None:
             return
-        ways = path(
-            prepared.space, trials[0].params, result.winner.params, [k.knob for k in known.knobs] if known else ()
-        )
+        ways = path(prepared.space, trials[0].params, winner.params, [k.knob for k in known.knobs] if known else ())
         if len(ways) < CONFIGURATIONS_LEAST:
             return
-        needed_s = estimate_s(trials[0], result.winner, len(ways) - 1)
-        if needed_s > max(left_s, BEYOND * 60 * prepared.config.budget.minutes):
+        needed_s = estimate_s(trials[0], winner, len(ways) - 1)
+        if needed_s > left_s:
             watchers.notice(
-                f"what each of the {len(ways) - 1} changes brings was not measured: it takes about {needed_s:.0f} s "
-                "more; raise budget.minutes"
+                f"what each of the {len(ways) - 1} changes brings was not measured, which takes {needed_s:.0f} s; "
+                f"the same command with a larger budget.minutes than {prepared.config.budget.minutes:g} does it"
             )
             return
         steps = attribute(

@@ -253,8 +253,11 @@ class Study:
         about = {"summary": summary, "trials": len(self.trials), "exhausted": self.exhausted}
         document = {**result.document, "verdict": result.verdict, **about}
         self.store.write_json("tournament.json", document)
-        explain(self.prepared, self._runner, self.store, self.trials, result, self._left_s(), self.watchers)
+        self._explain(result.winner if result.verdict == "gain" else None)
         return self._outcome(result.verdict, summary, deploy, document)
+
+    def _explain(self, winner: TrialResult | None) -> None:
+        explain(self.prepared, self._runner, self.store, self.trials, winner, self._left_s(), self.watchers)
 
     def _finished_before(self) -> Outcome | None:
         """The outcome of an earlier run that used up the same budget; None when there is something left to do."""
@@ -262,6 +265,8 @@ class Study:
         if documents is None:
             return None
         tournament, deploy = documents
+        if tournament["verdict"] == "gain" and self.store.read_json("attribution.json") is None:
+            self._explain(self.trials[tournament["winner"]])
         if deploy is not None:
             deploy = judged_again(deploy, self.prepared.config.targets)
             self.store.write_json("deploy.json", deploy)

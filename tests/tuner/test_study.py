@@ -356,3 +356,43 @@ def test_kill_9_of_the_whole_tree_loses_and_repeats_no_finished_trial(tmp_path, 
     assert [t.to_json() for t in outcome.trials[: len(before)]] == [t.to_json() for t in before]
     assert len({json.dumps(dict(t.params), sort_keys=True) for t in outcome.trials}) == 12
     assert outcome.verdict == "gain"
+
+
+def test_after_a_gain_it_is_known_what_each_change_brought(tmp_path):
+    first = run_study(fake_config(tmp_path), [])
+    brought = {n: step["ratio"] for step in first.attribution["steps"] for n in step["changed"]}
+    assert brought == pytest.approx({"threads": 3**0.5, "mode": 1.3, "precision": 1.2}, rel=0.05)
+    page = (study_dir(first) / "report.md").read_text()
+    assert "What each change brought" in page
+    assert "Which knobs mattered" in page
+
+
+def test_what_there_was_no_time_to_explain_is_explained_with_more(tmp_path):
+    first = run_study(fake_config(tmp_path, budget={"minutes": 0.12}), [])
+    if first.attribution is None:
+        assert any("was not measured" in text for text in first.notices) or first.verdict != "gain"
+    more = run_study(fake_config(tmp_path, budget={"minutes": 5.0}), [])
+    assert more.verdict == "gain"
+    assert len(more.attribution["steps"]) == 3
+
+
+def test_one_knob_after_the_other_is_a_study_of_its_own(tmp_path):
+    searched = run_study(fake_config(tmp_path, budget={"trials": 3}), [])
+    walked = run_study(fake_config(tmp_path, strategy="ablation"), [])
+    assert study_dir(walked) != study_dir(searched)
+    assert walked.deploy["params"].items() >= OPTIMUM.items()
+    baseline = walked.trials[0].params
+    first = walked.trials[1].params
+    assert sum(first[n] != baseline[n] for n in first) == 1
+
+
+def test_the_default_is_measured_again_and_the_machines_pace_kept(tmp_path, monkeypatch):
+    from tuner import drift
+
+    monkeypatch.setattr(drift, "SHARE_MOST", 1.0)
+    monkeypatch.setattr(drift, "EVERY_TRIALS", 3)
+    outcome = run_study(fake_config(tmp_path), [])
+    checks = StudyStore(study_dir(outcome)).pace_checks()
+    assert [c.after_trial for c in checks] == [3, 6, 9]
+    assert all(c.value == pytest.approx(outcome.trials[0].value("decode_tokens_per_second"), rel=0.2) for c in checks)
+    assert all(0.8 < t.pace < 1.2 for t in outcome.trials)

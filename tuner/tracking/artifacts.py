@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 PLOT_FOLDER = "plots"
-FILES = ("study.yaml", "deploy.json", "tournament.json", "report.html", "report.md")
+FILES = (
+    "study.yaml", "deploy.json", "tournament.json", "importance.json", "attribution.json", "drift.jsonl",
+    "report.html", "report.md",
+)  # fmt: skip
 
 
 def study_artifacts(study_dir: Path) -> tuple[Path, ...]:

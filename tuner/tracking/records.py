@@ -133,6 +133,7 @@ def trial_metrics(info: StudyInfo, result: TrialResult, baseline: TrialResult | 
     metrics |= {f"slack/{name}": slack for name, slack in result.violations.items()}
     metrics |= {f"noise/{name}": value for name, value in result.host_noise.items()}
     metrics |= {"trial/wall_s": result.wall_s, "trial/engine_s": result.engine_s, "trial/rounds": result.rounds}
+    metrics["trial/pace"] = result.pace
     for objective in info.objectives:
         ratio = _ratio(objective, result, baseline)
         if ratio is not None and result.feasible:
