@@ -40,11 +40,12 @@ class Shape:
 
 SHAPES: dict[str, Shape] = {
     "small": Shape(Dimensions(256, 4, 4, 4, 768), ""),
+    "narrow-76m": Shape(Dimensions(512, 24, 8, 4, 1536), ""),
     "llama-160m": Shape(Dimensions(768, 12, 12, 12, 3072), "JackFram/llama-160m"),
     "tinyllama-1.1b": Shape(Dimensions(2048, 22, 32, 4, 5632), "TinyLlama/TinyLlama-1.1B"),
     "llama-3.2-1b": Shape(Dimensions(2048, 16, 32, 8, 8192), "meta-llama/Llama-3.2-1B"),
 }
-"""`small` is the trained model itself, for tests."""
+"""`small` is the trained model itself, for tests; `narrow-76m` has many small layers, where threads wait more."""
 
 
 def norm_epsilon(small: Dimensions, large: Dimensions) -> float:
