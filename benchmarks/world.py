@@ -1,0 +1,221 @@
+"""A recorded machine with a clock of its own: measures configurations as they were recorded, in no real time.
+
+A round is the configuration's mean round, disturbed by what one recorded round (of any configuration with the same
+threads, because more threads mean more noise) differed from the mean of its own; a load adds what the repeats of the
+baseline differed by from load to load. The truth about a configuration is its mean round.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from benchmarks.recording import ROUND_METRICS, RecordedItem, RecordedRound, RecordedTrial, Recording
+from engines.base import Sample
+from search_spaces.parameter import Params, Value
+from tuner.host_noise import HostNoise
+from tuner.round_metrics import round_metrics
+from tuner.sampling import key
+
+OVERHEAD_S = 0.05
+"""Charged for every measured configuration, whoever asks for it: writing and logging its result."""
+
+
+@dataclass(frozen=True)
+class Residual:
+    """By how much a round was slower than the mean of its configuration, in logarithms, and the host's noise in it."""
+
+    decode: float
+    prefill: float
+    noise: HostNoise
+
+
+@dataclass(frozen=True)
+class Known:
+    """A configuration that runs: its mean round and the time of a mean round that is not spent on items."""
+
+    trial: RecordedTrial
+    items: tuple[RecordedItem, ...]
+    other_s: float
+
+    @cached_property
+    def truth(self) -> Mapping[str, float]:
+        """Its metrics without noise."""
+        return {**round_metrics("llm", [i.sample(str(n)) for n, i in enumerate(self.items)]), **self.trial.quality}
+
+
+class Surface:
+    """What a recording says about every configuration and about noise; shared by all worlds made of it."""
+
+    def __init__(self, recording: Recording) -> None:
+        self.recording = recording
+        self.known = {key(t.params): _known(t) for t in (*recording.repeats[:1], *recording.trials) if _runs(t)}
+        self.failing = {key(t.params): t for t in recording.trials if not _runs(t)}
+        self.rounds: dict[tuple[Value, ...], list[Residual]] = {}
+        self.warm_ups: dict[tuple[Value, ...], list[Residual]] = {}
+        for known in self.known.values():
+            group = threads_of(known.trial.params)
+            self.rounds.setdefault(group, []).extend(_residuals(known, known.trial.rounds[1:]))
+            self.warm_ups.setdefault(group, []).append(_residual(known, known.trial.rounds[0]))
+        self.load_spread = _load_spread([_known(t) for t in recording.repeats if _runs(t)])
+        # Quality is judged once for each value of the knobs behind it: what that took is with one trial of them.
+        self.quality_s: dict[tuple[tuple[str, float], ...], float] = {}
+        for trial in (*recording.repeats, *recording.trials):
+            judged = quality_key(trial)
+            self.quality_s[judged] = max(self.quality_s.get(judged, 0.0), trial.quality_s)
+
+    @cached_property
+    def exhaustive_s(self) -> float:
+        """What measuring every configuration takes."""
+        return self.recording.exhaustive_s + OVERHEAD_S * len(self.recording.trials)
+
+    def truth(self, params: Params, name: str) -> float | None:
+        """A metric without noise; None where the configuration does not run."""
+        known = self.known.get(key(params))
+        return known.truth.get(name) if known else None
+
+    def optimum(self, name: str, maximize: bool, feasible: Callable[[Mapping[str, float]], bool]) -> Known:
+        """The best configuration of the grid that runs and is feasible."""
+        grid = {key(t.params) for t in self.recording.trials}
+        able = [k for name_, k in self.known.items() if name_ in grid and feasible(k.trial.quality)]
+        return (max if maximize else min)(able, key=lambda k: k.truth[name])
+
+
+def threads_of(params: Params) -> tuple[Value, ...]:
+    """What noise depends on most."""
+    return tuple(params[name] for name in ("n_threads", "n_threads_batch") if name in params)
+
+
+def quality_key(trial: RecordedTrial) -> tuple[tuple[str, float], ...]:
+    """Configurations with the same quality were judged once."""
+    return tuple(sorted(trial.quality.items()))
+
+
+class FailedError(Exception):
+    """A configuration that does not run, with the recorded status and reason."""
+
+    def __init__(self, status: str, reason: str) -> None:
+        super().__init__(reason)
+        self.status, self.reason = status, reason
+
+
+class World:
+    """One replay: a clock that starts at 0, and chance. `wasted_s` is what went into what cannot be deployed."""
+
+    def __init__(self, surface: Surface, seed: int) -> None:
+        self.surface = surface
+        self.now = 0.0
+        self._rng = random.Random(seed)
+        self._judged: set[tuple[tuple[str, float], ...]] = set()
+
+    def clock(self) -> float:
+        """Seconds since the start of the replay."""
+        return self.now
+
+    def load(self, params: Params) -> Loaded:
+        """A process with `params` loaded. Raises FailedError, and KeyError for what is not in the recording."""
+        self.now += OVERHEAD_S
+        name = key(params)
+        if failing := self.surface.failing.get(name):
+            self.now += failing.start_s + failing.load_s
+            raise FailedError(failing.status, failing.reason)
+        known = self.surface.known[name]
+        self.now += known.trial.start_s + known.trial.load_s
+        return Loaded(self, known, self._rng.gauss(0.0, self.surface.load_spread))
+
+    def judge(self, trial: RecordedTrial) -> dict[str, float]:
+        """The quality, for the time that judging takes the first time."""
+        judged = quality_key(trial)
+        if judged not in self._judged:
+            self.now += self.surface.quality_s[judged]
+            self._judged.add(judged)
+        return dict(trial.quality)
+
+    def draw(self, pool: Sequence[Residual]) -> Residual:
+        """One of them."""
+        return self._rng.choice(pool)
+
+
+class Loaded:
+    """One loaded configuration. `bias` is by how much this load is slower than the mean one, in logarithms."""
+
+    def __init__(self, world: World, known: Known, bias: float) -> None:
+        self._world, self.known, self._bias = world, known, bias
+        self._warm = False
+
+    def round(self, deadline_s: float | None = None) -> tuple[list[Sample], float, HostNoise]:
+        """The samples of one pass, its wall time and its noise; no item is begun after `deadline_s`."""
+        surface, group = self._world.surface, threads_of(self.known.trial.params)
+        residual = self._world.draw((surface.rounds if self._warm else surface.warm_ups)[group])
+        self._warm = True
+        decode, prefill = math.exp(residual.decode + self._bias), math.exp(residual.prefill + self._bias)
+        samples: list[Sample] = []
+        wall_s = self.known.other_s
+        for number, item in enumerate(self.known.items):
+            first = prefill * item.first_s
+            last = first + decode * (item.last_s - item.first_s)
+            done = last + item.done_s - item.last_s
+            samples.append(replace(item, first_s=first, last_s=last, done_s=done).sample(f"item-{number}"))
+            wall_s += done
+            if deadline_s is not None and wall_s > deadline_s:
+                break
+        self._world.now += wall_s
+        return samples, wall_s, residual.noise
+
+    def close(self) -> None:
+        """End the process."""
+        self._world.now += self.known.trial.end_s
+
+
+def _runs(trial: RecordedTrial) -> bool:
+    return trial.status == "ok" and len(trial.rounds) > 1
+
+
+def _known(trial: RecordedTrial) -> Known:
+    measured = trial.rounds[1:]
+    counted = [r for r in measured if not r.noise.disturbed] or measured
+    items = tuple(_mean_item([r.items[n] for r in counted]) for n in range(len(counted[0].items)))
+    other_s = statistics.median(r.wall_s - sum(i.done_s for i in r.items) for r in counted)
+    return Known(trial, items, max(0.0, other_s))
+
+
+def _mean_item(items: Sequence[RecordedItem]) -> RecordedItem:
+    first = statistics.geometric_mean([i.first_s for i in items])
+    span = statistics.geometric_mean([max(i.last_s - i.first_s, 1e-9) for i in items])
+    tail = statistics.fmean([max(0.0, i.done_s - i.last_s) for i in items])
+    return RecordedItem(first, first + span, first + span + tail, items[0].units_in, items[0].units_out)
+
+
+def _residual(known: Known, measured: RecordedRound) -> Residual:
+    def total(items: Sequence[RecordedItem], prefill: bool) -> float:
+        return sum(i.first_s if prefill else i.last_s - i.first_s for i in items)
+
+    decode, prefill = (math.log(total(measured.items, p) / total(known.items, p)) for p in (False, True))
+    return Residual(decode, prefill, measured.noise)
+
+
+def _residuals(known: Known, rounds: Sequence[RecordedRound]) -> list[Residual]:
+    """Of the measured rounds. Few rounds lie closer to their own mean than to the true one, which is made up for."""
+    found = [_residual(known, r) for r in rounds]
+    quiet = sum(not r.noise.disturbed for r in rounds) or len(rounds)
+    widen = math.sqrt(quiet / (quiet - 1)) if quiet > 1 else 1.0
+    return [replace(r, decode=widen * r.decode, prefill=widen * r.prefill) for r in found]
+
+
+def _load_spread(repeats: Sequence[Known]) -> float:
+    """Standard deviation, in logarithms, from load to load of one configuration, without that from round to round."""
+    if len(repeats) < 3:
+        return 0.0
+    name = ROUND_METRICS[0]
+    between = statistics.variance([math.log(k.truth[name]) for k in repeats])
+    within = [
+        statistics.variance(logs) / len(logs)
+        for k in repeats
+        if len(logs := [math.log(r.metrics[name]) for r in k.trial.rounds[1:] if not r.noise.disturbed]) > 1
+    ]
+    return math.sqrt(max(0.0, between - (statistics.fmean(within) if within else 0.0)))
