@@ -2,9 +2,9 @@
 
     python -m benchmarks.record --model-shape llama-160m --out benchmarks/recordings/NAME.json.gz [OVERRIDE…]
 
-Each configuration runs as a trial of the tuner does: a process of its own, one load, quality (once for each distinct
-value of the knobs that affect it), a warm-up round and a few quiet rounds, with the host's noise. The order is random
-and the baseline comes back every few configurations. What is measured is written at once beside the output file: the
+Each configuration runs as a trial of the tuner does: a process of its own, one load, a warm-up round and a few quiet
+rounds, with the host's noise, quality (once for each distinct value of the knobs behind it). The order is random and
+the baseline comes back every few configurations. What is measured is written at once beside the output file: the
 same command goes on after an interruption. Files of all quantizations are made first, and are not in the times.
 """
 
@@ -107,12 +107,12 @@ class Recorder:
                 opened = self._runner.opened(params, False, stack)
                 start_s = time.perf_counter() - begin - opened.load_s
                 trial = replace(trial, start_s=start_s, load_s=opened.load_s, model_mib=opened.model_file["size_mib"])
-                known, begin = self._runner.quality_cache.get(params), time.perf_counter()
-                quality = known or self._runner.judge_quality(opened.worker, params)
-                trial = replace(trial, quality=quality, quality_s=0.0 if known else time.perf_counter() - begin)
                 rounds = self._measure_rounds(opened.worker)
                 recorded = tuple(_recorded(r) for r in rounds)
                 trial = replace(trial, rounds=recorded, rss_peak_mib=max(r.rss_peak_mib for r in rounds))
+                known, begin = self._runner.quality_cache.get(params), time.perf_counter()
+                quality = known or self._runner.judge_quality(opened.worker, params)
+                trial = replace(trial, quality=quality, quality_s=0.0 if known else time.perf_counter() - begin)
                 begin = time.perf_counter()
             return replace(trial, end_s=time.perf_counter() - begin)
         except WorkerFailedError as failure:
