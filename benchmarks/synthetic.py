@@ -173,4 +173,4 @@ def _model() -> dict[str, Any]:
 
 def _workload() -> dict[str, Any]:
     items = [{"id": f"item-{n}", "payload": {"max_tokens": ANSWER}} for n in range(len(PROMPTS))]
-    return {"name": "synthetic", "items": items, "quality": {}}
+    return {"name": "synthetic", "items": items, "quality": {}, "notes": []}

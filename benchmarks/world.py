@@ -7,7 +7,6 @@ baseline differed by from load to load. The truth about a configuration is its m
 
 from __future__ import annotations
 
-import itertools
 import math
 import random
 import statistics

@@ -1,0 +1,273 @@
+"""The tuner's own study on a recording: its sampler, race, rounds, finalists and tournament, with stand-ins beneath.
+
+What is replaced is the worker (answers from the recording), the clock, the cache of quality and the folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.problem import Problem, Trace
+from benchmarks.world import FailedError, Loaded, World
+from engines.base import Capabilities, Model
+from engines.registry import load_engine
+from search_spaces.parameter import Params, Value
+from tuner.config.study_config import Budget, StudyConfig
+from tuner.events import Outcome, Standing, StudyInfo
+from tuner.hardware import detect_hardware
+from tuner.measurement import Measurer, Round
+from tuner.memory import DevicePeak
+from tuner.objective import Objective, best
+from tuner.preparation import Prepared
+from tuner.quality_cache import QualityCache
+from tuner.round_metrics import round_metrics
+from tuner.runner import Opened, TrialRunner
+from tuner.study import Study
+from tuner.study_store import StudyStore
+from tuner.trial import TrialResult, TrialStatus
+from tuner.watchers import Watchers
+from tuner.worker import capabilities_from_json, workload_from_json
+from tuner.worker_process import Worker, WorkerFailedError
+
+TRIALS_SHARE = 0.25
+"""The budget in trials, as a share of the grid: less than the grid, or the tuner would enumerate it."""
+
+
+class RecordedWorker(Worker):
+    """Answers for one loaded configuration."""
+
+    def __init__(self, world: World, loaded: Loaded) -> None:
+        self.loaded, self._world = loaded, world
+        self.engine_s = 0.0
+
+    @property
+    def pid(self) -> int:
+        """There is no process."""
+        return 0
+
+    def ask(self, operation: str, timeout_s: float, **arguments: Any) -> Any:
+        """Quality is all that is asked for in words."""
+        assert operation == "quality", f"a recording has no answer to {operation}"
+        before = self._world.now
+        quality = self._world.judge(self.loaded.known.trial)
+        self.engine_s += self._world.now - before
+        return {"quality": quality}
+
+    def stop(self, gently: bool = False) -> None:
+        """End."""
+        self.loaded.close()
+
+
+@dataclass
+class ReplayMeasurer(Measurer):
+    """Rounds from the recording."""
+
+    def one_round(self, worker: Worker, timeout_s: float | None = None, deadline_s: float | None = None) -> Round:
+        """As recorded; one that takes longer than `timeout_s` fails as it would."""
+        assert isinstance(worker, RecordedWorker), "replayed rounds come from a recording"
+        samples, wall_s, noise = worker.loaded.round(deadline_s)
+        worker.engine_s += wall_s
+        self.allowance.rounds += 1
+        if wall_s > (timeout_s or self.timeout_s):
+            raise WorkerFailedError(TrialStatus.TIMED_OUT, "no answer to 'round' in time")
+        kind = "disturbed" if noise.disturbed else "measured"
+        trial = worker.loaded.known.trial
+        return Round(tuple(samples), round_metrics(self.task, samples), noise, trial.rss_peak_mib, wall_s, kind)
+
+
+@dataclass(kw_only=True)
+class ReplayRunner(TrialRunner):
+    """Trials on a recording."""
+
+    world: World
+
+    def opened(self, params: Params, evict: bool, stack: ExitStack, alone: bool = True) -> Opened:
+        """Raises WorkerFailedError as recorded."""
+        before = self.world.now
+        try:
+            loaded = self.world.load(params)
+        except FailedError as failure:
+            self.engine_s += self.world.now - before
+            raise WorkerFailedError(TrialStatus(failure.status), failure.reason) from None
+        worker = RecordedWorker(self.world, loaded)
+        worker.engine_s = self.world.now - before
+        stack.callback(self._account, worker)
+        stack.enter_context(worker)
+        trial = loaded.known.trial
+        file = {"path": "", "size_mib": trial.model_mib, "quantization": str(params.get("quantization", ""))}
+        return Opened(worker, NoDevice(), file, trial.load_s, "load_s" if evict else "load_cached_s")
+
+    def measurer(self) -> Measurer:
+        """Rounds come from the recording too."""
+        return ReplayMeasurer(
+            self.task, self.raced_metric, self.timeout_s, self.allowance, self.on_round, self.time_is_up
+        )
+
+
+class NoDevice(DevicePeak):
+    """No device memory."""
+
+    def __init__(self) -> None:
+        super().__init__(0, exclusive=False)
+
+    @property
+    def peak_mib(self) -> float | None:
+        """Not measured."""
+        return None
+
+
+@dataclass(frozen=True)
+class EmptyCache(QualityCache):
+    """Knows nothing at first, and keeps nothing for the next replay."""
+
+    known: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    def get(self, params: Params) -> dict[str, float] | None:
+        """As judged in this replay."""
+        return self.known.get(repr(sorted(self.knobs(params).items())))
+
+    def put(self, params: Params, quality: Mapping[str, float]) -> None:
+        """Keep for this replay."""
+        self.known[repr(sorted(self.knobs(params).items()))] = dict(quality)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplayPrepared(Prepared):
+    """A prepared study on a recording."""
+
+    world: World
+
+    def runner(self, **callbacks: Any) -> TrialRunner:
+        """A runner that asks the recording."""
+        cache = EmptyCache(Path(), self.engine.name, {}, "", "", self.space)
+        callbacks.pop("samples_dir", None)
+        return ReplayRunner(
+            engine=self.engine, capabilities=self.capabilities, model=self.model, workload=self.workload,
+            constraints=self.constraints, quality_cache=cache, raced_metric=self.raced_metric,
+            timeout_s=self.config.budget.trial_timeout_s, world=self.world, **callbacks,
+        )  # fmt: skip
+
+
+class NoFolder(StudyStore):
+    """Keeps nothing."""
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Nobody else is there."""
+        yield
+
+    def trials(self) -> list[TrialResult]:
+        """A study always begins anew."""
+        return []
+
+    def append(self, result: TrialResult) -> None:
+        """Forget."""
+
+    def point_latest(self) -> None:
+        """There is no folder to point to."""
+
+    def read_json(self, name: str) -> dict[str, Any] | None:
+        """Nothing."""
+        return None
+
+    def read_yaml(self, name: str) -> dict[str, Any] | None:
+        """Nothing."""
+        return None
+
+    def remove(self, name: str) -> None:
+        """Nothing is there."""
+
+    def _replace(self, name: str, text: str) -> None:
+        """Forget."""
+
+
+class ReplayedStudy(Study):
+    """Writes no report."""
+
+    def _report(self) -> None:
+        """Nothing."""
+
+
+class Watcher:
+    """An observer that keeps the best answer over time."""
+
+    def __init__(self, problem: Problem, world: World, trace: Trace) -> None:
+        self._problem, self._world, self._trace = problem, world, trace
+        self._results: list[TrialResult] = []
+        self._begun_s = 0.0
+
+    def trial_started(self, number: int, params: Mapping[str, Value], purpose: str) -> None:
+        """Note the time."""
+        self._begun_s = self._world.now
+
+    def trial_finished(self, result: TrialResult) -> None:
+        """The best feasible trial is the answer."""
+        self._results.append(result)
+        self._trace.measured += 1
+        if result.status not in (TrialStatus.OK, TrialStatus.CUT_OFF):
+            self._trace.wasted_s += self._world.now - self._begun_s
+        if leader := best(self._results, self._problem.objective):
+            self._trace.answer(self._world.now, leader.params)
+
+    def study_started(self, info: StudyInfo) -> None:
+        """Nothing."""
+
+    def progress(self, text: str) -> None:
+        """Nothing."""
+
+    def round_finished(self, number: int, rounds: int, value: float | None) -> None:
+        """Nothing."""
+
+    def tournament_progress(self, standings: list[Standing], done: int, most: int) -> None:
+        """Nothing."""
+
+    def notice(self, text: str) -> None:
+        """Nothing."""
+
+    def study_finished(self, outcome: Outcome) -> None:
+        """What is deployed is the last answer."""
+        if outcome.deploy is not None:
+            self._trace.answer(self._world.now, outcome.deploy["params"])
+
+
+def replay_study(problem: Problem, seed: int, limit_s: float) -> Trace:
+    """A whole study in `limit_s` of the recording's time."""
+    world, trace = World(problem.surface, seed), Trace()
+    watchers = Watchers([Watcher(problem, world, trace)])
+    prepared = _prepared(problem, world, seed, limit_s)
+    study = ReplayedStudy(prepared, NoFolder(Path()), watchers, begin=0.0, clock=world.clock)
+    study.run()
+    trace.end_s = world.now
+    return trace
+
+
+_HARDWARE = detect_hardware()
+
+
+def _prepared(problem: Problem, world: World, seed: int, limit_s: float) -> Prepared:
+    setting = problem.surface.recording.setting
+    trials = max(10, round(TRIALS_SHARE * len(problem.surface.recording.trials)))
+    objectives: tuple[Objective, ...] = (problem.objective,)
+    config = StudyConfig(
+        task=setting["task"],
+        engine="llama_cpp",
+        model={},
+        workload={},
+        objectives=tuple(o.metric for o in objectives),
+        constraints=problem.constraints,
+        budget=Budget(trials=trials, minutes=limit_s / 60),
+        targets={},
+        seed=seed,
+    )
+    model = Model(**setting["model"])
+    capabilities: Capabilities = capabilities_from_json(setting["capabilities"])
+    workload = workload_from_json(setting["workload"])
+    engine = load_engine(config.engine)
+    return ReplayPrepared(
+        config, engine, _HARDWARE, capabilities, model, workload, problem.space, engine_s=0.0, world=world
+    )
