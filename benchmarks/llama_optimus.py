@@ -15,6 +15,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -77,7 +78,7 @@ class LlamaOptimus:
         """One whole run; its seed is its own."""
         bench = _Bench(problem, self.best_file)
         with tempfile.TemporaryDirectory() as folder:
-            bench.install(Path(folder), self.python)
+            bench.install(Path(folder))
             out = self._run(Path(folder), bench.cores, bench.has_layers)
             calls = [json.loads(line) for line in (Path(folder) / "log.jsonl").read_text().splitlines()]
         return bench.trace(calls[:-2], out)  # the last two compare its result with the default
@@ -119,7 +120,7 @@ class _Bench:
     def _searched(self) -> Mapping[str, list[Any]]:
         return {knob.name: list(values(knob.domain)) for knob in self._problem.space.parameters}
 
-    def install(self, folder: Path, python: Path) -> None:
+    def install(self, folder: Path) -> None:
         """Write the program and its answers."""
         answers, log = folder / "answers.json", folder / "log.jsonl"
         known = {
@@ -130,7 +131,7 @@ class _Bench:
         log.touch()
         program = folder / "llama-bench"
         # The interpreter itself: a virtual environment's link would look for packages and take longer.
-        text = STAND_IN.format(python=os.path.realpath(python), answers=str(answers), log=str(log))
+        text = STAND_IN.format(python=os.path.realpath(sys.executable), answers=str(answers), log=str(log))
         program.write_text(text)
         program.chmod(0o755)
 

@@ -53,7 +53,8 @@ class Bench:
     def _value(self, params: Params) -> float | None:
         surface, metric = self.problem.surface, self.problem.objective.metric
         if key(params) not in surface.known and key(params) not in surface.failing:
-            return self._refused()
+            self.world.now += surface.refusal_s
+            return None
         try:
             loaded = self.world.load(params)
         except FailedError:
@@ -62,14 +63,9 @@ class Bench:
             if not self.problem.feasible(self.world.judge(loaded.known.trial)):
                 return None
             rounds = [loaded.round()[0] for _ in range(1 + ROUNDS)][1:]
-            return statistics.fmean([round_metrics("llm", samples)[metric] for samples in rounds])
+            return statistics.fmean([round_metrics(surface.task, samples)[metric] for samples in rounds])
         finally:
             loaded.close()
-
-    def _refused(self) -> None:
-        """A combination that the engine does not accept costs a start."""
-        trials = self.problem.surface.recording.trials
-        self.world.now += statistics.median(t.start_s + t.load_s for t in trials)
 
 
 def random_search(problem: Problem, seed: int, limit_s: float) -> Trace:
@@ -108,7 +104,7 @@ def optuna_tpe(problem: Problem, seed: int, limit_s: float) -> Trace:
 def _suggest(trial: Any, name: str, options: list[Value]) -> Value:
     if all(isinstance(v, int) and not isinstance(v, bool) for v in options):
         return options[trial.suggest_int(name, 0, len(options) - 1)]
-    return options[options.index(trial.suggest_categorical(name, options))]
+    return options[int(trial.suggest_categorical(name, list(range(len(options)))))]
 
 
 def hill_climbing(problem: Problem, seed: int, limit_s: float) -> Trace:

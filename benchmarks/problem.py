@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from benchmarks.recording import keeps
-from benchmarks.synthetic import space_of
+from benchmarks.recorded_space import space_of
 from benchmarks.world import Known, Surface
 from search_spaces.parameter import Params
 from search_spaces.space import SearchSpace
@@ -29,7 +29,7 @@ class Problem:
     @cached_property
     def space(self) -> SearchSpace:
         """The search space that the grid enumerates."""
-        return space_of(self.surface.recording.setting)
+        return space_of(self.surface.recording)
 
     @cached_property
     def optimum(self) -> Known:

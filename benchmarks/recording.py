@@ -132,13 +132,10 @@ class Recording:
         """Short, for tables."""
         return str(self.about["name"])
 
-    def optimum(self, objective: str, constraints: Mapping[str, float]) -> RecordedTrial:
-        """The best feasible trial. Raises RecordingError when there is none."""
-        sign = -1.0 if metric(objective).direction == "maximize" else 1.0
-        able = [t for t in self.trials if t.status == "ok" and keeps(t.quality, constraints)]
-        if not able:
-            raise RecordingError(f"nothing in {self.name} meets {dict(constraints)}")
-        return min(able, key=lambda t: sign * (t.value(objective) or 0.0))
+    @property
+    def engine(self) -> str:
+        """The engine that it was made with."""
+        return str(self.about["engine"]["name"])
 
     def summary(self) -> str:
         """One line about size, time and noise."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from benchmarks.problem import Problem, Trace
 from benchmarks.world import FailedError, Loaded, World
@@ -75,9 +75,9 @@ class ReplayMeasurer(Measurer):
         self.allowance.rounds += 1
         if wall_s > (timeout_s or self.timeout_s):
             raise WorkerFailedError(TrialStatus.TIMED_OUT, "no answer to 'round' in time")
-        kind = "disturbed" if noise.disturbed else "measured"
-        trial = worker.loaded.known.trial
-        return Round(tuple(samples), round_metrics(self.task, samples), noise, trial.rss_peak_mib, wall_s, kind)
+        metrics, peak_mib = round_metrics(self.task, samples), worker.loaded.known.trial.rss_peak_mib
+        kind: Literal["disturbed", "measured"] = "disturbed" if noise.disturbed else "measured"
+        return Round(tuple(samples), metrics, noise, peak_mib, wall_s, kind)
 
 
 @dataclass(kw_only=True)
@@ -250,12 +250,13 @@ _HARDWARE = detect_hardware()
 
 
 def _prepared(problem: Problem, world: World, seed: int, limit_s: float) -> Prepared:
-    setting = problem.surface.recording.setting
+    recording = problem.surface.recording
+    setting, engine = recording.setting, load_engine(recording.engine)
     trials = max(10, round(TRIALS_SHARE * len(problem.surface.recording.trials)))
     objectives: tuple[Objective, ...] = (problem.objective,)
     config = StudyConfig(
         task=setting["task"],
-        engine="llama_cpp",
+        engine=engine.name,
         model={},
         workload={},
         objectives=tuple(o.metric for o in objectives),
@@ -267,7 +268,6 @@ def _prepared(problem: Problem, world: World, seed: int, limit_s: float) -> Prep
     model = Model(**setting["model"])
     capabilities: Capabilities = capabilities_from_json(setting["capabilities"])
     workload = workload_from_json(setting["workload"])
-    engine = load_engine(config.engine)
     return ReplayPrepared(
         config, engine, _HARDWARE, capabilities, model, workload, problem.space, engine_s=0.0, world=world
     )

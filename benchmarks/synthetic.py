@@ -12,12 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.recorded_space import bound
 from benchmarks.recording import RecordedItem, RecordedRound, RecordedTrial, Recording
 from engines.base import Sample
 from search_spaces.parameter import Params
-from search_spaces.space import SearchSpace
-from search_spaces.sweep_syntax import parse_domain
-from search_spaces.template import load_template
 from tuner.host_noise import HostNoise
 from tuner.round_metrics import round_metrics
 
@@ -110,25 +108,15 @@ def _recorded(
         "workload": _workload(),
     }
     rng = random.Random(seed)
-    grid = space_of(setting).enumerate(10_000)
+    space = bound(setting, "llm")
+    grid = space.enumerate(10_000)
     assert grid is not None, "the grid is finite"
     rng.shuffle(grid)
     judged: set[str] = set()
     trials = [_trial(params, point(params), noise, rng, judged) for params in grid]
-    baseline = space_of(setting).baseline
-    repeats = [_trial(baseline, point(baseline), noise, rng, judged) for _ in range(8)]
-    about = {"name": name, "synthetic": True, "seed": seed}
+    repeats = [_trial(space.baseline, point(space.baseline), noise, rng, judged) for _ in range(8)]
+    about = {"name": name, "synthetic": True, "seed": seed, "engine": {"name": "llama_cpp"}}
     return Recording(about, setting, tuple(trials), tuple(repeats))
-
-
-def space_of(setting: Mapping[str, Any]) -> SearchSpace:
-    """The search space of a recording's setting, as the tuner binds it."""
-    model = setting["model"]
-    facts = {**setting["capabilities"]["facts"], **model["facts"]}
-    facts["quantizations"] = ",".join(model["variants"])
-    facts["native_quantization"] = model["native"]
-    domains = {name: parse_domain(name, raw) for name, raw in setting["space"].items()}
-    return load_template("llm").bind(facts).narrowed(setting["params"], domains, {})
 
 
 def _trial(params: Params, point: Point, noise: float, rng: random.Random, judged: set[str]) -> RecordedTrial:

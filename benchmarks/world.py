@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from benchmarks.recording import ROUND_METRICS, RecordedItem, RecordedRound, RecordedTrial, Recording
+from benchmarks.recording import ROUND_METRICS, RecordedItem, RecordedRound, RecordedTrial, Recording, RecordingError
 from engines.base import Sample
 from search_spaces.parameter import Params, Value
 from tuner.host_noise import HostNoise
@@ -41,19 +41,21 @@ class Known:
     trial: RecordedTrial
     items: tuple[RecordedItem, ...]
     other_s: float
+    task: str
 
     @cached_property
     def truth(self) -> Mapping[str, float]:
         """Its metrics without noise."""
-        return {**round_metrics("llm", [i.sample(str(n)) for n, i in enumerate(self.items)]), **self.trial.quality}
+        return {**round_metrics(self.task, [i.sample(str(n)) for n, i in enumerate(self.items)]), **self.trial.quality}
 
 
 class Surface:
     """What a recording says about every configuration and about noise; shared by all worlds made of it."""
 
     def __init__(self, recording: Recording) -> None:
-        self.recording = recording
-        self.known = {key(t.params): _known(t) for t in (*recording.repeats[:1], *recording.trials) if _runs(t)}
+        self.recording, self.task = recording, str(recording.setting["task"])
+        running = [t for t in (*recording.repeats[:1], *recording.trials) if _runs(t)]
+        self.known = {key(t.params): _known(t, self.task) for t in running}
         self.failing = {key(t.params): t for t in recording.trials if not _runs(t)}
         self.rounds: dict[tuple[Value, ...], list[Residual]] = {}
         self.warm_ups: dict[tuple[Value, ...], list[Residual]] = {}
@@ -61,7 +63,7 @@ class Surface:
             group = threads_of(known.trial.params)
             self.rounds.setdefault(group, []).extend(_residuals(known, known.trial.rounds[1:]))
             self.warm_ups.setdefault(group, []).append(_residual(known, known.trial.rounds[0]))
-        self.load_spread = _load_spread([_known(t) for t in recording.repeats if _runs(t)])
+        self.load_spread = _load_spread([_known(t, self.task) for t in recording.repeats if _runs(t)])
         # Quality is judged once for each value of the knobs behind it: what that took is with one trial of them.
         self.quality_s: dict[tuple[tuple[str, float], ...], float] = {}
         for trial in (*recording.repeats, *recording.trials):
@@ -73,15 +75,22 @@ class Surface:
         """What measuring every configuration takes."""
         return self.recording.exhaustive_s + OVERHEAD_S * len(self.recording.trials)
 
+    @cached_property
+    def refusal_s(self) -> float:
+        """What a combination costs that the engine refuses to load."""
+        return statistics.median(t.start_s + t.load_s for t in self.recording.trials)
+
     def truth(self, params: Params, name: str) -> float | None:
         """A metric without noise; None where the configuration does not run."""
         known = self.known.get(key(params))
         return known.truth.get(name) if known else None
 
     def optimum(self, name: str, maximize: bool, feasible: Callable[[Mapping[str, float]], bool]) -> Known:
-        """The best configuration of the grid that runs and is feasible."""
-        grid = {key(t.params) for t in self.recording.trials}
-        able = [k for name_, k in self.known.items() if name_ in grid and feasible(k.trial.quality)]
+        """The best configuration of the grid that runs and is feasible. Raises RecordingError when there is none."""
+        grid = [k for t in self.recording.trials if (k := self.known.get(key(t.params)))]
+        able = [k for k in grid if feasible(k.trial.quality)]
+        if not able:
+            raise RecordingError(f"nothing in {self.recording.name} meets the constraints")
         return (max if maximize else min)(able, key=lambda k: k.truth[name])
 
 
@@ -175,12 +184,12 @@ def _runs(trial: RecordedTrial) -> bool:
     return trial.status == "ok" and len(trial.rounds) > 1
 
 
-def _known(trial: RecordedTrial) -> Known:
+def _known(trial: RecordedTrial, task: str) -> Known:
     measured = trial.rounds[1:]
     counted = [r for r in measured if not r.noise.disturbed] or measured
     items = tuple(_mean_item([r.items[n] for r in counted]) for n in range(len(counted[0].items)))
     other_s = statistics.median(r.wall_s - sum(i.done_s for i in r.items) for r in counted)
-    return Known(trial, items, max(0.0, other_s))
+    return Known(trial, items, max(0.0, other_s), task)
 
 
 def _mean_item(items: Sequence[RecordedItem]) -> RecordedItem:

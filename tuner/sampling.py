@@ -1,42 +1,32 @@
-"""Which configuration to try next: every one of a small space, else Optuna's TPE beside a search around the best.
+"""Which configuration to try next: one that is expected to beat the best (`proposals.py`), or to extend the front.
 
-Optuna's study lives in memory and is fed from the finished trials alone, so resuming is telling them again.
-Failures are told as infeasible with a graded violation, never as a score (Optuna ignores failed trials and would
-propose them again). A configuration is never proposed twice.
+A sampler is fed from the finished trials alone, so resuming is telling them again. A configuration is never proposed
+twice. A space that fits the budget is tried as a whole, in the same order of promise where there is one objective.
 """
 
 from __future__ import annotations
 
 import json
 import random
-import warnings
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from search_spaces.domains import contains
-from search_spaces.parameter import Choices, FloatRange, IntRange, Parameter, Params, Value
+from search_spaces.parameter import Params, Value
 from search_spaces.space import SearchSpace
-from tuner.metrics import metric
-from tuner.objective import Objective, best
-from tuner.trial import TrialResult, TrialStatus
+from tuner.objective import Objective, rank_value
+from tuner.trial import TrialResult
 
 if TYPE_CHECKING:
-    import optuna
+    from tuner.pareto_sampling import ParetoSampler
 
-STARTUP_TRIALS = 5
-"""Of TPE; the lowest regret at 40 to 80 trials on a mixed conditional noisy space of 8 parameters."""
-PLAINER_SHARE = 0.5
-"""Of the proposals near the best one, those that set a knob back to its default."""
+LISTED_MOST = 4000
+"""A space of at most this many configurations is looked through as a whole for the most promising one."""
+DRAWN, NEAR_DRAWN, LEADERS = 300, 200, 3
+"""Of a larger space: this many at chance, and this many that lie within a few changes of the few best."""
+FAR_STEPS = 3
+"""Changes of one knob after the other, at most, from a good configuration to a candidate."""
 _ASKS_MOST = 30
-_RANDOM_MOST = 300
-_FAILURE_VIOLATION = {
-    TrialStatus.INFEASIBLE: 1.0,
-    TrialStatus.UNSUPPORTED: 2.0,
-    TrialStatus.OUT_OF_MEMORY: 3.0,
-    TrialStatus.TIMED_OUT: 4.0,
-    TrialStatus.INVALID_OUTPUT: 4.0,
-    TrialStatus.CRASHED: 5.0,
-}
 
 
 def changed_knobs(params: Params, baseline: Params) -> int:
@@ -52,8 +42,8 @@ def key(params: Params) -> str:
 class Sampler:
     """Proposes configurations of `space` and learns from results.
 
-    `budget_trials` decides whether the space is enumerated; `infeasible` tells of a configuration that need not be run
-    (a reason, or ""); `ruled_out` collects those that would have been proposed, with their reasons.
+    `enumerates` tells whether `budget_trials` are enough for the whole space; `infeasible` tells of a configuration
+    that need not be run (a reason, or ""); `ruled_out` collects those that would have been proposed, with reasons.
     """
 
     def __init__(
@@ -71,96 +61,71 @@ class Sampler:
         self._results: list[TrialResult] = []
         self._seen: set[str] = set()
         self.ruled_out: dict[str, str] = {}
-        self._study = _new_study(self._objectives, seed)
-        self._grid = space.enumerate(budget_trials)
-        if self._grid is not None:
-            self._rng.shuffle(self._grid)
-
-    @property
-    def enumerates(self) -> bool:
-        """Whether every configuration of the space will be tried."""
-        return self._grid is not None
+        self._budget_trials = budget_trials
+        self.enumerates = space.size(budget_trials) is not None
+        self._front = self._new_front(seed) if len(self._objectives) > 1 and not self.enumerates else None
 
     def tell(self, result: TrialResult) -> None:
         """Learn from a finished trial, of this run or of an earlier one."""
         self._seen.add(key(result.params))
         self._results.append(result)
-        if not self.enumerates:
-            self._study.add_trial(self._frozen(result))
+        if self._front is not None:
+            self._front.tell(result)
 
     def ask(self) -> dict[str, Value] | None:
         """A valid configuration that was never told or asked before; None when there is none left."""
-        params = self._next_of_grid() if self._grid is not None else self._search()
-        if params is not None:
-            self._seen.add(key(params))
-        return params
-
-    def _next_of_grid(self) -> dict[str, Value] | None:
-        """What is infeasible now stays in the grid: memory that is short for a moment may come back."""
-        assert self._grid is not None
-        for params in reversed(self._grid):
-            if self._is_new(params):
-                self._grid.remove(params)
-                return params
-        return None
-
-    def _search(self) -> dict[str, Value] | None:
-        if len(self._results) > STARTUP_TRIALS and len(self._results) % 2 and (near := self._near_best()):
-            return near
-        for _ in range(_ASKS_MOST):
-            if params := self._asked():
-                return params
-        return self._near_best() or self._random()
-
-    def _near_best(self) -> dict[str, Value] | None:
-        """An untried configuration that differs from the best one in a single knob.
-
-        Half of the time one that is nearer to the baseline, so that a knob that brings nothing goes back to its
-        default; otherwise rarely varied knobs come first.
-        """
-        centre = best(self._results, self._objectives[0])
-        if centre is None:
+        params = next((p for p in self._proposals() if self._is_new(p)), None)
+        if params is None:
             return None
-        fresh = [n for n in self._space.neighbours(centre.params) if self._is_new(n)]
-        if not fresh:
-            return None
-        changes = self._changes(centre.params)
-        if (plainer := [n for n in fresh if self._changes(n) < changes]) and self._rng.random() < PLAINER_SHARE:
-            return self._rng.choice(plainer)
-        tried = [r.params for r in self._results]
+        self._seen.add(key(params))
+        return dict(params)
 
-        def rarity(params: Mapping[str, Value]) -> tuple[int, float]:
-            changed = [n for n in params if params[n] != centre.params.get(n)]
-            return sum(t.get(n) == params[n] for t in tried for n in changed), self._rng.random()
+    def _new_front(self, seed: int) -> ParetoSampler:
+        from tuner.pareto_sampling import ParetoSampler
 
-        return min(fresh, key=rarity)
+        return ParetoSampler(self._space, self._objectives, seed)
 
-    def _changes(self, params: Params) -> int:
-        return changed_knobs(params, self._space.baseline)
+    def _proposals(self) -> Iterator[Params]:
+        """The best first; old ones among them."""
+        if self._front is not None:
+            for _ in range(_ASKS_MOST):
+                if params := self._front.ask():
+                    yield params
+        if len(self._objectives) == 1:
+            from tuner.proposals import by_promise
 
-    def _random(self) -> dict[str, Value] | None:
-        for _ in range(_RANDOM_MOST):
-            if self._is_new(params := self._space.random(self._rng)):
-                return params
-        return None
+            yield from by_promise(self._space, self._objectives[0], self._results, self._candidates())
+        yield from self._candidates()
 
-    def _asked(self) -> dict[str, Value] | None:
-        """One proposal of Optuna's; None when it breaks a rule, was seen, or is known to be infeasible."""
-        import optuna
+    def _candidates(self) -> list[Params]:
+        """Untried configurations in an order of chance: all of a small space, else some at chance and some near."""
+        found = self._listed or [*self._near_the_best(), *(self._space.random(self._rng) for _ in range(DRAWN))]
+        fresh = list({name: p for p in found if (name := key(p)) not in self._seen}.values())
+        self._rng.shuffle(fresh)
+        return fresh
 
-        trial = self._study.ask()
-        values: dict[str, Value] = {}
-        for parameter in self._space.parameters:
-            if all(c.holds({**self._space.fixed, **values}) for c in parameter.when):
-                values[parameter.name] = _suggest(trial, parameter)
-        self._study.tell(trial, state=optuna.trial.TrialState.FAIL)  # a proposal; what counts is what is told
-        params = self._space.canonical(values)
-        if degree := self._space.violation_degree(params):
-            self._study.add_trial(self._infeasible_trial(params, degree))
-            return None
-        return params if self._is_new(params) else None
+    @cached_property
+    def _listed(self) -> Sequence[Params] | None:
+        return self._space.enumerate(max(LISTED_MOST, self._budget_trials))
+
+    def _near_the_best(self) -> list[Params]:
+        """Neighbours of the best configuration, and walks of a few steps from the best few."""
+        leaders = self._leaders() or [self._space.baseline]
+        found: list[Params] = list(self._space.neighbours(leaders[0]))
+        for _ in range(NEAR_DRAWN):
+            params = self._rng.choice(leaders)
+            for _ in range(self._rng.randint(1, FAR_STEPS)):
+                params = self._rng.choice(self._space.neighbours(params) or [params])
+            found.append(params)
+        return found
+
+    def _leaders(self) -> list[Params]:
+        first = self._objectives[0]
+        able = [r for r in self._results if r.feasible and r.value(first.metric) is not None]
+        return [r.params for r in sorted(able, key=lambda r: rank_value(r, first))[:LEADERS]]
 
     def _is_new(self, params: Params) -> bool:
+        """Never told or asked, and not known to be infeasible: memory that is short for a moment may come back."""
         if key(params) in self._seen:
             return False
         if reason := self._infeasible(params):
@@ -168,78 +133,3 @@ class Sampler:
         else:
             self.ruled_out.pop(key(params), None)
         return not reason
-
-    def _frozen(self, result: TrialResult) -> optuna.trial.FrozenTrial:
-        values = [result.value(o.metric) for o in self._objectives]
-        measured = result.status in (TrialStatus.OK, TrialStatus.CUT_OFF) and None not in values
-        if not measured:
-            slack = max(result.violations.values(), default=0.0)
-            graded = _FAILURE_VIOLATION.get(result.status, 1.0) + max(0.0, slack)
-            return self._infeasible_trial(result.params, graded)
-        return self._optuna_trial(result.params, [float(v) for v in values if v is not None], 0.0)
-
-    def _infeasible_trial(self, params: Params, degree: float) -> optuna.trial.FrozenTrial:
-        """Optuna wants values of a complete trial; the worst seen ones keep an infeasible trial from looking good."""
-        return self._optuna_trial(params, [self._worst(o) for o in self._objectives], degree)
-
-    def _worst(self, objective: Objective) -> float:
-        seen = [v for r in self._results if (v := r.value(objective.metric)) is not None]
-        return (min if objective.maximize else max)(seen, default=0.0)
-
-    def _optuna_trial(self, params: Params, values: list[float], violation: float) -> optuna.trial.FrozenTrial:
-        import optuna
-
-        # the baseline may lie outside of the searched ranges
-        searched = [p for p in self._space.parameters if p.name in params and contains(p.domain, params[p.name])]
-        return optuna.trial.create_trial(
-            values=values,
-            params={p.name: _encode(p, params[p.name]) for p in searched},
-            distributions={p.name: _distribution(p) for p in searched},
-            constraints={"violation": violation},
-        )
-
-
-def _new_study(objectives: Sequence[Objective], seed: int) -> optuna.Study:
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        sampler = optuna.samplers.TPESampler(
-            n_startup_trials=STARTUP_TRIALS, multivariate=True, group=True, seed=seed, constant_liar=False
-        )
-    directions = [metric(o.metric).direction for o in objectives]
-    return optuna.create_study(directions=directions, sampler=sampler)
-
-
-def _distribution(parameter: Parameter) -> Any:
-    """Optuna's distribution; ordered choices are told by index, so that neighbours are near each other."""
-    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-
-    match parameter.domain:
-        case IntRange(low, high, step, log):
-            return IntDistribution(low, high, log=log, step=1 if log else step)
-        case FloatRange(low, high, log):
-            return FloatDistribution(low, high, log=log)
-        case Choices(values, ordered=True):
-            return IntDistribution(0, len(values) - 1)
-        case Choices(values):
-            return CategoricalDistribution(values)
-
-
-def _suggest(trial: optuna.Trial, parameter: Parameter) -> Value:
-    match parameter.domain:
-        case IntRange(low, high, step, log):
-            return trial.suggest_int(parameter.name, low, high, step=1 if log else step, log=log)
-        case FloatRange(low, high, log):
-            return trial.suggest_float(parameter.name, low, high, log=log)
-        case Choices(values, ordered=True):
-            return values[trial.suggest_int(parameter.name, 0, len(values) - 1)]
-        case Choices(values):
-            return values[values.index(trial.suggest_categorical(parameter.name, values))]
-
-
-def _encode(parameter: Parameter, value: Value) -> Any:
-    if isinstance(parameter.domain, Choices) and parameter.domain.ordered:
-        return parameter.domain.values.index(value)
-    return value

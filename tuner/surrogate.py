@@ -1,0 +1,129 @@
+"""A model of a metric over configurations, from few noisy measurements: each knob has its own effect, pairs a little.
+
+A Gaussian process (Rasmussen and Williams, 2006) whose covariance is a sum over knobs and over pairs of knobs
+(Duvenaud et al., Additive Gaussian Processes, 2011). On the logarithm of a speed this says that knobs multiply, as
+they do in engines, so that each measurement tells something about every value of every knob that it was made with.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search_spaces.domains import contains
+from search_spaces.parameter import Choices, FloatRange, IntRange, Parameter, Params, Value
+
+Array = NDArray[np.float64]
+
+COMMON, ALONE, PAIRED = 1.0, 0.25, 0.06
+"""Standard deviations of the level, of the effect of one knob, and of what a pair of knobs does beyond both."""
+SCALES = (0.5, 1.0, 2.0, 4.0)
+"""All three are multiplied by the one of these under which the values are likeliest."""
+REACH = 0.35
+"""Distance, as a share of an ordered knob's range, over which its effect changes."""
+
+
+class Encoder:
+    """Configurations as rows of numbers: 0..1 for knobs with an order, a code for others, NaN where not in use."""
+
+    def __init__(self, knobs: Sequence[Parameter]) -> None:
+        self._knobs = tuple(knobs)
+        self._ordered = [not isinstance(k.domain, Choices) or k.domain.ordered for k in knobs]
+        count = len(self._knobs)
+        self.variance = COMMON**2 + ALONE**2 * count + PAIRED**2 * count * (count - 1) / 2
+
+    def __call__(self, configurations: Sequence[Params]) -> Array:
+        """One row for each configuration, one column for each knob."""
+        rows = [[_code(k, c[k.name]) if k.name in c else math.nan for k in self._knobs] for c in configurations]
+        return np.array(rows, float).reshape(len(configurations), len(self._knobs))
+
+    def covariance(self, left: Array, right: Array) -> Array:
+        """Between the rows of `left` and those of `right`, at scale 1."""
+        alone = np.zeros((len(left), len(right)))
+        squares = np.zeros_like(alone)
+        for column, ordered in enumerate(self._ordered):
+            alike = _alike(left[:, column], right[:, column], ordered)
+            alone += alike
+            squares += alike**2
+        return COMMON**2 + ALONE**2 * alone + PAIRED**2 * (alone**2 - squares) / 2
+
+
+class Surrogate:
+    """The process once `values` were seen at `rows`; `noise` is the standard deviation of each value.
+
+    `level` is what is expected where nothing is known; the mean of the values unless it is given.
+    """
+
+    def __init__(
+        self, encoder: Encoder, rows: Array, values: Array, noise: Array, level: float | None = None
+    ) -> None:
+        self._encoder, self._rows = encoder, rows
+        self._level = float(values.mean()) if level is None else level
+        covariance, centred = encoder.covariance(rows, rows), values - self._level
+        fits = [_fit(scale, scale**2 * covariance + np.diag(noise**2), centred) for scale in SCALES]
+        _, self._scale, self._factor, self._weights = max(fits, key=lambda fit: fit[0])
+
+    def predict(self, rows: Array) -> tuple[Array, Array]:
+        """Mean and standard deviation at `rows`."""
+        cross = self._scale**2 * self._encoder.covariance(self._rows, rows)
+        reduced = np.linalg.solve(self._factor, cross)
+        variance = self._scale**2 * self._encoder.variance - (reduced**2).sum(axis=0)
+        return self._level + self._weights @ cross, np.sqrt(np.maximum(variance, 1e-12))
+
+
+def expected_improvement(mean: Array, deviation: Array, best: float) -> Array:
+    """By how much each is expected to exceed `best`, what falls short counting as 0 (Jones et al., 1998)."""
+    from scipy.special import ndtr  # far cheaper to import than scipy.stats
+
+    gap = (mean - best) / deviation
+    return np.asarray((mean - best) * ndtr(gap) + deviation * np.exp(-0.5 * gap**2) / math.sqrt(2 * math.pi))
+
+
+def probability_below_zero(mean: Array, deviation: Array) -> Array:
+    """The chance that each is at most 0."""
+    from scipy.special import ndtr
+
+    return np.asarray(ndtr(-mean / deviation))
+
+
+def _fit(scale: float, covariance: Array, values: Array) -> tuple[float, float, Array, Array]:
+    """(log likelihood up to a constant, scale, Cholesky factor, weights)."""
+    factor = np.linalg.cholesky(covariance + 1e-9 * np.eye(len(values)))
+    weights = np.linalg.solve(factor.T, np.linalg.solve(factor, values))
+    likelihood = -0.5 * float(values @ weights) - float(np.log(np.diag(factor)).sum())
+    return likelihood, scale, factor, weights
+
+
+def _alike(left: Array, right: Array, ordered: bool) -> Array:
+    """How alike the values of one knob are, 0..1; two configurations that do not use it are alike in it."""
+    mine, which = np.unique(left, return_inverse=True)
+    theirs, whose = np.unique(right, return_inverse=True)
+    gaps = mine[:, None] - theirs[None, :]
+    few = np.exp(-0.5 * (gaps / REACH) ** 2) if ordered else (gaps == 0.0).astype(float)
+    idle = np.isnan(mine)[:, None] & np.isnan(theirs)[None, :]
+    few = np.where(np.isnan(gaps), idle.astype(float), few)
+    return np.asarray(few[which][:, whose])
+
+
+def _code(knob: Parameter, value: Value) -> float:
+    match knob.domain:
+        case Choices(listed, ordered):
+            at = _place(listed, value)
+            return at / max(1, len(listed) - 1) if ordered else at
+        case IntRange(low, high) | FloatRange(low, high):
+            # Of counts, such as threads, it is ratios that matter.
+            number, start, end = (math.log(max(float(x), low)) if low > 0 else float(x) for x in (value, low, high))
+            return (number - start) / (end - start) if end > start else 0.0
+
+
+def _place(listed: Sequence[Value], value: Value) -> float:
+    """Where a value stands among the choices, or would, such as a default outside of the searched ones."""
+    for at, choice in enumerate(listed):
+        if contains(Choices((choice,)), value):
+            return float(at)
+    if isinstance(value, str) or any(isinstance(v, str) for v in listed):
+        return float(len(listed))
+    return sum(float(v) < float(value) for v in listed) - 0.5
