@@ -24,6 +24,7 @@ from tuner.measurement import Measurer, Round
 from tuner.memory import DevicePeak
 from tuner.objective import Objective, best
 from tuner.preparation import Prepared
+from tuner.proposals import smoothed
 from tuner.quality_cache import QualityCache
 from tuner.round_metrics import round_metrics
 from tuner.runner import Opened, TrialRunner
@@ -211,7 +212,8 @@ class Watcher:
         self._trace.measured += 1
         if result.status not in (TrialStatus.OK, TrialStatus.CUT_OFF):
             self._trace.wasted_s += self._world.now - self._begun_s
-        if leader := best(self._results, self._problem.objective):
+        problem = self._problem
+        if leader := best(smoothed(problem.space, problem.objective, self._results), problem.objective):
             self._trace.answer(self._world.now, leader.params)
 
     def study_started(self, info: StudyInfo) -> None:

@@ -32,6 +32,14 @@ _WEIGHTS_MIB = 900.0
 
 
 @dataclass(frozen=True)
+class Noise:
+    """Standard deviations of logarithms: from round to round, and from load to load."""
+
+    round: float
+    load: float
+
+
+@dataclass(frozen=True)
 class Point:
     """Seconds for each token read and each token answered, or why the configuration does not run."""
 
@@ -40,15 +48,15 @@ class Point:
     failure: str = ""
 
 
-def cpu_like(seed: int = 0) -> Recording:
-    """A processor of two cores."""
+def cpu_like(seed: int = 0, load_noise: float = 0.0) -> Recording:
+    """A processor of two cores. `load_noise` is by how much one load differs from the next, in logarithms."""
     overrides = {
         "n_threads": "range(1,3)", "n_threads_batch": "range(1,3)", "n_ubatch": "choice(128,512)",
         "type_k": "choice(q4_0,q8_0,f16)", "type_v": "choice(q8_0,f16)",
     }  # fmt: skip
     fixed = {"n_batch": 512, "use_mmap": True, "speculation_tokens": 0, "sampling": "greedy"}
     facts = {"cpu_cores": 2, "default_n_threads": 1, "default_n_threads_batch": 2}
-    return _recorded("cpu-like (synthetic)", facts, fixed, overrides, _cpu_point, 0.012, seed)
+    return _recorded("cpu-like (synthetic)", facts, fixed, overrides, _cpu_point, Noise(0.012, load_noise), seed)
 
 
 def gpu_like(seed: int = 0) -> Recording:
@@ -62,7 +70,7 @@ def gpu_like(seed: int = 0) -> Recording:
         "offload_kqv": True, "speculation_tokens": 0, "sampling": "greedy",
     }  # fmt: skip
     facts = {"cpu_cores": 8, "default_n_threads": 4, "default_n_threads_batch": 8, "gpu_offload": True, "gpu_count": 1}
-    return _recorded("gpu-like (synthetic)", facts, fixed, overrides, _gpu_point, 0.012, seed)
+    return _recorded("gpu-like (synthetic)", facts, fixed, overrides, _gpu_point, Noise(0.012, 0.0), seed)
 
 
 def _cpu_point(params: Params) -> Point:
@@ -96,7 +104,7 @@ def _recorded(
     fixed: Mapping[str, Any],
     overrides: Mapping[str, str],
     point: Callable[[Params], Point],
-    noise: float,
+    noise: Noise,
     seed: int,
 ) -> Recording:
     setting = {
@@ -119,14 +127,16 @@ def _recorded(
     return Recording(about, setting, tuple(trials), tuple(repeats))
 
 
-def _trial(params: Params, point: Point, noise: float, rng: random.Random, judged: set[str]) -> RecordedTrial:
+def _trial(params: Params, point: Point, noise: Noise, rng: random.Random, judged: set[str]) -> RecordedTrial:
     if point.failure:
         return RecordedTrial(params, "out_of_memory", point.failure, start_s=0.2, load_s=0.4)
     quantization, cache = str(params["quantization"]), (params["type_k"], params["type_v"])
     kld = _KLD[quantization] + sum(_CACHE_KLD[str(c)] for c in cache)
     quality_s = 0.0 if (subject := f"{quantization} {cache}") in judged else 30 * (point.prefill_s + point.decode_s)
     judged.add(subject)
-    rounds = tuple(_round(point, noise * (1 if number else 2), rng, warm=number > 0) for number in range(4))
+    slower = math.exp(rng.gauss(0.0, noise.load))
+    here = Point(point.prefill_s * slower, point.decode_s * slower)
+    rounds = tuple(_round(here, noise.round * (1 if number else 2), rng, warm=number > 0) for number in range(4))
     return RecordedTrial(
         params, start_s=0.19, load_s=0.05 + 0.004 * _BITS[quantization], quality_s=quality_s, end_s=0.015,
         rss_peak_mib=200.0, model_mib=14.0 * _BITS[quantization], quality={"kld": kld}, rounds=rounds,

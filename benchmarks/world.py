@@ -1,8 +1,9 @@
 """A recorded machine with a clock of its own: measures configurations as they were recorded, in no real time.
 
 A round is the configuration's mean round, disturbed by what one recorded round (of any configuration with the same
-threads, because more threads mean more noise) differed from the mean of its own; a load adds what the repeats of the
-baseline differed by from load to load. The truth about a configuration is its mean round.
+threads, because more threads mean more noise) differed from the mean of its own. The truth about a configuration is
+its mean round; where measurements of one configuration differ much, it is what `smooth.py` makes of the whole grid,
+and what that left over for configurations with the same threads disturbs each load, anew every few seconds.
 """
 
 from __future__ import annotations
@@ -13,8 +14,12 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TypeVar
+
+import numpy as np
 
 from benchmarks.recording import ROUND_METRICS, RecordedItem, RecordedRound, RecordedTrial, Recording, RecordingError
+from benchmarks.smooth import fit
 from engines.base import Sample
 from search_spaces.parameter import Params, Value
 from tuner.host_noise import HostNoise
@@ -32,6 +37,21 @@ class Residual:
     decode: float
     prefill: float
     noise: HostNoise
+
+
+LOADS_DIFFER = 0.02
+"""Standard deviation of the logarithm from load to load above which single measurements are smoothed."""
+BIAS_S = 5.0
+"""How long a bias lasts. Within the seconds of one trial rounds agree to 2 % where the blocks of a tournament, which
+are played over half a minute in one process, differ by 4 to 7 %."""
+
+
+@dataclass(frozen=True)
+class Bias:
+    """By how much a load, or a few seconds of it, is slower than the mean, in logarithms."""
+
+    decode: float = 0.0
+    prefill: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -64,11 +84,26 @@ class Surface:
             self.rounds.setdefault(group, []).extend(_residuals(known, known.trial.rounds[1:]))
             self.warm_ups.setdefault(group, []).append(_residual(known, known.trial.rounds[0]))
         self.load_spread = _load_spread([_known(t, self.task) for t in recording.repeats if _runs(t)])
+        self.biases: dict[tuple[Value, ...], list[Bias]] = {threads_of(k.trial.params): [Bias()] for k in self.known.values()}
+        if self.load_spread > LOADS_DIFFER:
+            self._smooth()
         # Quality is judged once for each value of the knobs behind it: what that took is with one trial of them.
         self.quality_s: dict[tuple[tuple[str, float], ...], float] = {}
         for trial in (*recording.repeats, *recording.trials):
             judged = quality_key(trial)
             self.quality_s[judged] = max(self.quality_s.get(judged, 0.0), trial.quality_s)
+
+    def _smooth(self) -> None:
+        names = list(self.known)
+        times = np.log([[_total(k.items, prefill) for prefill in (False, True)] for k in self.known.values()])
+        smoothed = fit([self.known[name].trial.params for name in names], times)
+        self.biases = {}
+        for name, was, now, (decode, prefill) in zip(names, times, smoothed.fitted, smoothed.left, strict=True):
+            known = self.known[name]
+            change = Bias(float(now[0] - was[0]), float(now[1] - was[1]))
+            self.known[name] = replace(known, items=tuple(_slowed(i, change) for i in known.items))
+            group = threads_of(known.trial.params)
+            self.biases.setdefault(group, []).append(Bias(float(decode), float(prefill)))
 
     @cached_property
     def exhaustive_s(self) -> float:
@@ -104,6 +139,9 @@ def quality_key(trial: RecordedTrial) -> tuple[tuple[str, float], ...]:
     return tuple(sorted(trial.quality.items()))
 
 
+Drawn = TypeVar("Drawn")
+
+
 class FailedError(Exception):
     """A configuration that does not run, with the recorded status and reason."""
 
@@ -134,7 +172,7 @@ class World:
             raise FailedError(failing.status, failing.reason)
         known = self.surface.known[name]
         self.now += known.trial.start_s + known.trial.load_s
-        return Loaded(self, known, self._rng.gauss(0.0, self.surface.load_spread))
+        return Loaded(self, known)
 
     def judge(self, trial: RecordedTrial) -> dict[str, float]:
         """The quality, for the time that judging takes the first time."""
@@ -144,32 +182,35 @@ class World:
             self._judged.add(judged)
         return dict(trial.quality)
 
-    def draw(self, pool: Sequence[Residual]) -> Residual:
+    def draw(self, pool: Sequence[Drawn]) -> Drawn:
         """One of them."""
         return self._rng.choice(pool)
 
 
 class Loaded:
-    """One loaded configuration. `bias` is by how much this load is slower than the mean one, in logarithms."""
+    """One loaded configuration."""
 
-    def __init__(self, world: World, known: Known, bias: float) -> None:
-        self._world, self.known, self._bias = world, known, bias
+    def __init__(self, world: World, known: Known) -> None:
+        self._world, self.known = world, known
+        self._group = threads_of(known.trial.params)
+        self._biases = world.surface.biases[self._group]
+        self._bias, self._bias_since_s = world.draw(self._biases), world.now
         self._warm = False
 
     def round(self, deadline_s: float | None = None) -> tuple[list[Sample], float, HostNoise]:
         """The samples of one pass, its wall time and its noise; no item is begun after `deadline_s`."""
-        surface, group = self._world.surface, threads_of(self.known.trial.params)
-        residual = self._world.draw((surface.rounds if self._warm else surface.warm_ups)[group])
+        surface = self._world.surface
+        residual = self._world.draw((surface.rounds if self._warm else surface.warm_ups)[self._group])
         self._warm = True
-        decode, prefill = math.exp(residual.decode + self._bias), math.exp(residual.prefill + self._bias)
+        if self._world.now - self._bias_since_s > BIAS_S:
+            self._bias, self._bias_since_s = self._world.draw(self._biases), self._world.now
+        slower = Bias(residual.decode + self._bias.decode, residual.prefill + self._bias.prefill)
         samples: list[Sample] = []
         wall_s = self.known.other_s
         for number, item in enumerate(self.known.items):
-            first = prefill * item.first_s
-            last = first + decode * (item.last_s - item.first_s)
-            done = last + item.done_s - item.last_s
-            samples.append(replace(item, first_s=first, last_s=last, done_s=done).sample(f"item-{number}"))
-            wall_s += done
+            slowed = _slowed(item, slower)
+            samples.append(slowed.sample(f"item-{number}"))
+            wall_s += slowed.done_s
             if deadline_s is not None and wall_s > deadline_s:
                 break
         self._world.now += wall_s
@@ -199,11 +240,19 @@ def _mean_item(items: Sequence[RecordedItem]) -> RecordedItem:
     return RecordedItem(first, first + span, first + span + tail, items[0].units_in, items[0].units_out)
 
 
-def _residual(known: Known, measured: RecordedRound) -> Residual:
-    def total(items: Sequence[RecordedItem], prefill: bool) -> float:
-        return sum(i.first_s if prefill else i.last_s - i.first_s for i in items)
+def _total(items: Sequence[RecordedItem], prefill: bool) -> float:
+    """Seconds until first tokens, or from there to the last."""
+    return sum(i.first_s if prefill else i.last_s - i.first_s for i in items)
 
-    decode, prefill = (math.log(total(measured.items, p) / total(known.items, p)) for p in (False, True))
+
+def _slowed(item: RecordedItem, by: Bias) -> RecordedItem:
+    first = math.exp(by.prefill) * item.first_s
+    last = first + math.exp(by.decode) * (item.last_s - item.first_s)
+    return replace(item, first_s=first, last_s=last, done_s=last + item.done_s - item.last_s)
+
+
+def _residual(known: Known, measured: RecordedRound) -> Residual:
+    decode, prefill = (math.log(_total(measured.items, p) / _total(known.items, p)) for p in (False, True))
     return Residual(decode, prefill, measured.noise)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -27,6 +28,7 @@ PLAINER = 0.002
 LEVEL = -0.5
 """The slack of a constraint where nothing is known: on the good side."""
 SLACK_NOISE = 0.05
+SMOOTHED_LEAST = 4
 JUDGED_MOST = 400
 """The chance of being feasible is computed for this many of the most promising candidates."""
 _RAN = (TrialStatus.OK, TrialStatus.CUT_OFF, TrialStatus.INFEASIBLE)
@@ -45,6 +47,37 @@ def by_promise(
     return [few[i] for i in np.argsort(-promise[leading] * chance, kind="stable")]
 
 
+def smoothed(space: SearchSpace, objective: Objective, results: Sequence[TrialResult]) -> list[TrialResult]:
+    """The results with the objective's value as all of them together make it likely, in the same order.
+
+    The best of many noisy values looks better than it is, and one start of a process differs from the next: what other
+    configurations with the same knobs showed puts both right. Below a few values there is nothing to go by.
+    """
+    measured = [r for r in results if (r.value(objective.metric) or 0.0) > 0 and objective.metric in r.metrics]
+    if len(measured) < SMOOTHED_LEAST:
+        return list(results)
+    model, rows = _speed_model(space, objective, measured)
+    means = {r.number: math.exp(_sign(objective) * m) for r, m in zip(measured, model.predict(rows)[0], strict=True)}
+    return [_with_value(r, objective.metric, means[r.number]) if r.number in means else r for r in results]
+
+
+def _with_value(result: TrialResult, name: str, value: float) -> TrialResult:
+    return replace(result, metrics={**result.metrics, name: replace(result.metrics[name], value=value)})
+
+
+def _sign(objective: Objective) -> float:
+    return 1.0 if objective.maximize else -1.0
+
+
+def _speed_model(space: SearchSpace, objective: Objective, measured: Sequence[TrialResult]) -> tuple[Surrogate, Array]:
+    """The surrogate of the logarithm of the objective, turned so that more is better, and the rows that it saw."""
+    encoder = Encoder(space.parameters)
+    values = np.array([_sign(objective) * math.log(r.value(objective.metric) or 1.0) for r in measured])
+    noise = np.array([NOISE / math.sqrt(max(1, r.rounds)) for r in measured])
+    rows = encoder([r.params for r in measured])
+    return Surrogate(encoder, rows, values, noise), rows
+
+
 def _expected_gain(
     space: SearchSpace, objective: Objective, results: Sequence[TrialResult], candidates: Sequence[Params]
 ) -> Array:
@@ -52,19 +85,14 @@ def _expected_gain(
     measured = [r for r in results if (r.value(objective.metric) or 0.0) > 0]
     if not measured:
         return np.ones(len(candidates))
-    encoder, sign = Encoder(space.parameters), 1.0 if objective.maximize else -1.0
 
     def plain(some: Sequence[Params]) -> Array:
         return np.array([-PLAINER * changed_knobs(p, space.baseline) for p in some])
 
-    params = [r.params for r in measured]
-    values = np.array([sign * math.log(r.value(objective.metric) or 1.0) for r in measured])
-    noise = np.array([NOISE / math.sqrt(max(1, r.rounds)) for r in measured])
-    rows = encoder(params)
-    surrogate = Surrogate(encoder, rows, values, noise)
-    smoothed = surrogate.predict(rows)[0] + plain(params)
-    best = max((s for s, r in zip(smoothed, measured, strict=True) if r.feasible), default=float(smoothed.min()))
-    mean, deviation = surrogate.predict(encoder(candidates))
+    surrogate, rows = _speed_model(space, objective, measured)
+    likely = surrogate.predict(rows)[0] + plain([r.params for r in measured])
+    best = max((s for s, r in zip(likely, measured, strict=True) if r.feasible), default=float(likely.min()))
+    mean, deviation = surrogate.predict(Encoder(space.parameters)(candidates))
     return expected_improvement(mean + plain(candidates), deviation, float(best))
 
 

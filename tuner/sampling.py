@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from search_spaces.domains import draw, nearest
 from search_spaces.parameter import Params, Value
 from search_spaces.space import SearchSpace
 from tuner.objective import Objective, rank_value
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
 LISTED_MOST = 4000
 """A space of at most this many configurations is looked through as a whole for the most promising one."""
 DRAWN, NEAR_DRAWN, LEADERS = 300, 200, 3
-"""Of a larger space: this many at chance, and this many that lie within a few changes of the few best."""
-FAR_STEPS = 3
-"""Changes of one knob after the other, at most, from a good configuration to a candidate."""
+"""Of a larger space: this many drawn by chance, and this many near one of the best few."""
+REDRAWN_MOST = 3
+"""Knobs in which such a near one differs, at most."""
 _ASKS_MOST = 30
 
 
@@ -109,15 +110,23 @@ class Sampler:
         return self._space.enumerate(max(LISTED_MOST, self._budget_trials))
 
     def _near_the_best(self) -> list[Params]:
-        """Neighbours of the best configuration, and walks of a few steps from the best few."""
-        leaders = self._leaders() or [self._space.baseline]
+        """Neighbours of the best configuration, and the best few with one knob or a few drawn anew."""
+        leaders = [self._inside(p) for p in self._leaders() or [self._space.baseline]]
         found: list[Params] = list(self._space.neighbours(leaders[0]))
         for _ in range(NEAR_DRAWN):
-            params = self._rng.choice(leaders)
-            for _ in range(self._rng.randint(1, FAR_STEPS)):
-                params = self._rng.choice(self._space.neighbours(params) or [params])
-            found.append(params)
+            drawn = dict(self._rng.choice(leaders))
+            knobs = self._rng.sample(self._space.parameters, min(REDRAWN_MOST, len(self._space.parameters)))
+            for knob in knobs[: self._rng.randint(1, REDRAWN_MOST)]:
+                drawn[knob.name] = draw(knob.domain, self._rng)
+            params = self._space.canonical(drawn)
+            if not self._space.violation_degree(params):
+                found.append(params)
         return found
+
+    def _inside(self, params: Params) -> dict[str, Value]:
+        """The nearest configuration within the searched ranges: the baseline may lie outside of them."""
+        searched = {k.name: nearest(k.domain, params[k.name]) for k in self._space.parameters if k.name in params}
+        return {**params, **searched}
 
     def _leaders(self) -> list[Params]:
         first = self._objectives[0]

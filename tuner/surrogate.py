@@ -22,6 +22,8 @@ COMMON, ALONE, PAIRED = 1.0, 0.25, 0.06
 """Standard deviations of the level, of the effect of one knob, and of what a pair of knobs does beyond both."""
 SCALES = (0.5, 1.0, 2.0, 4.0)
 """All three are multiplied by the one of these under which the values are likeliest."""
+MORE_NOISE = (0.0, 0.03, 0.06, 0.1, 0.15)
+"""Of these, the likeliest is the further noise of every value, such as that from one start of a process to the next."""
 REACH = 0.35
 """Distance, as a share of an ordered knob's range, over which its effect changes."""
 
@@ -52,7 +54,7 @@ class Encoder:
 
 
 class Surrogate:
-    """The process once `values` were seen at `rows`; `noise` is the standard deviation of each value.
+    """The process once `values` were seen at `rows`; `noise` is the least standard deviation of each value.
 
     `level` is what is expected where nothing is known; the mean of the values unless it is given.
     """
@@ -63,7 +65,11 @@ class Surrogate:
         self._encoder, self._rows = encoder, rows
         self._level = float(values.mean()) if level is None else level
         covariance, centred = encoder.covariance(rows, rows), values - self._level
-        fits = [_fit(scale, scale**2 * covariance + np.diag(noise**2), centred) for scale in SCALES]
+        fits = [
+            _fit(scale, scale**2 * covariance + np.diag(noise**2 + more**2), centred)
+            for scale in SCALES
+            for more in MORE_NOISE
+        ]
         _, self._scale, self._factor, self._weights = max(fits, key=lambda fit: fit[0])
 
     def predict(self, rows: Array) -> tuple[Array, Array]:

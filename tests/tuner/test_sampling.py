@@ -4,6 +4,7 @@ import random
 import pytest
 
 from engines import fake
+from search_spaces.parameter import IntRange
 from search_spaces.template import load_template
 from tuner.objective import Objective
 from tuner.sampling import Sampler, key
@@ -116,3 +117,24 @@ def test_a_shortage_that_passes_takes_no_configuration_out_of_the_grid(space):
         tried.add(key(params))
     assert len(tried) == len(small.enumerate(10_000)) - 1
     assert not sampler.ruled_out
+
+
+def test_proposals_keep_to_the_searched_ranges_where_the_default_does_not(space):
+    narrowed = space.narrowed({}, {"threads": IntRange(5, 8)}, {})
+    assert narrowed.baseline["threads"] < 5
+    assert all(r.params["threads"] >= 5 for r in searched(narrowed, 25)[1:])
+
+
+def test_several_objectives_are_searched_too(space):
+    both = (Objective("decode_tokens_per_second"), Objective("ftl_ms"))
+    sampler = Sampler(space, both, 20, 0)
+    asked = []
+    for number in range(20):
+        params = dict(space.baseline) if number == 0 else sampler.ask()
+        asked.append(key(params))
+        space.validate(params)
+        speed = fake.speed(params)
+        metrics = {"decode_tokens_per_second": speed, "ftl_ms": 1e3 / speed}
+        metrics = {name: MetricValue(value, None, "") for name, value in metrics.items()}
+        sampler.tell(TrialResult(number, params, TrialStatus.OK, metrics=metrics))
+    assert len(set(asked)) == 20
