@@ -22,7 +22,7 @@ COMMON, ALONE, PAIRED = 1.0, 0.25, 0.06
 """Standard deviations of the level, of the effect of one knob, and of what a pair of knobs does beyond both."""
 SCALES = (0.5, 1.0, 2.0, 4.0)
 """All three are multiplied by the one of these under which the values are likeliest."""
-MORE_NOISE = (0.0, 0.03, 0.06, 0.1, 0.15)
+MORE_NOISE = (0.03, 0.06, 0.1, 0.15)
 """Of these, the likeliest is the further noise of every value, such as that from one start of a process to the next."""
 REACH = 0.35
 """Distance, as a share of an ordered knob's range, over which its effect changes."""
@@ -34,13 +34,22 @@ class Encoder:
     def __init__(self, knobs: Sequence[Parameter]) -> None:
         self._knobs = tuple(knobs)
         self._ordered = [not isinstance(k.domain, Choices) or k.domain.ordered for k in knobs]
+        self._codes: list[dict[Value, float]] = [{} for _ in knobs]
         count = len(self._knobs)
         self.variance = COMMON**2 + ALONE**2 * count + PAIRED**2 * count * (count - 1) / 2
 
     def __call__(self, configurations: Sequence[Params]) -> Array:
         """One row for each configuration, one column for each knob."""
-        rows = [[_code(k, c[k.name]) if k.name in c else math.nan for k in self._knobs] for c in configurations]
+        rows = [[self._number(at, c) for at in range(len(self._knobs))] for c in configurations]
         return np.array(rows, float).reshape(len(configurations), len(self._knobs))
+
+    def _number(self, at: int, params: Params) -> float:
+        knob, codes = self._knobs[at], self._codes[at]
+        if (value := params.get(knob.name)) is None:
+            return math.nan
+        if value not in codes:
+            codes[value] = _code(knob, value)
+        return codes[value]
 
     def covariance(self, left: Array, right: Array) -> Array:
         """Between the rows of `left` and those of `right`, at scale 1."""
