@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +18,7 @@ from engines.base import Capabilities, Model
 from engines.registry import load_engine
 from search_spaces.parameter import Params, Value
 from tuner.config.study_config import Budget, StudyConfig
+from tuner.drift import PaceCheck
 from tuner.events import Outcome, Standing, StudyInfo
 from tuner.hardware import detect_hardware
 from tuner.measurement import Measurer, Round
@@ -26,11 +27,12 @@ from tuner.objective import Objective, best
 from tuner.preparation import Prepared
 from tuner.proposals import smoothed
 from tuner.quality_cache import QualityCache
+from tuner.racing import Race
 from tuner.round_metrics import round_metrics
 from tuner.runner import Opened, TrialRunner
 from tuner.study import Study
 from tuner.study_store import StudyStore
-from tuner.trial import TrialResult, TrialStatus
+from tuner.trial import TrialResult, TrialSpec, TrialStatus
 from tuner.watchers import Watchers
 from tuner.worker import capabilities_from_json, workload_from_json
 from tuner.worker_process import Worker, WorkerFailedError
@@ -86,6 +88,11 @@ class ReplayRunner(TrialRunner):
     """Trials on a recording."""
 
     world: World
+
+    def run(self, spec: TrialSpec, race: Race) -> TrialResult:
+        """With the wall time of the recording."""
+        before = self.world.now
+        return replace(super().run(spec, race), wall_s=self.world.now - before)
 
     def opened(self, params: Params, evict: bool, stack: ExitStack, alone: bool = True) -> Opened:
         """Raises WorkerFailedError as recorded."""
@@ -169,6 +176,13 @@ class NoFolder(StudyStore):
     def append(self, result: TrialResult) -> None:
         """Forget."""
 
+    def pace_checks(self) -> list[PaceCheck]:
+        """None yet."""
+        return []
+
+    def append_pace_check(self, check: PaceCheck) -> None:
+        """Forget."""
+
     def point_latest(self) -> None:
         """There is no folder to point to."""
 
@@ -188,7 +202,10 @@ class NoFolder(StudyStore):
 
 
 class ReplayedStudy(Study):
-    """Writes no report."""
+    """Explains nothing and writes no report: both come after the verdict."""
+
+    def _explain(self, winner: TrialResult | None) -> None:
+        """Nothing."""
 
     def _report(self) -> None:
         """Nothing."""

@@ -73,11 +73,13 @@ class PaceWatch:
         checks: Sequence[PaceCheck],
         measure: Callable[[], float | None],
         keep: Callable[[PaceCheck], None],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._objective = objective
         self._checks = list(checks)
         self._measure = measure
         self._keep = keep
+        self._clock = clock
 
     def now(self, baseline: TrialResult) -> float:
         """The pace; 1 before the first check."""
@@ -88,10 +90,10 @@ class PaceWatch:
         baseline = trials[0]
         if not baseline.feasible or not is_due(len(trials), self._checks, baseline.wall_s / 2, spent_s):
             return
-        begin = time.monotonic()
+        begin = self._clock()
         value = self._measure()
         if value is not None:
             at = datetime.now(UTC).isoformat(timespec="seconds")
-            check = PaceCheck(trials[-1].number, value, round(time.monotonic() - begin, 3), at)
+            check = PaceCheck(trials[-1].number, value, round(self._clock() - begin, 3), at)
             self._checks.append(check)
             self._keep(check)

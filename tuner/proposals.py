@@ -16,7 +16,7 @@ import numpy as np
 from search_spaces.parameter import Parameter, Params
 from search_spaces.space import SearchSpace
 from tuner.metrics import METRICS
-from tuner.objective import Objective
+from tuner.objective import Objective, at_pace
 from tuner.sampling import changed_knobs
 from tuner.surrogate import Array, Encoder, Surrogate, expected_improvement, probability_below_zero
 from tuner.trial import TrialResult, TrialStatus
@@ -48,12 +48,12 @@ def by_promise(
 
 
 def smoothed(space: SearchSpace, objective: Objective, results: Sequence[TrialResult]) -> list[TrialResult]:
-    """The results with the objective's value as all of them together make it likely, in the same order.
+    """The results with the objective's value, at the first pace, as all together make it likely, in the same order.
 
     The best of many noisy values looks better than it is, and one start of a process differs from the next: what other
     configurations with the same knobs showed puts both right. Below a few values there is nothing to go by.
     """
-    measured = [r for r in results if (r.value(objective.metric) or 0.0) > 0 and objective.metric in r.metrics]
+    measured = [r for r in results if _steady(r, objective) > 0 and objective.metric in r.metrics]
     if len(measured) < SMOOTHED_LEAST:
         return list(results)
     model, rows = _speed_model(space, objective, measured)
@@ -62,7 +62,14 @@ def smoothed(space: SearchSpace, objective: Objective, results: Sequence[TrialRe
 
 
 def _with_value(result: TrialResult, name: str, value: float) -> TrialResult:
-    return replace(result, metrics={**result.metrics, name: replace(result.metrics[name], value=value)})
+    likely = {**result.metrics, name: replace(result.metrics[name], value=value)}
+    return replace(result, metrics=likely, pace=1.0)
+
+
+def _steady(result: TrialResult, objective: Objective) -> float:
+    """The objective at the machine's first pace; 0 where there is none."""
+    value = result.value(objective.metric)
+    return 0.0 if value is None else at_pace(value, objective.metric, 1 / result.pace)
 
 
 def _sign(objective: Objective) -> float:
@@ -72,7 +79,7 @@ def _sign(objective: Objective) -> float:
 def _speed_model(space: SearchSpace, objective: Objective, measured: Sequence[TrialResult]) -> tuple[Surrogate, Array]:
     """The surrogate of the logarithm of the objective, turned so that more is better, and the rows that it saw."""
     encoder = Encoder(space.parameters)
-    values = np.array([_sign(objective) * math.log(r.value(objective.metric) or 1.0) for r in measured])
+    values = np.array([_sign(objective) * math.log(_steady(r, objective)) for r in measured])
     noise = np.array([NOISE / math.sqrt(max(1, r.rounds)) for r in measured])
     rows = encoder([r.params for r in measured])
     return Surrogate(encoder, rows, values, noise), rows
@@ -82,7 +89,7 @@ def _expected_gain(
     space: SearchSpace, objective: Objective, results: Sequence[TrialResult], candidates: Sequence[Params]
 ) -> Array:
     """Expected improvement of the logarithm of the objective."""
-    measured = [r for r in results if (r.value(objective.metric) or 0.0) > 0]
+    measured = [r for r in results if _steady(r, objective) > 0]
     if not measured:
         return np.ones(len(candidates))
 

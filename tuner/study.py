@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -32,7 +32,7 @@ TOURNAMENT_SHARE = 0.5
 """The search leaves the tournament at most this share of the minutes; one that takes longer overruns them."""
 TOLD_OVERRUN_S = 10.0
 INTERVAL_HALF_WIDTH = 0.03
-"""Rounds of a trial go on until the objective's 95 % interval is this narrow, as a share of the value."""
+"""Rounds of a trial go on until the objective's 95 % interval, or all of its values, lie this close together."""
 
 
 def run_study(config: StudyConfig, observers: Sequence[Observer]) -> Outcome:
@@ -50,15 +50,17 @@ def run_study(config: StudyConfig, observers: Sequence[Observer]) -> Outcome:
 
 @dataclass
 class Study:
-    """One run of one study."""
+    """One run of one study. `begin` is when it began, by `clock` (seconds)."""
 
     prepared: Prepared
     store: StudyStore
     watchers: Watchers
     begin: float
+    clock: Callable[[], float] = time.monotonic
     trials: list[TrialResult] = field(default_factory=list)
     search_begin: float = 0.0
     exhausted: bool = False
+    _smoothed: list[TrialResult] = field(default_factory=list)
 
     def run(self) -> Outcome:
         """Search what is left of the budget, hold the tournament, write the verdict."""
@@ -97,7 +99,7 @@ class Study:
             *other_seed(known, self.prepared.config.seed),
         ):
             self.watchers.notice(note)
-        self.search_begin = time.monotonic()
+        self.search_begin = self.clock()
 
     @property
     def _objective(self) -> Objective:
@@ -110,7 +112,7 @@ class Study:
     def _search(self) -> None:
         """Ask, run, tell, until the budget of trials or of time ends or nothing is left to try."""
         config, sampler = self.prepared.config, self._sampler()
-        pace = PaceWatch(self._raced, self.store.pace_checks(), self._measure_again, self.store.append_pace_check)
+        pace = PaceWatch(self._raced, self.store.pace_checks(), self._measure_again, self.store.append_pace_check, self.clock)
         for trial in self.trials:
             sampler.tell(trial)
         if not self.trials:
@@ -123,7 +125,7 @@ class Study:
                 self.exhausted = True
                 break
             sampler.tell(self._run(params, "search", pace.now(self._baseline)))
-            pace.look(self.trials, time.monotonic() - self.search_begin)
+            pace.look(self.trials, self.clock() - self.search_begin)
         self._check_measured()
         self._say_how_it_ended(sampler)
 
@@ -166,7 +168,7 @@ class Study:
         """Race against the best, if the one objective is what rounds show; several objectives have no single best."""
         budget, raced = self.prepared.config.budget, self._raced
         single = len(self.prepared.objectives) == 1 and self._objective == raced
-        leader = best(self.trials, raced) if single else None
+        leader = best(self._likely(), raced) if single else None
         value = leader.value(raced.metric) if leader else None
         return Race(
             maximize=raced.maximize,
@@ -200,7 +202,7 @@ class Study:
 
     def _left_s(self) -> float:
         """What is left of the budget's minutes, which begin with the search."""
-        return 60 * self.prepared.config.budget.minutes - (time.monotonic() - self.search_begin)
+        return 60 * self.prepared.config.budget.minutes - (self.clock() - self.search_begin)
 
     def _time_is_up(self) -> bool:
         return self._left_s() < 0
@@ -214,7 +216,17 @@ class Study:
         return self._left_s() < min(reserve_s, TOURNAMENT_SHARE * 60 * self.prepared.config.budget.minutes)
 
     def _finalists(self) -> list[TrialResult]:
-        return finalists(self.trials, self.prepared.objectives)
+        return [self.trials[t.number] for t in finalists(self._likely(), self.prepared.objectives)]
+
+    def _likely(self) -> list[TrialResult]:
+        """The trials with the objective as all of them together make it likely, where there is one objective."""
+        if len(self.prepared.objectives) > 1 or not self.trials:
+            return self.trials
+        if len(self._smoothed) != len(self.trials):
+            from tuner.proposals import smoothed
+
+            self._smoothed = smoothed(self.prepared.space, self._objective, self.trials)
+        return self._smoothed
 
     def _hold_tournament(self) -> TournamentResult:
         """Only the finalists that the time allows; a slow default may take longer than what is left all the same."""
@@ -285,7 +297,7 @@ class Study:
             summary=summary,
             trials=tuple(self.trials),
             statuses=statuses(self.trials),
-            wall_s=round(time.monotonic() - self.begin, 3),
+            wall_s=round(self.clock() - self.begin, 3),
             engine_s=round(self.prepared.engine_s + self._runner.engine_s, 3),
             deploy=deploy,
             tournament=tournament,
