@@ -73,11 +73,13 @@ def _distance(one: Params, other: Params) -> int:
     return sum(one.get(n) != other.get(n) for n in {*one, *other})
 
 
-def estimate_s(baseline: TrialResult, winner: TrialResult, steps: int) -> float:
-    """How long `attribute` takes over so many steps: rounds and loads as slow as the slower end's."""
+def estimate_s(runner: TrialRunner, baseline: TrialResult, winner: TrialResult, ways: Sequence[Params]) -> float:
+    """How long `attribute` takes: rounds and loads as slow as the slower end's."""
     round_s = max(baseline.round_s, winner.round_s)
     load_s = max(0.0, *(t.engine_s - t.round_s * (t.rounds + 1) for t in (baseline, winner)))
-    return (steps + 1) * ((BLOCKS + 1) * round_s + load_s)
+    if fit_together(runner, ways):
+        return len(ways) * ((BLOCKS + 1) * round_s + load_s)
+    return len(ways) * BLOCKS * (2 * round_s + load_s)
 
 
 def attribute(

@@ -60,9 +60,9 @@ class _Bench:
         """Raises WorkerFailedError, InvalidOutputError."""
         with ExitStack() as stack:
             opened = self._runner.opened(self._params, True, stack)
-            self._quality = self._runner.judge_quality(opened.worker, self._params)
             measurement = self._runner.measurer().measure(opened.worker, self._race())
             self._metrics = {**measurement.metrics(), **opened.metrics(measurement)}
+            self._quality = self._runner.judge_quality(opened.worker, self._params)
             self._noise = dict(summary([r.noise for r in measurement.rounds]))
         with ExitStack() as stack:
             load_s = self._runner.opened(self._params, False, stack).load_s

@@ -1,7 +1,9 @@
 """How the machine's own speed changes during a search: the baseline is measured again every few trials.
 
 A trial's figures are kept as they were measured. Beside them stands the machine's pace at that time, relative to when
-the baseline was measured first, and what compares trials takes it out (`tuner.objective.at_pace`).
+the baseline was measured first, and what compares trials takes it out (`tuner.objective.steady`). One odd measurement
+must not do harm: disturbed checks do not count, two in a row must agree that the pace has changed, the smaller change
+is believed, and no configuration is cut off because of it.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tuner.objective import Objective
-from tuner.trial import TrialResult
+from tuner.trial import TrialResult, TrialStatus
 
 EVERY_TRIALS = 8
 SHARE_MOST = 0.05
@@ -44,56 +46,65 @@ class PaceCheck:
 def pace(checks: Sequence[PaceCheck], objective: Objective, first: float | None) -> float:
     """The machine's pace now: above 1 is faster than when the baseline had the value `first`.
 
-    The last check's gain over it, less what is noise.
+    Of the last two checks the one nearer to no change, less what is noise; 1 where they disagree about the direction.
     """
-    if not checks or not first or first <= 0 or checks[-1].value <= 0:
+    if len(checks) < 2 or not first or first <= 0 or min(c.value for c in checks[-2:]) <= 0:
         return 1.0
-    gain = objective.gain(checks[-1].value, first)
-    if gain > 1:
-        return max(1.0, gain / (1 + NOISE))
-    return min(1.0, gain * (1 + NOISE))
-
-
-def is_due(trials: int, checks: Sequence[PaceCheck], expected_s: float, spent_s: float) -> bool:
-    """Whether to measure the baseline again after so many trials, `spent_s` into the search."""
-    since = trials - 1 - (checks[-1].after_trial if checks else 0)
-    cost_s = sum(c.took_s for c in checks) + expected_s
-    return since >= EVERY_TRIALS and cost_s <= SHARE_MOST * spent_s
+    low, high = sorted(objective.gain(c.value, first) for c in checks[-2:])
+    if low > 1:
+        return max(1.0, low / (1 + NOISE))
+    return min(1.0, high * (1 + NOISE))
 
 
 class PaceWatch:
-    """Measures the baseline again when it is due, and knows the machine's pace. `measure` may fail: None.
+    """Measures the baseline again when that is due, and knows the machine's pace since this run began.
 
-    `keep` is told each new check; `checks` are those of an earlier run of the study.
+    `measure` gives a result of the baseline, whatever came of it; `keep` is told each check that counts.
     """
 
     def __init__(
         self,
         objective: Objective,
-        checks: Sequence[PaceCheck],
-        measure: Callable[[], float | None],
+        measure: Callable[[], TrialResult],
         keep: Callable[[PaceCheck], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._objective = objective
-        self._checks = list(checks)
         self._measure = measure
         self._keep = keep
         self._clock = clock
+        self._begin = clock()
+        self._checks: list[PaceCheck] = []
+        self._spent_s = 0.0
+        self._trials: int | None = None
 
     def now(self, baseline: TrialResult) -> float:
-        """The pace; 1 before the first check."""
-        return pace(self._checks, self._objective, baseline.value(self._objective.metric))
+        """The pace; 1 before two checks, and where the baseline was disturbed when it was measured first."""
+        return (
+            1.0 if _disturbed(baseline) else pace(self._checks, self._objective, baseline.value(self._objective.metric))
+        )
 
-    def look(self, trials: Sequence[TrialResult], spent_s: float) -> None:
-        """Measure if that is due, `spent_s` into the search."""
+    def look(self, trials: Sequence[TrialResult]) -> None:
+        """Measure if that is due before the next trial; an attempt that fails or is disturbed tells nothing."""
         baseline = trials[0]
-        if not baseline.feasible or not is_due(len(trials), self._checks, baseline.wall_s / 2, spent_s):
+        if self._trials is None:
+            self._trials = len(trials)
+        expected_s, passed_s = baseline.wall_s / 2, self._clock() - self._begin
+        if len(trials) - self._trials < EVERY_TRIALS or self._spent_s + expected_s > SHARE_MOST * passed_s:
+            return
+        if not baseline.feasible or _disturbed(baseline):
             return
         begin = self._clock()
-        value = self._measure()
-        if value is not None:
+        result = self._measure()
+        took_s = self._clock() - begin
+        self._trials, self._spent_s = len(trials), self._spent_s + took_s
+        value = result.value(self._objective.metric)
+        if result.status is TrialStatus.OK and value is not None and not _disturbed(result):
             at = datetime.now(UTC).isoformat(timespec="seconds")
-            check = PaceCheck(trials[-1].number, value, round(self._clock() - begin, 3), at)
+            check = PaceCheck(trials[-1].number, value, round(took_s, 3), at)
             self._checks.append(check)
             self._keep(check)
+
+
+def _disturbed(result: TrialResult) -> bool:
+    return result.host_noise.get("disturbed_share", 0.0) > 0

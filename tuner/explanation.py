@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from search_spaces.errors import TunerError
 from tuner.attribution import attribute, estimate_s, path
 from tuner.importance import importance
 from tuner.preparation import Prepared
@@ -12,6 +13,7 @@ from tuner.study_store import StudyStore
 from tuner.trial import TrialResult
 from tuner.watchers import Watchers
 
+EXPLANATIONS = ("importance.json", "attribution.json")
 CONFIGURATIONS_LEAST = 3
 """A winner with one change needs no attribution: the tournament has measured that change."""
 
@@ -29,7 +31,7 @@ def explain(
 
     The verdict stands whatever comes of them.
     """
-    for name in ("importance.json", "attribution.json"):
+    for name in EXPLANATIONS:
         store.remove(name)
     try:
         known = importance(trials, prepared.objectives[0].metric, prepared.space.parameters, prepared.config.seed)
@@ -39,12 +41,13 @@ def explain(
             return
         ways = path(prepared.space, trials[0].params, winner.params, [k.knob for k in known.knobs] if known else ())
         if len(ways) < CONFIGURATIONS_LEAST:
+            store.write_json("attribution.json", {"winner": winner.number, "steps": []})
             return
-        needed_s = estimate_s(trials[0], winner, len(ways) - 1)
+        needed_s = estimate_s(runner, trials[0], winner, ways)
         if needed_s > left_s:
             watchers.notice(
                 f"what each of the {len(ways) - 1} changes brings was not measured, which takes {needed_s:.0f} s; "
-                f"the same command with a larger budget.minutes than {prepared.config.budget.minutes:g} does it"
+                "the same command does it now that the search is done"
             )
             return
         steps = attribute(
@@ -53,7 +56,13 @@ def explain(
             ways,
             lambda done, most: watchers.progress(f"measuring what each change brings: {done} of {most} blocks"),
         )
-        document = {"objective": prepared.objectives[0].metric, "steps": [step.to_json() for step in steps]}
+        document = {
+            "winner": winner.number,
+            "objective": prepared.objectives[0].metric,
+            "steps": [step.to_json() for step in steps],
+        }
         store.write_json("attribution.json", document)
     except KeyboardInterrupt:
         watchers.notice("interrupted while measuring what each change brings; the verdict stands")
+    except (TunerError, ValueError, ArithmeticError, OSError) as error:
+        watchers.notice(f"what each change brings is not known ({error}); the verdict stands")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from tuner.objective import Objective, pareto_front, rank_value
+from tuner.objective import Objective, pareto_front, rank_value, steady
 from tuner.sampling import changed_knobs
 from tuner.trial import TrialResult
 
@@ -27,8 +27,8 @@ def finalists(trials: Sequence[TrialResult], objectives: Sequence[Objective]) ->
     ranked = sorted(able, key=lambda t: rank_value(t, first))
     if not ranked:
         return []
-    lead = ranked[0].value(first.metric) or 0.0
-    close = [t for t in ranked if first.gain(t.value(first.metric) or lead, lead) >= CLOSE]
+    lead = steady(ranked[0], first.metric) or 0.0
+    close = [t for t in ranked if first.gain(steady(t, first.metric) or lead, lead) >= CLOSE]
     plainest = min(close, key=lambda t: changed_knobs(t.params, baseline.params))
     rest = [t for t in ranked[1:] if t is not plainest]
     return list({t.number: t for t in (ranked[0], plainest, *rest)}.values())[:FINALISTS]

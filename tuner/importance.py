@@ -1,24 +1,26 @@
 """How much each knob mattered to what was measured, against what chance alone makes of knobs that do not matter.
 
 A random forest is fitted to the logarithms of the values. Each knob has a shadow, the same column with its rows
-shuffled, which can only matter by chance; what the most important shadow reaches is the floor below which a knob's
-importance says nothing (the shadow features of Boruta: Kursa & Rudnicki 2010, J. Stat. Softw. 36(11)).
+shuffled, which can only matter by chance; what the most important shadow stays below in 95 % of shuffles is the floor
+below which a knob's importance says nothing (the shadow features of Boruta: Kursa & Rudnicki 2010, J. Stat. Softw.
+36(11)).
 """
 
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from search_spaces.parameter import Choices, Parameter, Value
+from tuner.objective import steady
+from tuner.stats import percentile
 from tuner.trial import TrialResult
 
 TRIALS_LEAST = 10
-REPETITIONS = 5
-_TREES = 100
+SHUFFLES = 20
+_TREES = 50
 _ABSENT = -1.0
 
 
@@ -55,7 +57,7 @@ def importance(
     import numpy as np
     from sklearn.ensemble import RandomForestRegressor
 
-    rated = [(t, v) for t in trials if (v := t.value(metric)) is not None and v > 0]
+    rated = [(t, v) for t in trials if (v := steady(t, metric)) is not None and v > 0]
     varied = [p for p in parameters if len({t.params.get(p.name) for t, _ in rated}) > 1]
     if len(rated) < TRIALS_LEAST or len(varied) < 2:
         return None
@@ -65,13 +67,13 @@ def importance(
     values = np.array([math.log(v) for _, v in rated])
     rng = np.random.default_rng(seed)
     shares, floors = [], []
-    for repetition in range(REPETITIONS):
+    for shuffle in range(SHUFFLES):
         shadows = [rng.permutation(g) for g in groups]  # whole rows: the columns of one knob belong together
-        forest = RandomForestRegressor(_TREES, min_samples_leaf=2, random_state=seed + repetition)
+        forest = RandomForestRegressor(_TREES, min_samples_leaf=2, random_state=seed + shuffle)
         found = forest.fit(np.hstack([*groups, *shadows]), values).feature_importances_
         shares.append(np.add.reduceat(found[:width], starts))
         floors.append(float(np.add.reduceat(found[width:], starts).max()))
-    floor = statistics.fmean(floors)
+    floor = percentile(floors, 0.95)
     mean = np.mean(shares, axis=0)
     knobs = [KnobImportance(p.name, round(float(s), 4), bool(s > floor)) for p, s in zip(varied, mean, strict=True)]
     return Importance(metric, tuple(sorted(knobs, key=lambda k: -k.share)), round(floor, 4), len(rated))

@@ -58,10 +58,15 @@ def best(trials: list[TrialResult], objective: Objective) -> TrialResult | None:
 
 def rank_value(trial: TrialResult, objective: Objective) -> float:
     """The trial's value at the machine's first pace, turned so that less is better."""
-    value = trial.value(objective.metric)
+    value = steady(trial, objective.metric)
     assert value is not None, f"trial {trial.number} has no {objective.metric}"
-    steady = at_pace(value, objective.metric, 1 / trial.pace)
-    return -steady if objective.maximize else steady
+    return -value if objective.maximize else value
+
+
+def steady(trial: TrialResult, name: str) -> float | None:
+    """A trial's value at the machine's first pace, by which trials are compared; None where it has none."""
+    value = trial.value(name)
+    return None if value is None else at_pace(value, name, 1 / trial.pace)
 
 
 def at_pace(value: float, name: str, pace: float) -> float:

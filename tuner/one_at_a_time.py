@@ -1,7 +1,7 @@
 """The strategy `ablation`: knob after knob, each of its values beside the best configuration so far.
 
 It is what an optimization plan on paper does: change one thing, measure, keep it if it is better, go on with the next.
-It finds no interactions, and says of each knob what it brings.
+It finds no interactions, and says of each knob what it brings. Of several objectives it follows the first.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ class OneAtATime:
             for params in self._variations(knob, centre):
                 if key(params) not in self._results:
                     if not (reason := self._infeasible(params)):
+                        self.ruled_out.pop(key(params), None)
                         return params
                     self.ruled_out[key(params)] = reason
                 group.append(params)

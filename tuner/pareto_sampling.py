@@ -14,7 +14,7 @@ from search_spaces.domains import contains
 from search_spaces.parameter import Choices, FloatRange, IntRange, Parameter, Params, Value
 from search_spaces.space import SearchSpace
 from tuner.metrics import metric
-from tuner.objective import Objective
+from tuner.objective import Objective, steady
 from tuner.trial import TrialResult, TrialStatus
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class ParetoSampler:
         return params
 
     def _frozen(self, result: TrialResult) -> optuna.trial.FrozenTrial:
-        values = [result.value(o.metric) for o in self._objectives]
+        values = [steady(result, o.metric) for o in self._objectives]
         measured = result.status in (TrialStatus.OK, TrialStatus.CUT_OFF) and None not in values
         if not measured:
             slack = max(result.violations.values(), default=0.0)

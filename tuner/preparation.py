@@ -93,6 +93,7 @@ class Prepared:
             "baseline": dict(self.space.baseline),
             "objectives": list(self.config.objectives),
             "constraints": dict(self.config.constraints),
+            "strategy": self.config.strategy,
         }
 
     def runner(self, **callbacks: Any) -> TrialRunner:

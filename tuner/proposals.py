@@ -16,7 +16,7 @@ import numpy as np
 from search_spaces.parameter import Parameter, Params
 from search_spaces.space import SearchSpace
 from tuner.metrics import METRICS
-from tuner.objective import Objective, at_pace
+from tuner.objective import Objective, steady
 from tuner.sampling import changed_knobs
 from tuner.surrogate import Array, Encoder, Surrogate, expected_improvement, probability_below_zero
 from tuner.trial import TrialResult, TrialStatus
@@ -68,8 +68,7 @@ def _with_value(result: TrialResult, name: str, value: float) -> TrialResult:
 
 def _steady(result: TrialResult, objective: Objective) -> float:
     """The objective at the machine's first pace; 0 where there is none."""
-    value = result.value(objective.metric)
-    return 0.0 if value is None else at_pace(value, objective.metric, 1 / result.pace)
+    return steady(result, objective.metric) or 0.0
 
 
 def _sign(objective: Objective) -> float:

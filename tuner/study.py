@@ -13,7 +13,7 @@ from tuner.config.study_config import StudyConfig
 from tuner.deploy import deploy_document, judged_again
 from tuner.drift import PaceWatch
 from tuner.events import Observer, Outcome
-from tuner.explanation import explain
+from tuner.explanation import EXPLANATIONS, explain
 from tuner.finalists import affordable, finalists
 from tuner.objective import Objective, at_pace, best, pareto_front
 from tuner.one_at_a_time import OneAtATime
@@ -112,7 +112,7 @@ class Study:
     def _search(self) -> None:
         """Ask, run, tell, until the budget of trials or of time ends or nothing is left to try."""
         config, sampler = self.prepared.config, self._sampler()
-        pace = PaceWatch(self._raced, self.store.pace_checks(), self._measure_again, self.store.append_pace_check, self.clock)
+        pace = PaceWatch(self._raced, self._measure_again, self.store.append_pace_check, self.clock)
         for trial in self.trials:
             sampler.tell(trial)
         if not self.trials:
@@ -124,8 +124,8 @@ class Study:
             if params is None:
                 self.exhausted = True
                 break
+            pace.look(self.trials)
             sampler.tell(self._run(params, "search", pace.now(self._baseline)))
-            pace.look(self.trials, self.clock() - self.search_begin)
         self._check_measured()
         self._say_how_it_ended(sampler)
 
@@ -172,17 +172,22 @@ class Study:
         value = leader.value(raced.metric) if leader else None
         return Race(
             maximize=raced.maximize,
-            best=at_pace(value, raced.metric, pace / leader.pace) if leader and value is not None else None,
+            best=None if leader is None or value is None else _easier(value, pace / leader.pace, raced),
             rounds_least=budget.rounds_least,
             rounds_most=budget.rounds_most,
             half_width=INTERVAL_HALF_WIDTH,
             best_round_s=leader.round_s if leader else None,
         )
 
-    def _measure_again(self) -> float | None:
-        """The raced metric of the baseline now, from a round or two; None when it fails."""
+    def _measure_again(self) -> TrialResult:
+        """The baseline once more, by a round or two."""
+        self.watchers.progress("measuring the default again")
         race = Race(self._raced.maximize, None, 1, 2, INTERVAL_HALF_WIDTH)
-        return self._runner.run(TrialSpec(-1, self._baseline.params), race).value(self._raced.metric)
+        told, self._runner.on_round = self._runner.on_round, lambda rounds, value: None
+        try:
+            return self._runner.run(TrialSpec(-1, self._baseline.params), race)
+        finally:
+            self._runner.on_round = told
 
     def _check_measured(self) -> None:
         """Every metric that the study needs must be reported here, as the first measured trial shows."""
@@ -241,7 +246,7 @@ class Study:
                 f"the tournament takes about {beyond_s / 60:.1f} min more than budget.minutes: "
                 "a proof needs all of its pairs, and a round of the default is slow"
             )
-        others = len(self.trials) > 1
+        others = any(t.metrics for t in self.trials[1:])
         return tournament.run(self._baseline, invited, self._time_is_up, others_were_tried=others)
 
     def _new_tournament(self) -> Tournament:
@@ -255,6 +260,8 @@ class Study:
         )
 
     def _conclude(self, result: TournamentResult) -> Outcome:
+        for name in EXPLANATIONS:  # of an earlier verdict
+            self.store.remove(name)
         if result.winner is None:
             summary, deploy = nothing_feasible(self.trials), None
             self.store.remove("deploy.json")
@@ -269,6 +276,7 @@ class Study:
         return self._outcome(result.verdict, summary, deploy, document)
 
     def _explain(self, winner: TrialResult | None) -> None:
+        self._report()  # the verdict is out, however long explaining takes
         explain(self.prepared, self._runner, self.store, self.trials, winner, self._left_s(), self.watchers)
 
     def _finished_before(self) -> Outcome | None:
@@ -277,7 +285,8 @@ class Study:
         if documents is None:
             return None
         tournament, deploy = documents
-        if tournament["verdict"] == "gain" and self.store.read_json("attribution.json") is None:
+        explained = self.store.read_json("attribution.json") or {}
+        if tournament["verdict"] == "gain" and explained.get("winner") != tournament["winner"]:
             self._explain(self.trials[tournament["winner"]])
         if deploy is not None:
             deploy = judged_again(deploy, self.prepared.config.targets)
@@ -311,3 +320,9 @@ class Study:
         from tuner.report import write_report
 
         write_report(self.store.directory)
+
+
+def _easier(best: float, pace: float, objective: Objective) -> float:
+    """The value to race against on a machine of another pace; never a harder one than was measured."""
+    there = at_pace(best, objective.metric, pace)
+    return min(best, there) if objective.maximize else max(best, there)

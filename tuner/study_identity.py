@@ -13,7 +13,7 @@ from tuner.preparation import Prepared
 from tuner.study_store import StudyStore
 from tuner.trial import TrialResult
 
-_PARTS = ("engine", "model", "workload", "space", "objectives", "constraints")
+_PARTS = ("engine", "model", "workload", "space", "objectives", "constraints", "strategy")
 
 
 def check_identity(known: Mapping[str, Any], prepared: Prepared, directory: Path) -> None:
@@ -21,7 +21,8 @@ def check_identity(known: Mapping[str, Any], prepared: Prepared, directory: Path
     if not known or known.get("digest") == prepared.digest:
         return
     document = prepared.document()
-    changed = [part for part in _PARTS if known.get(part) != document.get(part)]
+    begun = {"strategy": "search", **known}  # which older files do not say
+    changed = [part for part in _PARTS if begun.get(part) != document.get(part)]
     raise TunerError(
         f"study {prepared.name!r} in {str(directory)!r} is another one: {', '.join(changed) or 'hardware'} differs",
         "give this one another name with study=NAME, or leave study= out",

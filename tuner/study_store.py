@@ -143,7 +143,8 @@ class StudyStore:
             temporary.replace(link)
 
     def _append(self, name: str, document: Mapping[str, Any]) -> None:
-        with self._writable(), (self.directory / name).open("a", encoding="utf-8") as handle:
+        with self._writable(), (self.directory / name).open("a+", encoding="utf-8") as handle:
+            _drop_torn_line(handle)
             handle.write(json.dumps(document) + "\n")
             handle.flush()
             os.fsync(handle.fileno())
@@ -163,6 +164,14 @@ class StudyStore:
                 f"cannot write to the study's folder {str(self.directory)!r}: {error.strerror}",
                 "free space or give another folder with outputs=DIR; finished trials are kept, the command resumes",
             ) from None
+
+
+def _drop_torn_line(handle: TextIO) -> None:
+    """Cut off what a kill left after the last whole line of an open file."""
+    handle.seek(0)
+    content = handle.read()
+    if content and not content.endswith("\n"):
+        handle.truncate(len(content[: content.rfind("\n") + 1].encode()))
 
 
 def _lock(handle: TextIO) -> bool:

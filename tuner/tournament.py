@@ -17,7 +17,7 @@ from tuner.events import Standing
 from tuner.host_noise import summary
 from tuner.measurement import Round
 from tuner.metrics import metric
-from tuner.objective import Objective
+from tuner.objective import Objective, steady
 from tuner.runner import TrialRunner
 from tuner.sampling import changed_knobs
 from tuner.stats import RatioTest, geometric_mean, holm, paired_ratio_test
@@ -223,7 +223,7 @@ class Tournament:
     def _finalist(
         self, contestant: Contestant, test: RatioTest | None, adjusted: float, significant: bool, home: Contestant
     ) -> dict[str, Any]:
-        searched, reference = contestant.trial.value(self._objective.metric), home.trial.value(self._objective.metric)
+        searched, reference = (steady(c.trial, self._objective.metric) for c in (contestant, home))
         return {
             "number": contestant.trial.number,
             "params": dict(contestant.trial.params),

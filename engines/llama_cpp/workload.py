@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from engines.base import Model, Progress, WorkItem, Workload
-from engines.llama_cpp.library import library, vocabulary
+from engines.llama_cpp.library import gpu_count, library, vocabulary
 from engines.llama_cpp.models import EMBEDDED
 from engines.llama_cpp.workload_size import AUTO, chosen_size
 from engines.machine_limits import usable_cores
@@ -56,7 +56,7 @@ def resolve_workload(config: Mapping[str, Any], model: Model, progress: Progress
     entries = _entries(model)
     tokens = _tokens(_items(entries, most or _MAX_TOKENS, ignore_eos), model)
     parameters, cores = int(model.facts["n_parameters"]), usable_cores()
-    size, note = chosen_size(config.get("size"), tokens, most, parameters, cores)
+    size, note = chosen_size(config.get("size"), tokens, most, parameters, cores, gpu_count())
     items = _items(entries[: size.prompts], most or size.max_tokens, ignore_eos)
     _check_fit(items, tokens, model)
     return Workload(name, items, quality, (note,) if note else ())

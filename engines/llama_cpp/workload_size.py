@@ -18,6 +18,8 @@ ROUND_S = 3.0
 PARAMETER_TOKENS_PER_CORE_S = 2.6e10
 """Parameters × prompt tokens that one core gets through in a second: 2.5e10 to 3e10 seen for F16 models of 0.1 to 1 B
 parameters on an AMD EPYC with AVX-512 (benchmarks/overhead.py prints the round times of a study)."""
+GPU_CORES = 64
+"""As many cores a GPU counts as: llama.cpp computes long prompts on it even where no layer is offloaded."""
 CORES_MOST = 16
 """Beyond these, cores wait for memory."""
 ANSWER_WEIGHT = 4
@@ -37,7 +39,7 @@ SIZES = {"full": Size(3, 32), "short": Size(2, 32), "brief": Size(1, 16)}
 
 
 def chosen_size(
-    asked: Any, prompt_tokens: Sequence[int], max_tokens: int | None, parameters: int, cores: int
+    asked: Any, prompt_tokens: Sequence[int], max_tokens: int | None, parameters: int, cores: int, gpus: int = 0
 ) -> tuple[Size, str]:
     """The size named by `asked` (`auto` or None: the one that fits), and a note when it is not the full one.
 
@@ -51,7 +53,7 @@ def chosen_size(
 
     def estimate_s(size: Size) -> float:
         tokens = sum(prompt_tokens[: size.prompts]) + ANSWER_WEIGHT * (max_tokens or size.max_tokens) * size.prompts
-        return tokens * parameters / (PARAMETER_TOKENS_PER_CORE_S * min(cores, CORES_MOST))
+        return tokens * parameters / (PARAMETER_TOKENS_PER_CORE_S * (min(cores, CORES_MOST) + GPU_CORES * (gpus > 0)))
 
     names = list(SIZES)
     name = next((n for n in names if estimate_s(SIZES[n]) <= ROUND_S), names[-1])
@@ -60,6 +62,6 @@ def chosen_size(
     size, full_s = SIZES[name], estimate_s(SIZES[names[0]])
     return size, (
         f"workload: {size.prompts} of {len(prompt_tokens)} prompts with answers of {max_tokens or size.max_tokens} "
-        f"tokens, because a round of all would take about {full_s:.0f} s on {cores} cores; "
+        f"tokens, because a round of all would take about {full_s:.0f} s here; "
         "workload.size=full takes them all, workload.prompts=FILE your own"
     )

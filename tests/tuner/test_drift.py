@@ -1,11 +1,14 @@
 """The machine's pace during a search."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuner.drift import NOISE, PaceCheck, PaceWatch, is_due, pace
+from tuner.drift import NOISE, PaceCheck, PaceWatch, pace
 from tuner.objective import Objective, at_pace, best, rank_value
+from tuner.study import _easier
 from tuner.trial import MetricValue, TrialResult, TrialStatus
 
 SPEED, LATENCY = Objective("decode_tokens_per_second"), Objective("ftl_ms")
@@ -23,19 +26,21 @@ def trial(number, value, pace=1.0, wall_s=4.0):
 @pytest.mark.parametrize(
     ("objective", "again", "expected"),
     [
-        (SPEED, 100.0, 1.0),
-        (SPEED, 102.0, 1.0),
-        (SPEED, 80.0, 0.8 * (1 + NOISE)),
-        (SPEED, 120.0, 1.2 / (1 + NOISE)),
-        (LATENCY, 125.0, 0.8 * (1 + NOISE)),
+        (SPEED, (100.0, 100.0), 1.0),
+        (SPEED, (98.0, 102.0), 1.0),
+        (SPEED, (80.0, 80.0), 0.8 * (1 + NOISE)),
+        (SPEED, (70.0, 90.0), 0.9 * (1 + NOISE)),
+        (SPEED, (120.0, 150.0), 1.2 / (1 + NOISE)),
+        (SPEED, (60.0, 130.0), 1.0),
+        (LATENCY, (125.0, 125.0), 0.8 * (1 + NOISE)),
     ],
 )
-def test_a_change_beyond_noise_is_the_pace(objective, again, expected):
-    assert pace([check(50.0), check(again)], objective, 100.0) == pytest.approx(expected)
+def test_what_two_checks_agree_on_beyond_noise_is_the_pace(objective, again, expected):
+    assert pace([check(500.0), *map(check, again)], objective, 100.0) == pytest.approx(expected)
 
 
-def test_without_a_check_or_a_first_value_the_pace_is_one():
-    assert pace([], SPEED, 100.0) == pace([check(80.0)], SPEED, None) == 1.0
+def test_before_two_checks_or_without_a_first_value_the_pace_is_one():
+    assert pace([check(50.0)], SPEED, 100.0) == pace([check(80.0), check(80.0)], SPEED, None) == 1.0
 
 
 def test_trials_of_a_slow_hour_are_compared_as_if_the_machine_had_been_steady():
@@ -51,21 +56,51 @@ def test_to_another_pace_and_back(value, factor, name):
     assert at_pace(at_pace(value, name, factor), name, 1 / factor) == pytest.approx(value)
 
 
-def test_the_baseline_is_measured_again_every_few_trials_and_takes_a_small_share():
-    assert not is_due(5, [], 2.0, 1000.0)
-    assert is_due(9, [], 2.0, 1000.0)
-    assert not is_due(9, [], 60.0, 1000.0), "it would take more than its share"
-    assert not is_due(12, [check(1.0, after=8)], 2.0, 1000.0)
-    assert is_due(17, [check(1.0, after=8)], 2.0, 1000.0)
+class Machine:
+    """A clock that moves with each look, and a baseline that takes two seconds to measure."""
+
+    def __init__(self, values, disturbed=0.0):
+        self.now, self.kept, self._values, self._disturbed = 0.0, [], list(values), disturbed
+        self.watch = PaceWatch(SPEED, self.measure, self.kept.append, lambda: self.now)
+
+    def measure(self):
+        self.now += 2.0
+        value = self._values.pop(0)
+        if value is None:
+            return TrialResult(-1, {}, TrialStatus.CRASHED, "gone")
+        return replace(trial(-1, value), host_noise={"disturbed_share": self._disturbed})
+
+    def run(self, count, each_s=10.0):
+        for number in range(1, count + 1):
+            self.now += each_s
+            self.watch.look([trial(n, 100.0) for n in range(number)])
+        return self
 
 
-def test_the_watch_keeps_what_it_measures_and_outlives_a_failure():
-    kept, values = [], iter([None, 80.0])
-    watch = PaceWatch(SPEED, [], lambda: next(values), kept.append)
-    trials = [trial(n, 100.0) for n in range(9)]
-    watch.look(trials, 1000.0)
-    assert kept == []
-    watch.look(trials, 1000.0)
-    assert [c.after_trial for c in kept] == [8]
-    assert watch.now(trials[0]) == pytest.approx(0.8 * (1 + NOISE))
-    assert PaceWatch(SPEED, kept, lambda: None, kept.append).now(trials[0]) == watch.now(trials[0])
+def test_the_baseline_is_measured_again_every_few_trials():
+    machine = Machine([80.0] * 9).run(30)
+    assert [c.after_trial for c in machine.kept] == [8, 16, 24]
+    assert machine.watch.now(trial(0, 100.0)) == pytest.approx(0.8 * (1 + NOISE))
+
+
+def test_it_takes_a_small_share_of_the_time():
+    assert len(Machine([80.0] * 30).run(30, each_s=1.0).kept) == 0
+
+
+def test_an_attempt_that_fails_is_not_repeated_at_once():
+    machine = Machine([None, 80.0]).run(18)
+    assert [c.after_trial for c in machine.kept] == [16]
+
+
+def test_disturbed_checks_and_a_disturbed_first_measurement_tell_nothing():
+    assert Machine([80.0] * 5, disturbed=0.5).run(30).kept == []
+    machine = Machine([80.0] * 5).run(30)
+    assert machine.watch.now(replace(trial(0, 100.0), host_noise={"disturbed_share": 1.0})) == 1.0
+
+
+def test_a_faster_machine_makes_nobody_worse():
+    """A pace that is wrong must not cut off an equal of the best: it only ever makes the race easier."""
+    assert _easier(100.0, 1.3, SPEED) == 100.0
+    assert _easier(100.0, 0.8, SPEED) == pytest.approx(80.0)
+    assert _easier(100.0, 1.3, LATENCY) == 100.0
+    assert _easier(100.0, 0.8, LATENCY) == pytest.approx(125.0)

@@ -31,12 +31,14 @@ def begun():
     return strategy, [first]
 
 
-def test_each_trial_differs_in_one_knob_from_the_best_of_before():
+def test_each_trial_is_one_change_away_from_an_earlier_one():
     results = walk(*begun())
+    names = [k.name for k in SPACE.parameters]
     for at, result in enumerate(results[1:], start=1):
-        centres = [r.params for r in results[:at]]
-        assert any(sum(c.get(n) != result.params.get(n) for n in {*c, *result.params}) <= 2 for c in centres)
-    assert len({key(r.params) for r in results}) == len(results)
+        before = sorted(results[:at], key=lambda r: -r.value("decode_tokens_per_second"))
+        changed = [[n for n in names if c.params.get(n) != result.params.get(n)] for c in before]
+        # a knob that comes into use with the change counts as changed too
+        assert min(len(c) for c in changed) <= 2, "chance would change three of six"
 
 
 def test_where_knobs_do_not_interact_it_ends_at_the_optimum():

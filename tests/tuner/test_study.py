@@ -389,10 +389,44 @@ def test_one_knob_after_the_other_is_a_study_of_its_own(tmp_path):
 def test_the_default_is_measured_again_and_the_machines_pace_kept(tmp_path, monkeypatch):
     from tuner import drift
 
-    monkeypatch.setattr(drift, "SHARE_MOST", 1.0)
+    monkeypatch.setattr(drift, "SHARE_MOST", 10.0)
     monkeypatch.setattr(drift, "EVERY_TRIALS", 3)
+    monkeypatch.setattr(drift, "_disturbed", lambda result: False)
     outcome = run_study(fake_config(tmp_path), [])
     checks = StudyStore(study_dir(outcome)).pace_checks()
     assert [c.after_trial for c in checks] == [3, 6, 9]
     assert all(c.value == pytest.approx(outcome.trials[0].value("decode_tokens_per_second"), rel=0.2) for c in checks)
     assert all(0.8 < t.pace < 1.2 for t in outcome.trials)
+
+
+def test_a_torn_line_of_the_drift_costs_that_line_only(tmp_path):
+    from tuner.drift import PaceCheck
+
+    store = StudyStore(tmp_path)
+    store.append_pace_check(PaceCheck(8, 1.0, 2.0, ""))
+    with (tmp_path / "drift.jsonl").open("a") as file:
+        file.write('{"after_trial": 16, "va')
+    store.append_pace_check(PaceCheck(24, 3.0, 2.0, ""))
+    assert [c.after_trial for c in store.pace_checks()] == [8, 24]
+
+
+def test_an_explanation_of_another_winner_does_not_stay(tmp_path):
+    first = run_study(fake_config(tmp_path), [])
+    store = StudyStore(study_dir(first))
+    other = {**store.read_json("attribution.json"), "winner": 99}
+    store.write_json("attribution.json", other)
+    again = run_study(fake_config(tmp_path), [])
+    assert again.attribution["winner"] == again.tournament["winner"]
+
+
+def test_only_crashes_beside_the_default_are_no_comparison(tmp_path):
+    script = [{"when": {"threads": [4, 6]}, "do": "segfault"}]
+    fixed = {**FIXED, "mode": "a", "precision": "high"}
+    config = fake_config(tmp_path, space={"threads": Choices((2, 4, 6))}, params=fixed, model={"script": script})
+    assert run_study(config, []).verdict == "undecided"
+
+
+def test_another_strategy_under_the_same_name_is_refused_by_its_name(tmp_path):
+    run_study(fake_config(tmp_path, study="mine", budget={"trials": 2}), [])
+    with pytest.raises(TunerError, match=r"is another one: strategy differs"):
+        run_study(fake_config(tmp_path, study="mine", strategy="ablation"), [])

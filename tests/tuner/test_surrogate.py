@@ -94,4 +94,6 @@ def test_expected_improvement_prefers_the_better_and_the_less_certain():
 
 
 def test_the_chance_to_be_below_zero():
-    assert probability_below_zero(np.array([-2.0, 0.0, 2.0]), np.ones(3)) == pytest.approx([0.977, 0.5, 0.023], abs=0.001)
+    assert probability_below_zero(np.array([-2.0, 0.0, 2.0]), np.ones(3)) == pytest.approx(
+        [0.977, 0.5, 0.023], abs=0.001
+    )

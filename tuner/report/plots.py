@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tuner.metrics import METRICS
-from tuner.objective import at_pace
+from tuner.objective import steady
 from tuner.report.explanation_plots import attribution_plot, importance_plot
 from tuner.report.study_files import StudyFiles
 from tuner.report.svg import BOTTOM, LEFT, TOP, WIDTH, Surface, padded
@@ -24,6 +24,7 @@ from tuner.trial import TrialResult, TrialStatus
 
 FINALIST_HEIGHT = 34
 MOST_TRADE_OFFS = 3
+CORRECTED = "corrected for the machine's pace"
 
 
 def all_plots(study: StudyFiles) -> dict[str, str]:
@@ -44,19 +45,19 @@ def history_plot(study: StudyFiles) -> str | None:
     rated = [(trial, value) for trial in study.trials if (value := trial.value(objective)) is not None]
     if not rated:
         return None
-    surface = Surface((-0.7, max(t.number for t in study.trials) + 0.7), padded(_edges(study.trials, objective)))
+    again = [(c.after_trial + 0.5, c.value) for c in study.pace_checks] if study.raced == objective else []
+    edges = [*_edges(study.trials, objective), *(v for _, v in again), *(steady(t, objective) or v for t, v in rated)]
+    surface = Surface((-0.7, max(t.number for t in study.trials) + 0.7), padded(edges))
     surface.axes("trial", axis_label(objective), whole_x=True)
     baseline = study.baseline.value(objective) if study.baseline else None
     if baseline is not None:
         surface.across(baseline, "default", f"default {number(baseline)}")
     surface.path(_best_so_far(study.trials, objective), "path")
-    again = [(c.after_trial + 0.5, c.value) for c in study.pace_checks] if study.raced == objective else []
     for place, value in again:
         surface.diamond(place, value, "estimate", f"the default again: {number(value)}", 5)
     for trial, value in rated:
-        steady = at_pace(value, objective, 1 / trial.pace)
-        if steady != value:
-            surface.bar((trial.number, trial.number), (value, steady), "limit", "corrected for the machine's pace")
+        if (at_first := steady(trial, objective)) not in (None, value):
+            surface.bar((trial.number, trial.number), (value, at_first or value), "limit", CORRECTED)
         interval = trial.metrics[objective].ci95 if objective in trial.metrics else None
         if interval is not None:
             surface.bar((trial.number, trial.number), interval, "whisker")

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from search_spaces.parameter import Value
 from tuner.metrics import METRICS
+from tuner.objective import steady
 from tuner.trial import MetricValue, TrialResult, TrialStatus
 
 
@@ -137,8 +138,8 @@ def reason_text(result: TrialResult, limits: Mapping[str, float]) -> str:
 
 
 def best_trial(trials: Sequence[TrialResult], metric: str) -> TrialResult | None:
-    """The feasible trial with the best value of `metric`; the earliest among equals."""
-    rated = [(value, t) for t in trials if t.feasible and (value := t.value(metric)) is not None]
+    """The feasible trial with the best value of `metric` at the machine's first pace; the earliest among equals."""
+    rated = [(value, t) for t in trials if t.feasible and (value := steady(t, metric)) is not None]
     if not rated:
         return None
     sign = -1 if higher_is_better(metric) else 1
