@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from benchmarks.recording import keeps
 from benchmarks.recorded_space import space_of
+from benchmarks.recording import keeps
 from benchmarks.world import Known, Surface
 from search_spaces.parameter import Params
 from search_spaces.space import SearchSpace

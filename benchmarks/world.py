@@ -84,7 +84,9 @@ class Surface:
             self.rounds.setdefault(group, []).extend(_residuals(known, known.trial.rounds[1:]))
             self.warm_ups.setdefault(group, []).append(_residual(known, known.trial.rounds[0]))
         self.load_spread = _load_spread([_known(t, self.task) for t in recording.repeats if _runs(t)])
-        self.biases: dict[tuple[Value, ...], list[Bias]] = {threads_of(k.trial.params): [Bias()] for k in self.known.values()}
+        self.biases: dict[tuple[Value, ...], list[Bias]] = {
+            threads_of(k.trial.params): [Bias()] for k in self.known.values()
+        }
         if self.load_spread > LOADS_DIFFER:
             self._smooth()
         # Quality is judged once for each value of the knobs behind it: what that took is with one trial of them.

@@ -112,7 +112,9 @@ class Study:
     def _search(self) -> None:
         """Ask, run, tell, until the budget of trials or of time ends or nothing is left to try."""
         config, sampler = self.prepared.config, self._sampler()
-        pace = PaceWatch(self._raced, self.store.pace_checks(), self._measure_again, self.store.append_pace_check, self.clock)
+        pace = PaceWatch(
+            self._raced, self.store.pace_checks(), self._measure_again, self.store.append_pace_check, self.clock
+        )
         for trial in self.trials:
             sampler.tell(trial)
         if not self.trials:

@@ -68,9 +68,7 @@ class Surrogate:
     `level` is what is expected where nothing is known; the mean of the values unless it is given.
     """
 
-    def __init__(
-        self, encoder: Encoder, rows: Array, values: Array, noise: Array, level: float | None = None
-    ) -> None:
+    def __init__(self, encoder: Encoder, rows: Array, values: Array, noise: Array, level: float | None = None) -> None:
         self._encoder, self._rows = encoder, rows
         self._level = float(values.mean()) if level is None else level
         covariance, centred = encoder.covariance(rows, rows), values - self._level

@@ -46,7 +46,9 @@ def test_the_summary_tells_size_time_and_noise(cpu_recording):
     assert "% of rounds disturbed" in text
 
 
-@pytest.mark.parametrize("content", [b"", b"text", gzip.compress(b"{}"), gzip.compress(json.dumps({"format": 99}).encode())])
+@pytest.mark.parametrize(
+    "content", [b"", b"text", gzip.compress(b"{}"), gzip.compress(json.dumps({"format": 99}).encode())]
+)
 def test_another_file_is_no_recording(content, tmp_path):
     (tmp_path / "a.json.gz").write_bytes(content)
     with pytest.raises(RecordingError, match=r"a\.json\.gz"):

@@ -55,7 +55,7 @@ def test_what_knobs_do_by_themselves_is_learned_from_few_measurements():
 def test_it_is_sure_where_it_has_measured_and_unsure_elsewhere():
     encoder, surrogate, rng = learned(10)
     seen = surrogate._rows
-    assert surrogate.predict(seen)[1].max() < 0.03
+    assert surrogate.predict(seen)[1].max() < 0.05
     assert surrogate.predict(encoder([configuration(rng) for _ in range(50)]))[1].max() > 0.1
 
 
@@ -94,4 +94,6 @@ def test_expected_improvement_prefers_the_better_and_the_less_certain():
 
 
 def test_the_chance_to_be_below_zero():
-    assert probability_below_zero(np.array([-2.0, 0.0, 2.0]), np.ones(3)) == pytest.approx([0.977, 0.5, 0.023], abs=0.001)
+    assert probability_below_zero(np.array([-2.0, 0.0, 2.0]), np.ones(3)) == pytest.approx(
+        [0.977, 0.5, 0.023], abs=0.001
+    )
