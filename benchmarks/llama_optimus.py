@@ -32,7 +32,8 @@ from tuner.sampling import key
 TRIALS, REPEATS = 20, 2
 STAND_IN = """#!{python} -SE
 import json, math, random, sys
-given = dict(zip(sys.argv[1::2], sys.argv[2::2]))
+words = [w for w in sys.argv[1:] if w not in ("--no-warmup", "--progress")]
+given = dict(zip(words[::2], words[1::2]))
 def number(default, *names):
     return next((int(given[n]) for n in names if n in given), default)
 with open({answers!r}) as file:
