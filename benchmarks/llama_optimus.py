@@ -32,7 +32,8 @@ from tuner.sampling import key
 TRIALS, REPEATS = 20, 2
 STAND_IN = """#!{python} -SE
 import json, math, random, sys
-given = dict(zip(sys.argv[1::2], sys.argv[2::2]))
+words = [w for w in sys.argv[1:] if w not in ("--no-warmup", "--progress")]
+given = dict(zip(words[::2], words[1::2]))
 def number(default, *names):
     return next((int(given[n]) for n in names if n in given), default)
 with open({answers!r}) as file:
@@ -50,10 +51,10 @@ asked = {{
 name = json.dumps({{k: v for k, v in asked.items() if k in known["knobs"]}}, sort_keys=True)
 repeats, tokens, prompt = number(5, "-r"), number(128, "-n"), number(512, "-p")
 answer = known["answers"][name]
-seconds, rows = answer["start_s"], []
+seconds, rows, bias = answer["start_s"], [], random.choice(answer["bias"] or [0.0])
 for kind, count, rate in (("pp", prompt, answer["prefill"]), ("tg", tokens, answer["decode"])):
     if count and rate:
-        rates = [rate * math.exp(-random.choice(answer["noise"])) for _ in range(repeats)]
+        rates = [rate * math.exp(-bias - random.choice(answer["noise"])) for _ in range(repeats)]
         seconds += sum(count / r for r in rates)
         rows.append((kind, count, sum(rates) / repeats))
 with open({log!r}, "a") as file:
@@ -189,6 +190,7 @@ class _Bench:
                 "decode": known.truth["decode_tokens_per_second"] if known else 0.0,
                 "prefill": known.truth["prefill_tokens_per_second"] if known else 0.0,
                 "noise": noise,
+                "bias": [b.decode for b in surface.biases[threads_of(params)]] if known else [],
             }
         return answers
 

@@ -103,7 +103,7 @@ def optuna_tpe(problem: Problem, seed: int, limit_s: float) -> Trace:
 
 def _suggest(trial: Any, name: str, options: list[Value]) -> Value:
     if all(isinstance(v, int) and not isinstance(v, bool) for v in options):
-        return options[trial.suggest_int(name, 0, len(options) - 1)]
+        return options[int(trial.suggest_int(name, 0, len(options) - 1))]
     return options[int(trial.suggest_categorical(name, list(range(len(options)))))]
 
 

@@ -119,7 +119,7 @@ def verdict(rows: Sequence[Row]) -> str:
     """The two goals: found in time for 90 of 100 seeds, and three times as soon as the best peer."""
     ours, peers = rows[0], rows[1:]
     best = min(peers, key=lambda r: r.median)
-    times = best.median / ours.median if ours.median else math.inf
+    times = 0.0 if math.isinf(ours.median) else best.median / ours.median if ours.median else math.inf
     sooner = "beyond what it was given" if math.isinf(best.median) else f"{times:.1f} times ours"
     met = {True: "met", False: "NOT met"}
     return (

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.recorded_space import bound
-from benchmarks.recording import RecordedItem, RecordedRound, RecordedTrial, Recording
+from benchmarks.recording import ROUND_METRICS, RecordedItem, RecordedRound, RecordedTrial, Recording
 from engines.base import Sample
 from search_spaces.parameter import Params
 from tuner.host_noise import HostNoise
@@ -154,7 +154,8 @@ def _round(point: Point, noise: float, rng: random.Random, warm: bool) -> Record
     samples: Sequence[Sample] = [item.sample(str(n)) for n, item in enumerate(items)]
     wall_s = sum(i.done_s for i in items) + 1e-3
     host = HostNoise(others_cores=0.6 if disturbed else 0.01)
-    return RecordedRound(wall_s, host, tuple(items), round_metrics("llm", samples))
+    metrics = round_metrics("llm", samples)
+    return RecordedRound(wall_s, host, tuple(items), {name: metrics[name] for name in ROUND_METRICS})
 
 
 def _model() -> dict[str, Any]:

@@ -107,7 +107,7 @@ def _fit(scale: float, covariance: Array, values: Array) -> tuple[float, float, 
     factor = np.linalg.cholesky(covariance + 1e-9 * np.eye(len(values)))
     weights = np.linalg.solve(factor.T, np.linalg.solve(factor, values))
     likelihood = -0.5 * float(values @ weights) - float(np.log(np.diag(factor)).sum())
-    return likelihood, scale, factor, weights
+    return likelihood, scale, np.asarray(factor, np.float64), np.asarray(weights, np.float64)
 
 
 def _alike(left: Array, right: Array, ordered: bool) -> Array:

@@ -25,7 +25,7 @@ def test_a_peer_keeps_to_its_time_and_answers_with_what_may_be_deployed(strategy
 @pytest.mark.parametrize("strategy", [random_search, optuna_tpe, hill_climbing])
 def test_a_peer_survives_a_surface_full_of_failures(strategy, gpu_problem):
     trace = strategy(gpu_problem, 0, 0.03 * gpu_problem.exhaustive_s)
-    assert trace.wasted_s > 0
+    assert trace.wasted_s > 0 or strategy is hill_climbing, "which begins where everything fits"
     assert trace.answers
 
 

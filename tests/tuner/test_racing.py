@@ -67,3 +67,9 @@ def test_an_equal_in_an_unlucky_process_is_cut_in_at_most_5_percent():
     rng = random.Random(5)
     cut = sum(rounds_of(100.0 * math.exp(rng.gauss(0, 0.11)), 0.02, rng, 100.0)[0] == "cut_off" for _ in range(4000))
     assert cut / 4000 <= 0.055, "5 % by design, and the scatter of 4000 draws"
+
+
+def test_one_round_is_enough_for_what_is_a_little_worse_and_not_for_what_comes_near():
+    assert race(100.0).after_round([90.0]) == "enough"
+    assert race(100.0).after_round([98.0]) == "go_on"
+    assert race(None).after_round([90.0]) == "go_on"
