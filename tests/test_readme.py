@@ -53,6 +53,7 @@ SHORT = {
     "benchmarks.overhead": "budget.trials=3 budget.tournament_pairs=2 budget.tournament_pairs_most=2",
     "benchmarks.llama_bench_agreement": "--pairs 2",
     "benchmarks.decisions_under_noise": "--sweeps 1",
+    "benchmarks.search_efficiency": f"--seeds 1 --recording {next(ROOT.glob('benchmarks/recordings/*.json.gz'))}",
 }
 """Added to a command, so that it takes a minute at most; nothing else of it is changed."""
 RECORDED = r"^llm-embedded-llama-160m-[0-9a-f]{8}$"
