@@ -19,6 +19,8 @@ from tuner.worker_process import WorkerFailedError
 
 T = TypeVar("T")
 
+WARM_UP_SHARE = 0.5
+"""Of a round, what warming up by its first item takes at the most, for estimates."""
 RESIDENT_SHARE = 0.8
 """Contestants stay loaded together when their predicted memory fits into this share of what is free."""
 
@@ -94,7 +96,7 @@ class Contestant:
         self._stack = ExitStack()
         cold = self.metric == "load_s" or (not self._loads and self.metric != "load_cached_s")
         opened = self.runner.opened(self.trial.params, cold, self._stack, self.alone)
-        self.runner.measurer().one_round(opened.worker)
+        self.runner.measurer().one_round(opened.worker, deadline_s=0.0)  # the first item warms up
         self._opened = opened
         self._loads.append(opened)
 

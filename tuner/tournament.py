@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from tuner import interrupts
-from tuner.contestant import Contestant, fit_together
+from tuner.contestant import WARM_UP_SHARE, Contestant, fit_together
 from tuner.events import Standing
 from tuner.host_noise import summary
 from tuner.measurement import Round
@@ -29,6 +29,9 @@ LOOK_EVERY_PAIRS = 4
 """After the least number of pairs, the test is looked at again after this many more."""
 EQUAL = 0.97
 """A gain of at least this share of the largest one may count as equal to it."""
+RELOAD_EVERY = 2
+"""Blocks after which everyone is loaded anew. One start of a process differs from the next by a per cent or two on the
+same machine (1.2 % seen beside 2 % within a process), which rounds of one process would never show."""
 LEAST_RATIO = {"memory": 1.01}
 """What a process's memory varies by from one start to the next is no gain."""
 
@@ -110,6 +113,9 @@ class Tournament:
             for contestant, its_round in played:
                 contestant.count(its_round)
             done += 1
+            if done % RELOAD_EVERY == 0:
+                for contestant in (home, *away):
+                    contestant.release()
             tests = [(c, self._test(c, home)) for c in away]
             self._on_block([_standing(c, t) for c, t in tests if not c.failure], done, self._most)
             if done >= self._least and (time_is_up() or (self._is_look(done) and self._decided(tests))):
@@ -162,8 +168,11 @@ class Tournament:
         playing = [t for t in (baseline, *finalists) if t.metrics]
         loads_s = {t.number: max(0.0, t.engine_s - t.round_s * (t.rounds + 1)) for t in playing}
         if fit_together(self._runner, [t.params for t in playing]):
-            return sum(t.round_s * (self._least + 1) + loads_s[t.number] for t in playing)
-        return sum((2 * t.round_s + loads_s[t.number]) * (self._least + 1) for t in playing)
+            loads = math.ceil(self._least / RELOAD_EVERY)
+            return sum(
+                t.round_s * self._least + (WARM_UP_SHARE * t.round_s + loads_s[t.number]) * loads for t in playing
+            )
+        return sum(((1 + WARM_UP_SHARE) * t.round_s + loads_s[t.number]) * (self._least + 1) for t in playing)
 
     def _result(self, home: Contestant, away: Sequence[Contestant], others_were_tried: bool) -> TournamentResult:
         tests = [(c, self._test(c, home)) for c in away]
