@@ -36,4 +36,6 @@ def spoken_clips() -> tuple[SpokenClip, ...]:
     try:
         return tuple(SpokenClip(**entry) for entry in json.loads(CLIPS_LIST.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
-        raise ModelFileError(f"the embedded clips {CLIPS_LIST} are damaged: {error}", "reinstall the package") from error
+        raise ModelFileError(
+            f"the embedded clips {CLIPS_LIST} are damaged: {error}", "reinstall the package"
+        ) from error

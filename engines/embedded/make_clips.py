@@ -2,21 +2,29 @@
 
 120 chunks of 0.5 to 1.5 s and 120 utterances of 2 to 4 s by voices that training holds out; the utterances' sentences
 are held out too. A third of the utterances have noise at 10 dB, half of them white, half pink.
+
+`--librispeech FOLDER` writes another set instead, in LibriSpeech's layout: a chapter of ten utterances for each
+held-out voice, as FLAC at 16 kHz. It is what a user's folder is tried with.
 """
 
 from __future__ import annotations
 
+import argparse
 import itertools
 import json
 import math
+import random
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from engines.embedded.clips import CHUNK, CLIPS_AUDIO, CLIPS_LIST, UTTERANCE
-from engines.embedded.espeak import Espeak
+from engines.embedded.espeak import HELD_OUT_VARIANTS, Espeak, draw_voice
 from engines.embedded.log_mel import F32, SAMPLE_RATE
 from engines.embedded.speech_examples import Utterance, noise, utterances
+from engines.embedded.spoken import sentences
 
 COUNT = 120
 SEED = 2_000_000
@@ -30,6 +38,17 @@ COMPRESSION = 0.6
 
 def main() -> None:
     """Write the audio and the list."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--librispeech", type=Path, metavar="FOLDER")
+    folder = parser.parse_args().librispeech
+    if folder is None:
+        write_clips()
+    else:
+        write_librispeech(folder)
+
+
+def write_clips() -> None:
+    """CLIPS_AUDIO and CLIPS_LIST."""
     import soundfile
 
     espeak, entries, parts, at = Espeak(), [], [], 0
@@ -59,6 +78,26 @@ def main() -> None:
         for part in parts:
             file.write(part)
     print(f"{len(entries)} clips, {at / SAMPLE_RATE:.0f} s, {CLIPS_AUDIO.stat().st_size / 1e6:.2f} MB")
+
+
+def write_librispeech(folder: Path) -> None:
+    """READER/CHAPTER/READER-CHAPTER-NUMBER.flac with READER-CHAPTER.trans.txt, one reader for each held-out voice."""
+    import soundfile
+
+    espeak, rng = Espeak(), random.Random(SEED)
+    texts = sentences(SEED + 2, 0.0, held_out=True)
+    for reader, variant in enumerate(HELD_OUT_VARIANTS, start=1):
+        chapter = folder / str(reader) / "1"
+        chapter.mkdir(parents=True, exist_ok=True)
+        lines = []
+        for number in range(10):
+            text, voice = next(texts), replace(draw_voice(rng, held_out=True), variant=variant)
+            name = f"{reader}-1-{number:04}"
+            audio = _sound(Utterance(text, espeak.say(text, voice), variant), "", SEED + number)
+            soundfile.write(str(chapter / f"{name}.flac"), audio, SAMPLE_RATE)
+            lines.append(f"{name} {text.upper()}")
+        (chapter / f"{reader}-1.trans.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print(f"{10 * len(HELD_OUT_VARIANTS)} utterances in {folder}")
 
 
 def _fitting(spoken: Iterator[Utterance], kind: str) -> Iterator[tuple[Utterance, str]]:

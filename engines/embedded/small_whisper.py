@@ -58,9 +58,7 @@ def decode(tensors: Mapping[str, Any], size: WhisperSize, tokens: Any, audio: An
     return _norm(tensors, "decoder.ln", x) @ tensors["decoder.token_embedding.weight"].T
 
 
-def _attend(
-    tensors: Mapping[str, Any], prefix: str, size: WhisperSize, x: Any, source: Any, causal: bool
-) -> Any:
+def _attend(tensors: Mapping[str, Any], prefix: str, size: WhisperSize, x: Any, source: Any, causal: bool) -> Any:
     def heads(part: str, of: Any) -> Any:
         projected = F.linear(of, tensors[f"{prefix}.{part}.weight"], tensors.get(f"{prefix}.{part}.bias"))
         return projected.unflatten(-1, (size.heads, HEAD_SIZE)).transpose(1, 2)

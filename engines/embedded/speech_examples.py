@@ -49,7 +49,9 @@ class Example:
     skipped_s: float = 0.0
 
 
-def utterances(espeak: Espeak, seed: int, held_out: bool = False, short_share: float = SHORT_SHARE) -> Iterator[Utterance]:
+def utterances(
+    espeak: Espeak, seed: int, held_out: bool = False, short_share: float = SHORT_SHARE
+) -> Iterator[Utterance]:
     """Sentences said by random voices, without end; sentences and voices are of one side of the split."""
     rng = random.Random(seed)
     for text in sentences(seed + 1, short_share, held_out):

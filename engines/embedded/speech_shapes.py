@@ -89,7 +89,7 @@ def _added(name: str, shape: tuple[int, ...], rng: np.random.Generator) -> Tenso
     kind = _type_of(name, shape)
     if name.endswith("_ln.weight"):
         return np.ones(shape, np.float32)
-    if name.endswith("bias") or name.endswith("out.weight") or name.endswith("mlp.2.weight"):
+    if name.endswith(("bias", "out.weight", "mlp.2.weight")):
         return np.zeros(shape, kind)
     return ((rng.random(shape, np.float32) - 0.5) * (2 * _FILL_SCALE)).astype(kind)
 

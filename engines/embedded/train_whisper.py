@@ -48,7 +48,7 @@ IGNORED = -100
 def main() -> None:
     """Train and write the file."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--steps", type=int, default=1000, help="of singles or windows")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--pool", type=int, default=POOL)
     parser.add_argument("--out", type=Path, default=SPEECH_FILE)
@@ -140,7 +140,7 @@ class Trainer:
 
 
 def word_errors(tensors: dict[str, Any], tokens: SpokenTokens, judged: Sequence[Utterance]) -> dict[str, float]:
-    """The share of wrong words on held-out sentences of held-out voices: clean, and at 10 dB of white and pink noise."""
+    """Word errors on held-out sentences of held-out voices: clean, and at 10 dB of white and of pink noise."""
     rates = {}
     for name, slope in (("clean", None), ("white_10_db", 0.0), ("pink_10_db", 1.0)):
         wrong = total = 0

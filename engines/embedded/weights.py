@@ -99,4 +99,5 @@ def split_bytes(tensor: F16) -> NDArray[np.uint8]:
 
 
 def join_bytes(planes: NDArray[np.uint8], shape: tuple[int, ...]) -> F16:
+    """What `split_bytes` took apart, in `shape`."""
     return np.ascontiguousarray(planes.T[:, ::-1]).reshape(-1).view(np.float16).reshape(shape)

@@ -8,7 +8,6 @@ import re
 from importlib import metadata
 from pathlib import Path
 
-
 from engines.base import Capabilities
 from engines.cache import file_sha256
 from engines.machine_limits import usable_cores
@@ -51,7 +50,7 @@ def capabilities() -> Capabilities:
 
 
 def build_of() -> dict[str, str]:
-    """`version` of the binding, `whisper_cpp` of the library, its CPU features, a digest of the binaries, and advice."""
+    """`version` of the binding and of whisper.cpp, its CPU features, a digest of the binaries, and advice."""
     features = binding().whisper_print_system_info().strip(" |\n")
     build = {
         "version": metadata.version("pywhispercpp"),
@@ -64,7 +63,9 @@ def build_of() -> dict[str, str]:
     return build
 
 
-def unused_features(features: str, cpuinfo: Path = Path("/proc/cpuinfo"), nvidia: Path = Path("/dev/nvidia0")) -> list[str]:
+def unused_features(
+    features: str, cpuinfo: Path = Path("/proc/cpuinfo"), nvidia: Path = Path("/dev/nvidia0")
+) -> list[str]:
     """What this machine has and the build does not use, in words."""
     built = set(re.findall(r"([A-Z0-9_]+) = 1", features))
     flags = _flags(cpuinfo)

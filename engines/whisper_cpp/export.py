@@ -162,7 +162,9 @@ def cli_options(deploy: Mapping[str, Any]) -> tuple[list[tuple[str, ...]], list[
         options.append(("--audio-ctx", choice))
     notes = ["measured with the model loaded once: whisper-cli loads it for each call", *_place_notes(deploy)]
     if choice == CLIP:
-        notes.append("the script takes one WAV file of 16-bit samples at 16 kHz in one channel: its length sets audio-ctx")
+        notes.append(
+            "the script takes one WAV file of 16-bit samples at 16 kHz in one channel: its length sets audio-ctx"
+        )
     notes += [
         f"{knob}={params[knob]} has no option in whisper-cli: it stays at its default"
         for knob, default in _LIBRARY_ONLY.items()

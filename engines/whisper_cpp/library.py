@@ -18,7 +18,14 @@ _WARN, _ERROR, _CONTINUE = 3, 4, 5
 _KEPT_LINES = 2000
 _NO_MEMORY = ("failed to allocate", "out of memory", "cannot allocate", "bad_alloc", "alloc failed", "cudamalloc")
 _UNSUPPORTED = ("larger than the maximum allowed", "too many decoders", "not supported", "unsupported")
-_BAD_MODEL = ("invalid model", "failed to load model", "not enough space", "unknown tensor", "wrong shape", "wrong size")
+_BAD_MODEL = (
+    "invalid model",
+    "failed to load model",
+    "not enough space",
+    "unknown tensor",
+    "wrong shape",
+    "wrong size",
+)
 _INSTALL_HINT = "pip install 'voice-stack-tuner[stt]'"
 
 

@@ -39,15 +39,21 @@ def resolve_workload(config: Mapping[str, Any], model: Model, progress: Progress
             raise unknown_name("workload option", str(option), _OPTIONS)
     together = _count("together", config.get("together"), 1, 64)
     gap_s = _seconds("gap_s", config.get("gap_s"), 0.3)
+    told: list[str] = []
+
+    def tell(line: str) -> None:
+        told.append(line)
+        progress(line)
+
     timed, judged = _count("timed", config.get("timed"), 10, 1000), _count("judged", config.get("judged"), 120, 100000)
     if config.get("audio"):
-        timed_clips, judged_clips = _own(Path(str(config["audio"])).expanduser(), timed * together, judged, progress)
+        timed_clips, judged_clips = _own(Path(str(config["audio"])).expanduser(), timed * together, judged, tell)
     else:
         kind = str(config.get("clips") or "mixed")
         if kind not in KINDS:
             raise unknown_name("workload.clips", kind, KINDS)
         if model.source != EMBEDDED:
-            progress("the embedded clips are synthetic speech: give your own with workload.audio=FOLDER")
+            tell("the embedded clips are synthetic speech: give your own with workload.audio=FOLDER")
         if kind == "recording":
             together, gap_s = RECORDING_CLIPS, RECORDING_GAP_S
         timed_clips, judged_clips = _embedded(kind, timed * together, judged)
@@ -60,7 +66,7 @@ def resolve_workload(config: Mapping[str, Any], model: Model, progress: Progress
         "language": str(model.facts["language"]),
         "audio": _content([*timed_clips, *judged_clips]),
     }
-    return Workload(str(config.get("name") or "speech"), items, quality)
+    return Workload(str(config.get("name") or "speech"), items, quality, tuple(told))
 
 
 def _own(source: Path, timed: int, judged: int, progress: Progress) -> tuple[list[Clip], list[Clip]]:

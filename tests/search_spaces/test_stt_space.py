@@ -32,7 +32,9 @@ def test_the_baseline_is_the_library_s() -> None:
     greedy = library.whisper_full_default_params(library.whisper_sampling_strategy.WHISPER_SAMPLING_GREEDY)
     beam = library.whisper_full_default_params(library.whisper_sampling_strategy.WHISPER_SAMPLING_BEAM_SEARCH)
     context = library.whisper_context_default_params()
-    space = stt(default_n_threads=greedy.n_threads, default_flash_attn=context.flash_attn, gpu_count=2, gpu_offload=True)
+    space = stt(
+        default_n_threads=greedy.n_threads, default_flash_attn=context.flash_attn, gpu_count=2, gpu_offload=True
+    )
     baseline = space.baseline
     for knob in ("n_threads", "single_segment", "no_timestamps", "max_tokens", "n_max_text_ctx"):
         assert baseline[knob] == getattr(greedy, knob), knob
@@ -51,7 +53,9 @@ def test_knobs_that_mean_nothing_are_not_there() -> None:
     assert "beam_size" not in baseline
 
 
-@pytest.mark.parametrize(("knob", "value"), [("audio_ctx", "half"), ("n_threads", 0), ("beam_size", 9), ("max_tokens", 500)])
+@pytest.mark.parametrize(
+    ("knob", "value"), [("audio_ctx", "half"), ("n_threads", 0), ("beam_size", 9), ("max_tokens", 500)]
+)
 def test_values_that_whisper_cpp_would_refuse(knob: str, value: Value) -> None:
     with pytest.raises(TunerError):
         stt().narrowed({"decoding": "beam", knob: value}, {}, {})

@@ -56,7 +56,9 @@ def test_every_row_has_a_number_of_its_own() -> None:
         assert ids[TOKENS.special(token)] == token
 
 
-@pytest.mark.parametrize(("seconds", "up", "steps"), [(0.0, False, 0), (0.29, False, 2), (0.29, True, 3), (0.3, True, 3)])
+@pytest.mark.parametrize(
+    ("seconds", "up", "steps"), [(0.0, False, 0), (0.29, False, 2), (0.29, True, 3), (0.3, True, 3)]
+)
 def test_times_are_tenths_of_a_second(seconds: float, up: bool, steps: int) -> None:
     assert TOKENS.ids[TOKENS.time(seconds, up)] == FIRST_TIME + steps * TIME_STEP
 
@@ -68,7 +70,7 @@ def test_a_time_is_within_the_window(seconds: float, up: bool) -> None:
 
 def test_text_and_back() -> None:
     rows = TOKENS.text("turn on the lights")
-    assert TOKENS.words_of(rows + [TOKENS.special(END), TOKENS.time(1.0)]) == "turn on the lights"
+    assert TOKENS.words_of([*rows, TOKENS.special(END), TOKENS.time(1.0)]) == "turn on the lights"
     assert b"".join(TOKENS.piece(TOKENS.ids[row]) for row in rows) == b" turn on the lights"
     assert TOKENS.piece(32) == b" "
     with pytest.raises(KeyError):

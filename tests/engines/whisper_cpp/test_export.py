@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import runpy
 import shutil
 import subprocess
@@ -28,7 +29,12 @@ PARAMS: dict[str, Any] = {
 
 def _deploy(model: Model, **params: Any) -> dict[str, Any]:
     file = prepare(model, PARAMS, quiet)
-    named = {"name": "it's a \"model\"\nwith lines", "path": file.path, "quantization": "F16", "facts": dict(model.facts)}
+    named = {
+        "name": 'it\'s a "model"\nwith lines',
+        "path": file.path,
+        "quantization": "F16",
+        "facts": dict(model.facts),
+    }
     return {"study": "a-study", "model": named, "params": {**PARAMS, **params}}
 
 
@@ -63,12 +69,17 @@ def test_the_script_passes_the_measured_settings(model: Model, tmp_path: Path, s
     script.write_text(files["whisper-cli.sh"].text)
     assert files["whisper-cli.sh"].executable
     wav = write_wav(tmp_path / "a clip.wav", tone(seconds))
-    run = subprocess.run(
-        ["sh", str(script), str(wav)], capture_output=True, text=True, check=True, env={"WHISPER_CLI": "echo", "PATH": "/usr/bin:/bin"}
-    )  # fmt: skip
+    environment = {"WHISPER_CLI": "echo", "PATH": os.environ["PATH"]}
+    run = subprocess.run(["sh", str(script), str(wav)], capture_output=True, text=True, check=True, env=environment)
     said = run.stdout.strip()
     assert f"--audio-ctx {audio_ctx(deploy['params'], seconds, 1500)} --file {wav}" in said
-    for part in (f"--model {deploy['model']['path']}", "--beam-size 1", "--no-fallback", "--no-timestamps", "--threads 2"):
+    for part in (
+        f"--model {deploy['model']['path']}",
+        "--beam-size 1",
+        "--no-fallback",
+        "--no-timestamps",
+        "--threads 2",
+    ):
         assert part in said
     assert ("--flash-attn" if flash else "--no-flash-attn") in said
 

