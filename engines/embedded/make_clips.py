@@ -122,7 +122,7 @@ def _sound(utterance: Utterance, colour: str, seed: int) -> F32:
         audio = audio + np.float32(level) * noise(audio.size / SAMPLE_RATE + 0.01, slope, seed)[: audio.size]
     # A whole number of hops, so that the list's times are exact.
     audio = np.pad(audio, (0, -audio.size % 160))
-    return np.clip(audio, -1, 1).astype(np.float32)
+    return np.asarray(np.clip(audio, -1, 1), np.float32)
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ def grow(weights: SpeechWeights, large: WhisperSize) -> Iterator[tuple[str, Tens
             table[list(weights.tokens.ids)] = tensor
             yield name, table
         else:
-            yield name, tensor.astype(_type_of(name, shape))
+            yield name, _typed(tensor, name, shape)
 
 
 def _source(weights: SpeechWeights, name: str) -> NDArray[np.float16] | NDArray[np.float32] | None:
@@ -76,7 +76,7 @@ def _source(weights: SpeechWeights, name: str) -> NDArray[np.float16] | NDArray[
 def _repeated(name: str, source: NDArray[np.float32], copies: int) -> NDArray[np.float32]:
     """`source` with its outputs repeated, and its inputs repeated and shared among the copies."""
     if name in ("decoder.ln.weight", "decoder.ln.bias"):
-        return np.tile(source, copies) / copies
+        return np.tile(source, copies) / np.float32(copies)
     if source.ndim == 1 or "conv1" in name or name == "encoder.conv2.bias":
         return np.tile(source, (copies,) + (1,) * (source.ndim - 1))
     if "embedding" in name:
@@ -86,13 +86,15 @@ def _repeated(name: str, source: NDArray[np.float32], copies: int) -> NDArray[np
 
 def _added(name: str, shape: tuple[int, ...], rng: np.random.Generator) -> Tensor:
     """A tensor of a layer that the small model lacks, which adds nothing to what passes through it."""
-    kind = _type_of(name, shape)
     if name.endswith("_ln.weight"):
         return np.ones(shape, np.float32)
     if name.endswith(("bias", "out.weight", "mlp.2.weight")):
-        return np.zeros(shape, kind)
-    return ((rng.random(shape, np.float32) - 0.5) * (2 * _FILL_SCALE)).astype(kind)
+        return _typed(np.zeros(shape, np.float32), name, shape)
+    return _typed((rng.random(shape, np.float32) - np.float32(0.5)) * np.float32(2 * _FILL_SCALE), name, shape)
 
 
-def _type_of(name: str, shape: tuple[int, ...]) -> type[np.float16] | type[np.float32]:
-    return np.float32 if len(shape) == 1 or name.endswith("bias") or "positional" in name else np.float16
+def _typed(tensor: NDArray[np.float32], name: str, shape: tuple[int, ...]) -> Tensor:
+    """Norms, biases and positions stay float32."""
+    if len(shape) == 1 or name.endswith("bias") or "positional" in name:
+        return tensor
+    return tensor.astype(np.float16)

@@ -15,6 +15,7 @@ from engines.base import (
     Session,
     Workload,
 )
+from engines.machine_limits import usable_cores
 from engines.whisper_cpp import capabilities, export, memory, models, quality, session, workload
 from search_spaces.parameter import Params
 
@@ -48,7 +49,7 @@ class WhisperCppEngine:
         if path.exists() or not quality.passages(workload):
             return
         progress(f"transcribing {len(quality.passages(workload))} clips with the most precise configuration")
-        params = {"quantization": model.reference, "n_threads": capabilities.usable_cores()}
+        params: Params = {"quantization": model.reference, "n_threads": usable_cores()}
         reference = session.WhisperCppSession(model, models.prepare(model, params, progress), params)
         try:
             quality.prepare_reference(path, workload, reference.transcript, progress)

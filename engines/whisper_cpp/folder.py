@@ -157,9 +157,10 @@ def _table(text: str, file: Path) -> Iterator[tuple[int, Any, Any]]:
     """(line, audio, text) of a table with a header, or of two columns without one."""
     delimiter = "," if file.suffix.lower() == ".csv" else "\t"
     # A tab-separated file has no quoting: a quotation mark is part of a sentence.
-    quoting = csv.QUOTE_MINIMAL if delimiter == "," else csv.QUOTE_NONE
+    lines = io.StringIO(text, newline="")
     try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting))
+        quoted = csv.reader(lines) if delimiter == "," else csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+        rows = list(quoted)
     except csv.Error as error:
         raise FolderError(f"{file} is no table: {error}", "write FILE<tab>TEXT in each line") from error
     rows = [row for row in rows if any(cell.strip() for cell in row)]

@@ -74,7 +74,8 @@ def prepare(model: Model, params: Params, progress: Progress) -> ModelFile:
 
 def _embedded_file(shape: Any, progress: Progress) -> Path:
     """The embedded model of a shape, written into the cache once."""
-    from engines.embedded.speech_model import SPEECH_SHAPES, digest, file_bytes, write_ggml
+    from engines.embedded.speech_model import digest, file_bytes, write_ggml
+    from engines.embedded.speech_shapes import SPEECH_SHAPES
 
     if shape not in SPEECH_SHAPES:
         raise unknown_name("shape of the embedded speech model", str(shape), SPEECH_SHAPES)

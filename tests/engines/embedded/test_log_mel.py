@@ -14,7 +14,7 @@ def test_the_filters_are_triangles_of_unit_area() -> None:
     filters = mel_filters()
     assert filters.shape == (MEL_BANDS, FFT_SIZE // 2 + 1)
     wide = filters[40:]  # narrow ones are sampled too coarsely for their sum to tell
-    np.testing.assert_allclose(wide.sum(1) * SAMPLE_RATE / FFT_SIZE, 1.0, rtol=0.06)
+    np.testing.assert_allclose(wide.sum(1) * SAMPLE_RATE / FFT_SIZE, 1.0, rtol=0.08)
     # The first filter's peak in the file that OpenAI ships, and the last one's.
     assert filters[0].max() == pytest.approx(0.02486, rel=1e-3)
     assert filters[79].max() == pytest.approx(0.00199, rel=2e-2)
@@ -41,6 +41,6 @@ def test_loudness_shifts_everything_alike() -> None:
 
 
 def test_a_frame_is_centred_on_its_hop() -> None:
-    click = np.zeros(SAMPLE_RATE, np.float32)
+    click = np.zeros(2 * SAMPLE_RATE, np.float32)
     click[100 * HOP] = 1.0
     assert int(log_mel(click, 100 + 50).max(0).argmax()) == 100
