@@ -93,7 +93,7 @@ def write_librispeech(folder: Path) -> None:
         for number in range(10):
             text, voice = next(texts), replace(draw_voice(rng, held_out=True), variant=variant)
             name = f"{reader}-1-{number:04}"
-            audio = _sound(Utterance(text, espeak.say(text, voice), variant), "", SEED + number)
+            audio = _sound(Utterance(text, espeak.say(text, voice).audio, variant), "", SEED + number)
             soundfile.write(str(chapter / f"{name}.flac"), audio, SAMPLE_RATE)
             lines.append(f"{name} {text.upper()}")
         (chapter / f"{reader}-1.trans.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")

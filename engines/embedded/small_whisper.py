@@ -44,8 +44,13 @@ def encode(tensors: Mapping[str, Any], size: WhisperSize, mel: Any) -> Any:
     return _norm(tensors, "encoder.ln_post", x)
 
 
-def decode(tensors: Mapping[str, Any], size: WhisperSize, tokens: Any, audio: Any) -> Any:
-    """Logits (batch, length, rows) of the next token after each of `tokens` (batch, length)."""
+def decode(
+    tensors: Mapping[str, Any], size: WhisperSize, tokens: Any, audio: Any, attended: list[Any] | None = None
+) -> Any:
+    """Logits (batch, length, rows) of the next token after each of `tokens` (batch, length).
+
+    `attended` receives where the first head of each inner layer looks in the audio: (batch, length, positions).
+    """
     x = tensors["decoder.token_embedding.weight"][tokens]
     x = x + tensors["decoder.positional_embedding"][: tokens.shape[1]]
     for layer in range(size.layers):
@@ -53,6 +58,8 @@ def decode(tensors: Mapping[str, Any], size: WhisperSize, tokens: Any, audio: An
         normed = _norm(tensors, f"{prefix}.attn_ln", x)
         x = x + _attend(tensors, f"{prefix}.attn", size, normed, normed, causal=True)
         normed = _norm(tensors, f"{prefix}.cross_attn_ln", x)
+        if attended is not None and 0 < layer < size.layers - 1:
+            attended.append(_first_head(tensors, f"{prefix}.cross_attn", normed, audio))
         x = x + _attend(tensors, f"{prefix}.cross_attn", size, normed, audio, causal=False)
         x = x + _mlp(tensors, prefix, x)
     return _norm(tensors, "decoder.ln", x) @ tensors["decoder.token_embedding.weight"].T
@@ -68,6 +75,13 @@ def _attend(tensors: Mapping[str, Any], prefix: str, size: WhisperSize, x: Any, 
     )
     joined = mixed.transpose(1, 2).flatten(-2)
     return F.linear(joined, tensors[f"{prefix}.out.weight"], tensors[f"{prefix}.out.bias"])
+
+
+def _first_head(tensors: Mapping[str, Any], prefix: str, x: Any, source: Any) -> Any:
+    """The attention of the first head, which sums to one over `source`."""
+    query = F.linear(x, tensors[f"{prefix}.query.weight"][:HEAD_SIZE], tensors[f"{prefix}.query.bias"][:HEAD_SIZE])
+    key = F.linear(source, tensors[f"{prefix}.key.weight"][:HEAD_SIZE])
+    return torch.softmax((query @ key.transpose(1, 2)).float() / math.sqrt(HEAD_SIZE), dim=-1)
 
 
 def _mlp(tensors: Mapping[str, Any], prefix: str, x: Any) -> Any:

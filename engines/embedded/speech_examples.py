@@ -34,19 +34,22 @@ class Utterance:
     text: str
     audio: NDArray[np.int16]
     voice: str
+    begins_s: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
 class Example:
     """A window of sound, and rows of the table: those given, then those to be said. `given` includes the start.
 
-    The window begins `skipped_s` after the beginning of `audio`, as whisper.cpp moves it along a recording.
+    The window begins `skipped_s` after the beginning of `audio`, as whisper.cpp moves it along a recording. `words`
+    tells of each word its place in `said` and the seconds from and to which it is heard.
     """
 
     audio: F32
     given: tuple[int, ...]
     said: tuple[int, ...]
     skipped_s: float = 0.0
+    words: tuple[tuple[int, float, float], ...] = ()
 
 
 def utterances(
@@ -56,7 +59,8 @@ def utterances(
     rng = random.Random(seed)
     for text in sentences(seed + 1, short_share, held_out):
         voice = draw_voice(rng, held_out)
-        yield Utterance(text, espeak.say(text, voice), f"{voice.accent}+{voice.variant}")
+        speech = espeak.say(text, voice)
+        yield Utterance(text, speech.audio, f"{voice.accent}+{voice.variant}", speech.begins_s)
 
 
 class ExampleMaker:
@@ -120,16 +124,20 @@ class ExampleMaker:
             at = end + 0.15 + 1.2 * rng.random()
         audio = self._sound(placed, seconds, 0.5 * rng.random())
         said: list[int] = []
+        words: list[tuple[int, float, float]] = []
         for number, (start, utterance) in enumerate(placed):
             whole = not (cut and number == len(placed) - 1)
             if with_times:
                 said.append(tokens.time(start))
             if whole:
+                ends_s = (*utterance.begins_s[1:], utterance.audio.size / SAMPLE_RATE)
+                heard = zip(utterance.begins_s, ends_s, strict=True)
+                words += [(len(said) + at, start + a, start + b) for at, (a, b) in enumerate(heard)]
                 said += tokens.text(utterance.text)
             if with_times and whole:
                 said.append(tokens.time(start + utterance.audio.size / SAMPLE_RATE, up=True))
         given = self._earlier() + [tokens.special(START)] + ([] if with_times else [tokens.special(NO_TIMES)])
-        return Example(audio, tuple(given), (*said, tokens.special(END)))
+        return Example(audio, tuple(given), (*said, tokens.special(END)), words=tuple(words))
 
     def _earlier(self) -> list[int]:
         """Nothing, or earlier text: words, and at times the timestamps between them."""
