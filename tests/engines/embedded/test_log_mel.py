@@ -15,9 +15,8 @@ def test_the_filters_are_triangles_of_unit_area() -> None:
     assert filters.shape == (MEL_BANDS, FFT_SIZE // 2 + 1)
     wide = filters[40:]  # narrow ones are sampled too coarsely for their sum to tell
     np.testing.assert_allclose(wide.sum(1) * SAMPLE_RATE / FFT_SIZE, 1.0, rtol=0.08)
-    # The first filter's peak in the file that OpenAI ships, and the last one's.
+    # The first filter's peak in the file that OpenAI ships.
     assert filters[0].max() == pytest.approx(0.02486, rel=1e-3)
-    assert filters[79].max() == pytest.approx(0.00199, rel=2e-2)
 
 
 @pytest.mark.parametrize("hertz", [250.0, 1000.0, 3000.0, 6000.0])
