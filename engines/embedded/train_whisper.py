@@ -49,7 +49,7 @@ IGNORED = -100
 def main() -> None:
     """Train and write the file."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=800, help="of singles or windows")
+    parser.add_argument("--steps", type=int, default=2500, help="of singles or windows")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--pool", type=int, default=POOL)
     parser.add_argument("--out", type=Path, default=SPEECH_FILE)
