@@ -33,7 +33,7 @@ $(STAMP): pyproject.toml constraints.txt
 	    echo "hint: install one, for example: apt install g++, or xcode-select --install" >&2; exit 3; }
 	@echo "setting up $(VENV); llama.cpp is compiled, which takes some minutes (4 on 2 cores without CUDA)"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install $(PIP_FLAGS) --quiet -c constraints.txt -e '.[llm,dev]'
+	$(BIN)/python -m pip install $(PIP_FLAGS) --quiet -c constraints.txt -e '.[llm,stt,dev]'
 	@touch $(STAMP)
 
 sweep: $(STAMP)

@@ -67,7 +67,8 @@ class Sample:
 class Capabilities:
     """What this machine and build of the engine can do: `facts` bind the search space, `build` identifies the engine.
 
-    `facts` are flat (`cpu_cores`, `gpu_count`, `gpu_offload`, …). `build` has at least `version` and `build`.
+    `facts` are flat (`cpu_cores`, `gpu_count`, `gpu_offload`, …). `build` has at least `version` and `build`. Where
+    the build leaves something of this machine unused, `unused` says what and `rebuild` is the command that mends it.
     """
 
     facts: Mapping[str, Value]

@@ -9,11 +9,13 @@ from search_spaces.errors import unknown_name
 
 ENGINES = {
     "llama_cpp": "engines.llama_cpp:LlamaCppEngine",
+    "whisper_cpp": "engines.whisper_cpp:WhisperCppEngine",
     "fake": "engines.fake:FakeEngine",
 }
 
 DEFAULT_ENGINE = {
     "llm": "llama_cpp",
+    "stt": "whisper_cpp",
 }
 
 

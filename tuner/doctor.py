@@ -80,6 +80,9 @@ class Diagnosis:
                 lines.append(
                     f"the {what} {place.path!r} has only {place.free_gib:.1f} GiB free: free space or {remedy}"
                 )
+        for engine in self.engines:
+            if unused := engine.build.get("unused"):
+                lines.append(f"{engine.name}: {unused}; rebuild it: {engine.build.get('rebuild', '')}".rstrip(": "))
         if not self.surroundings.quiet:
             busiest = f" (busiest: {', '.join(self.surroundings.busiest)})" if self.surroundings.busiest else ""
             lines.append(f"the machine is busy{busiest}: measurements will be repeated and take longer")

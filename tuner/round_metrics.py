@@ -57,11 +57,22 @@ def _engine_rate(name: str, stage: str, samples: Sequence[Sample]) -> Mapping[st
     return {name: tokens / seconds} if seconds > 0 and tokens > 0 else {}
 
 
+def _stt(samples: Sequence[Sample]) -> dict[str, float]:
+    """Real-time factor pooled over the round's clips, latency over clips."""
+    latencies = [s.done_s for s in samples]
+    return {
+        "rtf": sum(latencies) / sum(s.units_in for s in samples),
+        "latency_ms": 1e3 * statistics.median(latencies),
+        "latency_ms_p95": 1e3 * percentile(latencies, 0.95),
+    }
+
+
 LEADING: dict[str, tuple[str, ...]] = {
     "llm": (
         "decode_tokens_per_second", "prefill_tokens_per_second", "ftl_ms", "ftl_ms_p95", "itl_ms_p95", "response_s",
     ),
+    "stt": ("rtf", "latency_ms", "latency_ms_p95"),
 }  # fmt: skip
 """What every round of a task shows, whatever the engine; the first is what matters most unless the user says else."""
 
-_BY_TASK: dict[str, RoundMetrics] = {"llm": _llm}
+_BY_TASK: dict[str, RoundMetrics] = {"llm": _llm, "stt": _stt}

@@ -58,7 +58,7 @@ def load_weights() -> Weights:
     try:
         arrays = np.load(io.BytesIO(lzma.decompress(_read())), allow_pickle=False)
         header = json.loads(arrays["header"].tobytes())
-        tensors = {name: _join(arrays[name], tuple(shape)) for name, shape in header["shapes"].items()}
+        tensors = {name: join_bytes(arrays[name], tuple(shape)) for name, shape in header["shapes"].items()}
     except (lzma.LZMAError, ValueError, KeyError, EOFError, OSError) as error:
         raise ModelFileError(
             f"the embedded model {WEIGHTS_FILE} is damaged: {error}", "reinstall the package"
@@ -74,7 +74,7 @@ def save_weights(weights: Weights, path: Path) -> None:
         "notes": dict(weights.notes),
         "shapes": {name: tensor.shape for name, tensor in weights.tensors.items()},
     }
-    arrays = {name: _split(tensor) for name, tensor in weights.tensors.items()}
+    arrays = {name: split_bytes(tensor) for name, tensor in weights.tensors.items()}
     plain = io.BytesIO()
     np.savez(plain, header=np.frombuffer(json.dumps(header).encode(), np.uint8), allow_pickle=False, **arrays)
     path.write_bytes(lzma.compress(plain.getvalue(), preset=9))
@@ -93,10 +93,11 @@ def _read() -> bytes:
         raise ModelFileError(f"the embedded model is missing: {error}", "reinstall the package") from error
 
 
-def _split(tensor: F16) -> NDArray[np.uint8]:
+def split_bytes(tensor: F16) -> NDArray[np.uint8]:
     """The high bytes, then the low bytes: sign and exponent repeat and compress, the mantissa does not."""
     return np.ascontiguousarray(tensor.reshape(-1).view(np.uint8).reshape(-1, 2)[:, ::-1].T)
 
 
-def _join(planes: NDArray[np.uint8], shape: tuple[int, ...]) -> F16:
+def join_bytes(planes: NDArray[np.uint8], shape: tuple[int, ...]) -> F16:
+    """What `split_bytes` took apart, in `shape`."""
     return np.ascontiguousarray(planes.T[:, ::-1]).reshape(-1).view(np.float16).reshape(shape)

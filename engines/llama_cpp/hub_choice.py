@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from engines.errors import ModelFileError
+from engines.hub import PREFIX
 from engines.llama_cpp.quantize import ON_DEMAND
 
-PREFIX = "hf:"
 _PRECISE = ("F16", "BF16", "F32")
 _QUANTIZATION = re.compile(r"(?:^|[-._])((?:I?Q\d+(?:_[A-Z0-9]+)*)|B?F16|FP16|F32)(?=$|[-._])", re.IGNORECASE)
 _SPLIT = re.compile(r"-\d{5}-of-\d{5}$")
@@ -18,7 +18,11 @@ _ALIASES = {"FP16": "F16"}
 
 
 def choose(repo: str, sizes: Mapping[str, int], file: str | None) -> dict[str, str]:
-    """Quantization → file, out of a repository's files. Raises ModelFileError when it cannot be told."""
+    """Quantization → file, out of a repository's files. Raises ModelFileError when it cannot be told.
+
+    The most precise unquantized file alone, if there is one (others are made from it); else every quantization that
+    the search knows.
+    """
     models = [f for f in sizes if f.endswith(".gguf") and not any(n in f.lower() for n in _NOT_MODELS)]
     if file is not None:
         if file not in sizes:

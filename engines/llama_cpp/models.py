@@ -10,10 +10,10 @@ from typing import Any
 from engines.base import Model, ModelFile, Progress
 from engines.cache import cache_root, file_sha256, make_once
 from engines.errors import ModelFileError, UnsupportedError
-from engines.llama_cpp import hub
+from engines.hub import PREFIX, Wanted, fetch
 from engines.llama_cpp.capabilities import mlock_permitted
 from engines.llama_cpp.gguf_file import GgufHeader, read_header
-from engines.llama_cpp.hub_choice import PREFIX
+from engines.llama_cpp.hub_choice import choose
 from engines.llama_cpp.library import vocabulary
 from engines.llama_cpp.model_facts import (
     DEFAULT_CONTEXT,
@@ -38,8 +38,9 @@ def resolve_model(config: Mapping[str, Any], progress: Progress) -> Model:
     `source` is `embedded` (with `shape`), a GGUF file or `hf:ORG/REPO`; `variants` maps quantizations to GGUF files
     and stands instead of it. `n_ctx` is the context in tokens. An unquantized source can be quantized on demand.
     """
-    for option in config:
-        if option not in _OPTIONS:
+    for option, value in config.items():
+        # Options of other engines are in the shared files of conf/model, where they are null.
+        if option not in _OPTIONS and value is not None:
             raise unknown_name("model option", str(option), _OPTIONS)
     source, variants = config.get("source"), config.get("variants") or {}
     if variants and source:
@@ -58,7 +59,7 @@ def resolve_model(config: Mapping[str, Any], progress: Progress) -> Model:
     if config.get("shape"):
         raise TunerError("model.shape is for the embedded model alone", "leave it out, or use model=embedded")
     if str(source).startswith(PREFIX):
-        files = hub.fetch(str(source), progress)
+        files = fetch(str(source), Wanted(choose, ".gguf", "llm"), progress)
         if len(files) == 1:
             return _of_file(next(iter(files.values())), str(source), config, progress)
         return _of_variants(files, str(source), config, progress)

@@ -29,4 +29,9 @@ def _llama_cpp(folder: Path) -> Mapping[str, Any]:
 SUBJECTS: Mapping[str, Subject] = {
     "fake": Subject(lambda folder: {"source": "fake"}, {"source": "missing"}),
     "llama_cpp": Subject(_llama_cpp, {"source": "/nowhere/model.gguf"}, {"max_tokens": 4}),
+    "whisper_cpp": Subject(
+        lambda folder: {"source": "embedded", "shape": "small-trained"},
+        {"source": "/nowhere/model.bin"},
+        {"clips": "chunks", "timed": 3, "judged": 4},
+    ),
 }

@@ -34,6 +34,18 @@ def test_what_is_missing_comes_with_the_command_that_gets_it(monkeypatch, capsys
     assert "not ready" in text
 
 
+def test_what_a_build_leaves_unused_is_told_with_the_command_that_mends_it(monkeypatch, capsys):
+    build = {
+        "version": "1",
+        "build": "b",
+        "unused": "AVX-512 of this processor is not used",
+        "rebuild": "pip install x",
+    }
+    monkeypatch.setattr(worker_process, "ask", lambda engine, operation, timeout_s: {"build": build, "facts": {}})
+    assert main(["doctor", "fake"]) == 0
+    assert "fake: AVX-512 of this processor is not used; rebuild it: pip install x" in capsys.readouterr().out
+
+
 def test_an_unknown_engine():
     with pytest.raises(TunerError, match="unknown engine 'fak'"):
         diagnose(["fak"])

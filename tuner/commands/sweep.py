@@ -20,6 +20,7 @@ examples:
   python -m tuner sweep llm model=models/f16.gguf objective=ftl_ms constraints.kld=0.02
   python -m tuner sweep llm objective=[decode_tokens_per_second,rss_peak_mib] budget=thorough
   python -m tuner sweep llm params.quantization=Q4_K_M 'space.n_threads=range(1,9)' targets=jane
+  python -m tuner sweep stt model=ggml-base.en.bin workload.audio=recordings/ constraints.wer=0.05
 
 A study lives in outputs/NAME/. The same command resumes it; Ctrl-C keeps what was measured.
 """

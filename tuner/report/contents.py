@@ -24,7 +24,7 @@ from tuner.report.wording import (
     status_counts,
 )
 
-FIGURES = ("ftl_ms", "prefill_tokens_per_second", "wer", "rss_peak_mib", "vram_peak_mib", "kld")
+FIGURES = ("ftl_ms", "latency_ms", "prefill_tokens_per_second", "wer", "rss_peak_mib", "vram_peak_mib", "kld")
 MOST_FIGURES = 3
 CAPTIONS = {
     "tournament": "Finalists against the default, in interleaved rounds. Only this estimate is published: the best of "

@@ -10,7 +10,7 @@ from tuner.report.study_files import StudyFiles
 from tuner.report.wording import describe, number, ratio_to, reason_text, status_text, with_interval
 from tuner.trial import TrialResult
 
-ALSO_SHOWN = ("ftl_ms", "rss_peak_mib", "vram_peak_mib")
+ALSO_SHOWN = ("ftl_ms", "latency_ms", "rss_peak_mib", "vram_peak_mib")
 
 
 def trials_table(study: StudyFiles) -> Table:

@@ -1,11 +1,11 @@
-"""GGUF files of a model hub, by `hf:ORG/REPO[@REVISION][/FILE]`, through huggingface_hub and its own cache."""
+"""Model files of a hub, by `hf:ORG/REPO[@REVISION][/FILE]`, through huggingface_hub and its own cache."""
 
 from __future__ import annotations
 
 import contextlib
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import TracebackType
@@ -14,9 +14,9 @@ from typing import Any
 from engines.base import Progress
 from engines.cache import no_room
 from engines.errors import MissingLibraryError, ModelFileError
-from engines.llama_cpp.hub_choice import PREFIX, choose
 from search_spaces.errors import EnvironmentLackingError
 
+PREFIX = "hf:"
 _SOURCE = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w.%-]+))?(?:/(?P<file>.+))?")
 
 
@@ -28,22 +28,33 @@ _TIMEOUT_S = 20.0
 
 
 @dataclass(frozen=True)
+class Wanted:
+    """What an engine wants of a repository: `choose(repo, file → bytes, the file asked for)` gives quantization → file.
+
+    `suffix` is that of its model files, `extra` the package's extra that installs huggingface_hub for it.
+    """
+
+    choose: Callable[[str, Mapping[str, int], str | None], dict[str, str]]
+    suffix: str
+    extra: str
+
+
+@dataclass(frozen=True)
 class _Source:
     repo: str
     revision: str | None
     file: str | None
 
 
-def fetch(source: str, progress: Progress) -> dict[str, Path]:
+def fetch(source: str, wanted: Wanted, progress: Progress) -> dict[str, Path]:
     """Quantization → local file of `hf:…`, downloaded unless the hub's cache has them.
 
-    The most precise unquantized file alone, if there is one (others are made from it); else every quantization that
-    the search knows. Raises HubError and ModelFileError.
+    Raises HubError and ModelFileError.
     """
     asked = _parse(source)
-    with _hub_errors(asked):
-        sizes = _listing(asked, progress)
-        chosen = choose(asked.repo, sizes, asked.file)
+    with _hub_errors(asked, wanted):
+        sizes = _listing(asked, wanted, progress)
+        chosen = wanted.choose(asked.repo, sizes, asked.file)
         _check_room(sum(sizes[file] for file in chosen.values() if not _is_cached(asked, file)))
         return {quantization: _download(asked, file, progress) for quantization, file in chosen.items()}
 
@@ -57,7 +68,7 @@ def _parse(source: str) -> _Source:
     return _Source(match["repo"], match["revision"], match["file"])
 
 
-def _listing(asked: _Source, progress: Progress) -> dict[str, int]:
+def _listing(asked: _Source, wanted: Wanted, progress: Progress) -> dict[str, int]:
     """File → size in bytes of the repository; of what the cache has of it when the hub cannot be reached."""
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HTTPError, LocalEntryNotFoundError
@@ -77,7 +88,7 @@ def _listing(asked: _Source, progress: Progress) -> dict[str, int]:
         if folder is None:
             raise
         progress(f"the hub cannot be reached: using what was downloaded of {asked.repo} before")
-        return {f.relative_to(folder).as_posix(): 0 for f in folder.rglob("*.gguf")}
+        return {f.relative_to(folder).as_posix(): 0 for f in folder.rglob(f"*{wanted.suffix}")}
 
 
 def _download(asked: _Source, file: str, progress: Progress) -> Path:
@@ -144,12 +155,14 @@ def _check_room(needed_bytes: int) -> None:
 
 
 @contextlib.contextmanager
-def _hub_errors(asked: _Source) -> Iterator[None]:
+def _hub_errors(asked: _Source, wanted: Wanted) -> Iterator[None]:
     """One clear line for each way in which a hub refuses."""
     try:
         from huggingface_hub import errors
     except ImportError as error:
-        raise MissingLibraryError("huggingface-hub is not installed", "pip install 'voice-stack-tuner[llm]'") from error
+        raise MissingLibraryError(
+            "huggingface-hub is not installed", f"pip install 'voice-stack-tuner[{wanted.extra}]'"
+        ) from error
     try:
         yield
     except errors.GatedRepoError as error:
@@ -170,5 +183,5 @@ def _hub_errors(asked: _Source) -> Iterator[None]:
     except (errors.HTTPError, errors.LocalEntryNotFoundError, ConnectionError, TimeoutError) as error:
         raise HubError(
             f"the hub cannot be reached for {asked.repo}: {str(error).splitlines()[0] if str(error) else 'no answer'}",
-            "check the network and HF_ENDPOINT, or give a file: model=FILE.gguf",
+            f"check the network and HF_ENDPOINT, or give a file: model=FILE{wanted.suffix}",
         ) from error

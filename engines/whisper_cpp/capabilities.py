@@ -1,0 +1,133 @@
+"""What this machine and this build of whisper.cpp can do, and what the build leaves behind."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import re
+from importlib import metadata
+from pathlib import Path
+
+from engines.base import Capabilities
+from engines.cache import file_sha256
+from engines.machine_limits import usable_cores
+from engines.whisper_cpp.library import binding
+from search_spaces.parameter import Value
+
+_GPU_BACKENDS = ("CUDA", "METAL", "VULKAN", "HIP", "SYCL", "CANN", "MUSA")
+REBUILD = "pip install --force-reinstall --no-cache-dir --no-deps --no-binary pywhispercpp pywhispercpp==1.5.1"
+_MISSING_HINT = {
+    "AVX512": "AVX-512 of this processor is not used",
+    "AVX512_BF16": "AVX-512 BF16 of this processor is not used",
+    "AVX512_VNNI": "AVX-512 VNNI of this processor is not used",
+    "AVX_VNNI": "AVX-VNNI of this processor is not used",
+}
+_CPU_FLAGS = {"AVX512": "avx512f", "AVX512_BF16": "avx512_bf16", "AVX512_VNNI": "avx512_vnni", "AVX_VNNI": "avx_vnni"}
+"""A build's word for a feature, and Linux's in /proc/cpuinfo."""
+
+
+def capabilities() -> Capabilities:
+    """Facts about cores, GPUs and defaults, and which build this is.
+
+    `build.unused` tells what of this machine the build leaves unused and `build.rebuild` the command that mends it;
+    both are absent when there is nothing to mend.
+    """
+    library = binding()
+    # The binding's defaults are the library's: they name what an absent knob means.
+    full = library.whisper_full_default_params(library.whisper_sampling_strategy.WHISPER_SAMPLING_GREEDY)
+    context = library.whisper_context_default_params()
+    features = library.whisper_print_system_info().strip(" |\n")
+    gpus = _gpu_count(features)
+    facts: dict[str, Value] = {
+        "cpu_cores": usable_cores(),
+        "gpu_offload": _has_gpu_backend(features),
+        "gpu_count": gpus,
+        "default_n_threads": int(full.n_threads),
+        "default_flash_attn": bool(context.flash_attn),
+        "default_best_of": int(full.greedy["best_of"]),
+    }
+    return Capabilities(facts, build_of())
+
+
+def build_of() -> dict[str, str]:
+    """`version` of the binding and of whisper.cpp, its CPU features, a digest of the binaries, and advice."""
+    features = binding().whisper_print_system_info().strip(" |\n")
+    build = {
+        "version": metadata.version("pywhispercpp"),
+        "whisper_cpp": _library_version(),
+        "features": features,
+        "build": _binaries_digest(),
+    }
+    if unused := unused_features(features):
+        build |= {"unused": "; ".join(unused), "rebuild": rebuild_command(unused)}
+    return build
+
+
+def unused_features(
+    features: str, cpuinfo: Path = Path("/proc/cpuinfo"), nvidia: Path = Path("/dev/nvidia0")
+) -> list[str]:
+    """What this machine has and the build does not use, in words."""
+    built = set(re.findall(r"([A-Z0-9_]+) = 1", features))
+    flags = _flags(cpuinfo)
+    missing = [_MISSING_HINT[name] for name, flag in _CPU_FLAGS.items() if flag in flags and name not in built]
+    if nvidia.exists() and not _has_gpu_backend(features):
+        missing.append("the NVIDIA GPU is not used: the build has no CUDA")
+    return missing
+
+
+def rebuild_command(unused: list[str]) -> str:
+    """The command that builds pywhispercpp for this machine."""
+    cuda = any("CUDA" in line for line in unused)
+    return f"GGML_NATIVE=1 {'GGML_CUDA=1 ' if cuda else ''}{REBUILD}"
+
+
+def _has_gpu_backend(features: str) -> bool:
+    return any(f"{name} :" in features.upper() for name in _GPU_BACKENDS)
+
+
+def _gpu_count(features: str) -> int:
+    """GPUs that this build can use: whisper.cpp does not tell, so the driver is asked where the build is for CUDA."""
+    if not _has_gpu_backend(features):
+        return 0
+    if "CUDA" not in features.upper():
+        return 1
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+        return int(pynvml.nvmlDeviceGetCount())
+    except (OSError, pynvml.NVMLError):
+        return 0
+
+
+def _library_version() -> str:
+    """Of whisper.cpp, by the name of the library file that this process has loaded; "" where that tells nothing."""
+    for file in _binaries():
+        if found := re.search(r"libwhisper.*?(\d+\.\d+\.\d+)", file.name):
+            return found[1]
+    return ""
+
+
+@functools.cache
+def _binaries() -> tuple[Path, ...]:
+    """The extension module and the libraries that come with it."""
+    files = metadata.files("pywhispercpp") or []
+    paths = {Path(str(f.locate())) for f in files if re.search(r"\.(so|dylib|dll|pyd)(\.|$)", f.name)}
+    return tuple(sorted(p for p in paths if p.is_file() and not p.is_symlink()))
+
+
+@functools.cache
+def _binaries_digest() -> str:
+    """12 hex digits over the binaries' content: one version built with other flags is another build."""
+    digest = hashlib.sha256()
+    for file in _binaries():
+        digest.update(f"{file.name} {file_sha256(file)}\n".encode())
+    return digest.hexdigest()[:12]
+
+
+def _flags(cpuinfo: Path) -> set[str]:
+    try:
+        lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return set()
+    return set(next((line.partition(":")[2].split() for line in lines if line.startswith("flags")), []))

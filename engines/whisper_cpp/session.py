@@ -1,0 +1,101 @@
+"""One configuration, loaded: transcribes through pywhispercpp's Model, the class that people deploy."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from engines.base import Model, ModelFile, Sample, WorkItem, Workload
+from engines.errors import ModelFileError, OutOfMemoryError
+from engines.whisper_cpp import quality
+from engines.whisper_cpp.audio import F32, SAMPLE_RATE
+from engines.whisper_cpp.capabilities import build_of
+from engines.whisper_cpp.clips import Passage
+from engines.whisper_cpp.library import LOG, binding, failure, model_class
+from engines.whisper_cpp.settings import arguments, audio_ctx
+from search_spaces.parameter import Params
+
+_FAILED = ("failed to", "larger than the maximum", "too many decoders")
+"""The binding passes over whisper.cpp's return value; its log tells that a call failed."""
+
+
+class WhisperCppSession:
+    """A loaded configuration. The clips' audio is decoded before the clock starts, as it comes from a microphone."""
+
+    def __init__(self, model: Model, file: ModelFile, params: Params) -> None:
+        self._model, self._params, self._path = model, params, file.path
+        self._positions = int(model.facts["n_audio_ctx"])
+        asked = arguments(params, str(model.facts["language"]), str(model.facts["vad_model"]))
+        self._call = dict(asked.call)
+        self._whisper: Any = _load(file.path, asked.model)
+        self._audio: dict[str, F32] = {}
+
+    def run(self, item: WorkItem) -> Sample:
+        """Transcribe one passage. whisper.cpp keeps no text from call to call, so every item begins clean.
+
+        An output is a segment; where there is none (nothing was heard) the end is the only time. Raises EngineError.
+        """
+        passage = Passage.from_json(item.payload)
+        if item.id not in self._audio:
+            self._audio[item.id] = passage.load()
+        audio, times = self._audio[item.id], []
+        submitted = time.perf_counter()
+        text = self._transcribe(audio, lambda segment: times.append(time.perf_counter() - submitted))
+        done_s = time.perf_counter() - submitted
+        return Sample(
+            item_id=item.id,
+            output_times_s=tuple(times) or (done_s,),
+            done_s=done_s,
+            units_in=passage.seconds,
+            units_out=passage.seconds,
+            output=text,
+        )
+
+    def quality(self, workload: Workload) -> Mapping[str, float]:
+        """Word and character errors, and the increase over the reference; {} when the workload has no transcripts."""
+        wanted = quality.passages(workload)
+        if not wanted:
+            return {}
+        reference = quality.reference_file(self._model, workload, build_of())
+        if quality.is_reference(self._model, self._params):
+            transcripts = quality.read_reference(reference)
+        else:
+            transcripts = [self.transcript(passage) for passage in wanted]
+        return quality.judge(transcripts, reference, workload)
+
+    def transcript(self, passage: Passage) -> str:
+        """What is heard in a passage."""
+        return self._transcribe(passage.load())
+
+    def close(self) -> None:
+        """Free the context and the model."""
+        binding().whisper_free(self._whisper._ctx)
+        self._whisper._ctx = None
+
+    def _transcribe(self, audio: F32, on_segment: Any = None) -> str:
+        LOG.clear()
+        positions = audio_ctx(self._params, audio.size / SAMPLE_RATE, self._positions)
+        # With several processors segments are handed out at the end, from a thread that must not call Python.
+        callback = None if self._call else on_segment
+        segments = self._whisper.transcribe(audio, new_segment_callback=callback, audio_ctx=positions, **self._call)
+        reason = LOG.reason()
+        if any(sign in reason for sign in _FAILED):
+            raise failure(reason, self._path)
+        return " ".join(text for segment in segments if (text := segment.text.strip()))
+
+
+def _load(path: str, model_arguments: Mapping[str, Any]) -> Any:
+    LOG.clear()
+    try:
+        whisper = model_class()(path, **model_arguments)
+    except MemoryError as error:
+        raise OutOfMemoryError("not enough memory for the model", "use a smaller model or quantization") from error
+    # The binding makes an object even of a context that whisper.cpp could not make.
+    if any(sign in LOG.reason() for sign in ("failed to", "invalid model", "unknown tensor", "wrong")):
+        whisper._ctx = None
+        if not Path(path).exists():
+            raise ModelFileError(f"the model file {path} is gone", "resolve the model again")
+        raise failure("failed to load model", path)
+    return whisper

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engines.whisper_cpp.capabilities import capabilities, rebuild_command, unused_features
+
+WHEEL = "WHISPER : COREML = 0 | OPENVINO = 0 | CPU : SSE3 = 1 | AVX = 1 | AVX2 = 1 | FMA = 1 | OPENMP = 1 | REPACK = 1"
+NATIVE = f"{WHEEL} | AVX512 = 1 | AVX512_BF16 = 1"
+CUDA = "WHISPER : COREML = 0 | CUDA : ARCHS = 900 | USE_GRAPHS = 1 | CPU : SSE3 = 1 | AVX2 = 1"
+
+
+@pytest.fixture
+def cpuinfo(tmp_path: Path) -> Path:
+    path = tmp_path / "cpuinfo"
+    path.write_text("processor\t: 0\nflags\t\t: fpu avx avx2 avx512f avx512_bf16\n\nprocessor\t: 1\n")
+    return path
+
+
+def test_what_the_build_leaves_unused(cpuinfo: Path, tmp_path: Path) -> None:
+    none = tmp_path / "none"
+    assert unused_features(WHEEL, cpuinfo, none) == [
+        "AVX-512 of this processor is not used",
+        "AVX-512 BF16 of this processor is not used",
+    ]
+    assert unused_features(NATIVE, cpuinfo, none) == []
+    assert unused_features(WHEEL, none, none) == []
+
+
+def test_a_gpu_that_the_build_cannot_use(cpuinfo: Path, tmp_path: Path) -> None:
+    (tmp_path / "nvidia0").touch()
+    unused = unused_features(NATIVE, cpuinfo, tmp_path / "nvidia0")
+    assert unused == ["the NVIDIA GPU is not used: the build has no CUDA"]
+    assert "GGML_CUDA=1" in rebuild_command(unused)
+    assert unused_features(CUDA, tmp_path / "none", tmp_path / "nvidia0") == []
+    assert "GGML_CUDA" not in rebuild_command(["AVX-512 of this processor is not used"])
+
+
+def test_this_build() -> None:
+    found = capabilities()
+    assert found.facts["default_n_threads"] >= 1
+    assert found.facts["default_best_of"] == 5
+    assert found.build["version"].count(".") == 2
+    assert len(found.build["build"]) == 12
+    assert ("unused" in found.build) == ("rebuild" in found.build)

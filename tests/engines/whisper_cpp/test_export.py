@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import json
+import os
+import runpy
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engines.base import Model
+from engines.whisper_cpp.clips import Passage
+from engines.whisper_cpp.export import TARGETS, export
+from engines.whisper_cpp.models import prepare
+from engines.whisper_cpp.session import WhisperCppSession
+from engines.whisper_cpp.settings import audio_ctx
+from engines.whisper_cpp.workload import resolve_workload
+from search_spaces.errors import TunerError
+from tests.engines.whisper_cpp.conftest import quiet, tone, write_wav
+
+PARAMS: dict[str, Any] = {
+    "quantization": "F16", "n_threads": 2, "n_processors": 1, "audio_ctx": "clip", "audio_headroom_ms": 500,
+    "flash_attn": False, "decoding": "greedy", "temperature_fallback": False, "single_segment": True,
+    "no_timestamps": True, "max_tokens": 0, "n_max_text_ctx": 0,
+}  # fmt: skip
+
+
+def _deploy(model: Model, **params: Any) -> dict[str, Any]:
+    file = prepare(model, PARAMS, quiet)
+    named = {
+        "name": 'it\'s a "model"\nwith lines',
+        "path": file.path,
+        "quantization": "F16",
+        "facts": dict(model.facts),
+    }
+    return {"study": "a-study", "model": named, "params": {**PARAMS, **params}}
+
+
+def test_the_module_transcribes_as_the_session_does(model: Model, tmp_path: Path) -> None:
+    (file,) = export("python", _deploy(model))
+    (tmp_path / file.name).write_text(file.text)
+    module = runpy.run_path(str(tmp_path / file.name))
+    item = resolve_workload({"clips": "utterances", "timed": 1, "judged": 1}, model, quiet).items[0]
+    session = WhisperCppSession(model, prepare(model, PARAMS, quiet), PARAMS)
+    wanted = session.run(item).output
+    session.close()
+    assert module["transcribe"](module["load"](), Passage.from_json(item.payload).load()) == wanted
+
+
+@pytest.mark.parametrize("choice", ["full", "clip", "640"])
+@pytest.mark.parametrize("seconds", [0.5, 3.0, 8.123, 29.5, 45.0])
+def test_the_module_takes_the_same_context(model: Model, tmp_path: Path, choice: str, seconds: float) -> None:
+    deploy = _deploy(model, audio_ctx=choice)
+    (file,) = export("python", deploy)
+    (tmp_path / file.name).write_text(file.text)
+    assert runpy.run_path(str(tmp_path / file.name))["audio_ctx"](seconds) == audio_ctx(deploy["params"], seconds, 1500)
+
+
+@pytest.mark.parametrize("seconds", [0.5, 3.0, 8.12, 29.5, 45.0])
+@pytest.mark.parametrize("flash", [True, False])
+def test_the_script_passes_the_measured_settings(model: Model, tmp_path: Path, seconds: float, flash: bool) -> None:
+    if shutil.which("sh") is None:
+        pytest.skip("no shell")
+    deploy = _deploy(model, flash_attn=flash)
+    files = {file.name: file for file in export("whisper-cli", deploy)}
+    script = tmp_path / "whisper-cli.sh"
+    script.write_text(files["whisper-cli.sh"].text)
+    assert files["whisper-cli.sh"].executable
+    wav = write_wav(tmp_path / "a clip.wav", tone(seconds))
+    environment = {"WHISPER_CLI": "echo", "PATH": os.environ["PATH"]}
+    run = subprocess.run(["sh", str(script), str(wav)], capture_output=True, text=True, check=True, env=environment)
+    said = run.stdout.strip()
+    assert f"--audio-ctx {audio_ctx(deploy['params'], seconds, 1500)} --file {wav}" in said
+    for part in (
+        f"--model {deploy['model']['path']}",
+        "--beam-size 1",
+        "--no-fallback",
+        "--no-timestamps",
+        "--threads 2",
+    ):
+        assert part in said
+    assert ("--flash-attn" if flash else "--no-flash-attn") in said
+
+
+def test_the_vector_has_notes_on_what_it_lacks(model: Model) -> None:
+    vector = json.loads(export("whisper-cli", _deploy(model, max_tokens=32))[0].text)
+    assert vector["argv"][0] == "whisper-cli"
+    assert any("single_segment=True has no option" in note for note in vector["notes"])
+    assert any("max_tokens=32 has no option" in note for note in vector["notes"])
+    assert any("cache" in note for note in vector["notes"])
+
+
+def test_beams(model: Model) -> None:
+    argv = json.loads(export("whisper-cli", _deploy(model, decoding="beam", beam_size=3))[0].text)["argv"]
+    assert argv[argv.index("--beam-size") + 1] == "3"
+
+
+def test_an_unknown_target_and_knob_are_refused(model: Model) -> None:
+    with pytest.raises(TunerError):
+        export("docker", _deploy(model))
+    for target in TARGETS:
+        with pytest.raises(TunerError):
+            export(target, _deploy(model, colour="red"))

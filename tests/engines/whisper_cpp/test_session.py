@@ -1,0 +1,138 @@
+"""Sessions on the trained model itself, through the real whisper.cpp."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engines.base import Model, Sample, WorkItem, Workload
+from engines.errors import EngineError, ModelFileError
+from engines.whisper_cpp import quality
+from engines.whisper_cpp.capabilities import build_of
+from engines.whisper_cpp.clips import Passage
+from engines.whisper_cpp.engine import WhisperCppEngine
+from engines.whisper_cpp.models import prepare
+from engines.whisper_cpp.session import WhisperCppSession
+from engines.whisper_cpp.transcripts import count_errors
+from engines.whisper_cpp.workload import resolve_workload
+from search_spaces.parameter import Params
+from tests.engines.whisper_cpp.conftest import quiet
+
+
+@pytest.fixture(scope="module")
+def workload(model: Model) -> Workload:
+    return resolve_workload({"clips": "utterances", "timed": 4, "judged": 12}, model, quiet)
+
+
+def _run(model: Model, items: tuple[WorkItem, ...], params: Params) -> list[Sample]:
+    session = WhisperCppSession(model, prepare(model, params, quiet), params)
+    try:
+        return [session.run(item) for item in items]
+    finally:
+        session.close()
+
+
+def _wer(items: tuple[WorkItem, ...], samples: list[Sample]) -> float:
+    return count_errors([Passage.from_json(i.payload).text for i in items], [s.output for s in samples], "en").wer
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"audio_ctx": "clip"},
+        {"audio_ctx": "clip", "flash_attn": False, "audio_headroom_ms": 500},
+        {"audio_ctx": "clip", "no_timestamps": True},
+        {"audio_ctx": "clip", "single_segment": True, "temperature_fallback": False},
+        {"audio_ctx": "clip", "decoding": "beam", "beam_size": 2},
+        {"audio_ctx": "512", "n_threads": 2, "n_max_text_ctx": 0},
+    ],
+    ids=str,
+)
+def test_a_configuration_hears_what_is_said(model: Model, workload: Workload, params: Params) -> None:
+    assert _wer(workload.items, _run(model, workload.items, params)) < 0.35
+
+
+def test_several_processors_give_segments_too(model: Model) -> None:
+    recording = resolve_workload({"clips": "recording", "timed": 1, "judged": 1}, model, quiet)
+    (sample,) = _run(model, recording.items, {"n_processors": 2})
+    assert _wer(recording.items, [sample]) < 0.6
+    assert sample.output_times_s == (sample.done_s,)
+
+
+def test_a_recording_is_heard_window_by_window(model: Model) -> None:
+    recording = resolve_workload({"clips": "recording", "timed": 1, "judged": 1}, model, quiet)
+    (sample,) = _run(model, recording.items, {"audio_ctx": "clip"})
+    assert len(sample.output_times_s) > 5
+    assert sample.output_times_s[0] < sample.done_s / 2
+    assert _wer(recording.items, [sample]) < 0.5
+
+
+def test_flash_attention_does_not_hear_the_clip_before(model: Model, workload: Workload) -> None:
+    """whisper.cpp attends to stale positions where the context is no multiple of 256: the engine must not let it."""
+    params = {"audio_ctx": "clip", "flash_attn": True}
+    longest = max(workload.items, key=lambda item: Passage.from_json(item.payload).seconds)
+    shortest = min(workload.items, key=lambda item: Passage.from_json(item.payload).seconds)
+    (alone,) = _run(model, (shortest,), params)
+    assert _run(model, (longest, shortest), params)[1].output == alone.output
+
+
+def test_times_and_lengths(model: Model, workload: Workload) -> None:
+    for item, sample in zip(workload.items, _run(model, workload.items, {"audio_ctx": "clip"}), strict=True):
+        assert 0 < sample.output_times_s[0] <= sample.done_s
+        assert sample.units_in == pytest.approx(Passage.from_json(item.payload).seconds)
+
+
+def test_quality_is_relative_to_the_most_precise_configuration(model: Model, workload: Workload) -> None:
+    engine = WhisperCppEngine()
+    engine.prepare_quality(model, workload, quiet)
+    reference = engine.open(model, {"n_threads": 2, "audio_ctx": "full"})
+    same = reference.quality(workload)
+    reference.close()
+    assert same["wer_increase"] == 0.0
+    assert 0 <= same["wer"] < 0.35
+    spoiled = engine.open(model, {"audio_ctx": "32"})
+    worse = spoiled.quality(workload)
+    spoiled.close()
+    assert worse["wer"] > same["wer"]
+    assert worse["wer_increase"] == pytest.approx(worse["wer"] - same["wer"])
+    assert engine.open(model, {}).quality(Workload("none", workload.items)) == {}
+
+
+def test_what_counts_as_the_reference(model: Model) -> None:
+    assert quality.is_reference(model, {"quantization": "F16", "n_threads": 4, "flash_attn": False})
+    assert not quality.is_reference(model, {"quantization": "Q8_0"})
+    assert not quality.is_reference(model, {"audio_ctx": "clip", "audio_headroom_ms": 500})
+    assert not quality.is_reference(model, {"best_of": 1})
+
+
+def test_another_build_has_another_reference(model: Model, workload: Workload) -> None:
+    build = build_of()
+    other = {**build, "build": "0" * 12}
+    assert quality.reference_file(model, workload, build) != quality.reference_file(model, workload, other)
+
+
+def test_a_file_that_whisper_cpp_cannot_load_is_one_line(model: Model, tmp_path: Path) -> None:
+    path = tmp_path / "broken.bin"
+    path.write_bytes(Path(model.variants["F16"]).read_bytes()[:2_000_000])
+    file = prepare(model, {}, quiet)
+    broken = type(file)(str(path), file.sha256, file.quantization, file.size_mib)
+    with pytest.raises(EngineError) as caught:
+        WhisperCppSession(model, broken, {})
+    assert "\n" not in caught.value.message
+
+
+def test_a_context_that_the_library_refuses_is_an_error(model: Model, workload: Workload) -> None:
+    """The binding passes over the library's return value."""
+    params = {"audio_ctx": "900"}
+    session = WhisperCppSession(model, prepare(model, params, quiet), params)
+    session._positions, session._params = 4000, {"audio_ctx": "1600"}
+    with pytest.raises(EngineError, match="larger than the maximum"):
+        session.run(workload.items[0])
+    session.close()
+
+
+def test_a_model_file_that_is_gone(model: Model) -> None:
+    gone = Model(model.name, "x", model.digest, {"F16": "/nowhere/m.bin"}, "F16", "F16", model.facts)
+    with pytest.raises(ModelFileError, match="is gone"):
+        prepare(gone, {}, quiet)

@@ -1,0 +1,65 @@
+"""The space of speech recognition: what it holds, what is off and why, and that its defaults are the library's."""
+
+from __future__ import annotations
+
+import pytest
+
+from engines.whisper_cpp.library import binding
+from search_spaces.errors import TunerError
+from search_spaces.parameter import Value
+from search_spaces.space import SearchSpace
+from search_spaces.template import load_template
+
+
+def stt(**facts: Value) -> SearchSpace:
+    return load_template("stt").bind({"cpu_cores": 4, "default_n_threads": 4, **facts})
+
+
+def test_what_is_off_without_a_gpu_and_a_voice_activity_model() -> None:
+    off = stt().off
+    assert set(off) == {"use_gpu", "gpu_device", "vad"}
+    assert "GGML_CUDA=1" in off["use_gpu"]
+    assert not stt(gpu_count=2, gpu_offload=True, vad=True).off
+
+
+def test_a_model_of_one_precision_fixes_it() -> None:
+    space = stt(quantizations="Q5_1", native_quantization="Q5_1")
+    assert "one precision" in space.off["quantization"]
+
+
+def test_the_baseline_is_the_library_s() -> None:
+    library = binding()
+    greedy = library.whisper_full_default_params(library.whisper_sampling_strategy.WHISPER_SAMPLING_GREEDY)
+    beam = library.whisper_full_default_params(library.whisper_sampling_strategy.WHISPER_SAMPLING_BEAM_SEARCH)
+    context = library.whisper_context_default_params()
+    space = stt(
+        default_n_threads=greedy.n_threads, default_flash_attn=context.flash_attn, gpu_count=2, gpu_offload=True
+    )
+    baseline = space.baseline
+    for knob in ("n_threads", "single_segment", "no_timestamps", "max_tokens", "n_max_text_ctx"):
+        assert baseline[knob] == getattr(greedy, knob), knob
+    for knob in ("flash_attn", "use_gpu", "gpu_device"):
+        assert baseline[knob] == getattr(context, knob), knob
+    assert baseline["best_of"] == greedy.greedy["best_of"]
+    assert (baseline["audio_ctx"], greedy.audio_ctx) == ("full", 0)
+    assert (baseline["decoding"], baseline["temperature_fallback"]) == ("greedy", greedy.temperature_inc > 0)
+    beams = next(p for p in space.parameters if p.name == "beam_size")
+    assert beams.default == beam.beam_search["beam_size"]
+
+
+def test_knobs_that_mean_nothing_are_not_there() -> None:
+    baseline = stt().baseline
+    assert "audio_headroom_ms" not in baseline
+    assert "beam_size" not in baseline
+
+
+@pytest.mark.parametrize(
+    ("knob", "value"), [("audio_ctx", "half"), ("n_threads", 0), ("beam_size", 9), ("max_tokens", 500)]
+)
+def test_values_that_whisper_cpp_would_refuse(knob: str, value: Value) -> None:
+    with pytest.raises(TunerError):
+        stt().narrowed({"decoding": "beam", knob: value}, {}, {})
+
+
+def test_a_number_of_positions_is_a_context() -> None:
+    assert stt().narrowed({"audio_ctx": "512"}, {}, {}).baseline["audio_ctx"] == "512"
