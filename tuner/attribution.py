@@ -10,13 +10,15 @@ from typing import Any
 from search_spaces.parameter import Params, Value
 from search_spaces.space import SearchSpace
 from tuner import interrupts
-from tuner.contestant import Contestant, fit_together
+from tuner.contestant import WARM_UP_SHARE, Contestant, fit_together
 from tuner.objective import Objective
 from tuner.runner import TrialRunner
 from tuner.stats import paired_ratio_test
 from tuner.trial import TrialResult, TrialStatus
 
-BLOCKS = 5
+START_S = 0.7
+"""What a worker takes to start, beside loading."""
+BLOCKS = 4
 """Rounds of each configuration on the way: enough for an interval, not for a verdict, which the tournament gives."""
 
 
@@ -74,12 +76,13 @@ def _distance(one: Params, other: Params) -> int:
 
 
 def estimate_s(runner: TrialRunner, baseline: TrialResult, winner: TrialResult, ways: Sequence[Params]) -> float:
-    """How long `attribute` takes: rounds and loads as slow as the slower end's."""
-    round_s = max(baseline.round_s, winner.round_s)
-    load_s = max(0.0, *(t.engine_s - t.round_s * (t.rounds + 1) for t in (baseline, winner)))
+    """How long `attribute` takes: rounds and loads halfway between those of the ends."""
+    ends = (baseline, winner)
+    round_s = sum(t.round_s for t in ends) / 2
+    load_s = START_S + sum(t.value("load_cached_s") or t.value("load_s") or 0.0 for t in ends) / 2
     if fit_together(runner, ways):
-        return len(ways) * ((BLOCKS + 1) * round_s + load_s)
-    return len(ways) * BLOCKS * (2 * round_s + load_s)
+        return len(ways) * ((BLOCKS + WARM_UP_SHARE) * round_s + load_s)
+    return len(ways) * BLOCKS * ((1 + WARM_UP_SHARE) * round_s + load_s)
 
 
 def attribute(
