@@ -13,6 +13,8 @@ from tuner.study_store import StudyStore
 from tuner.trial import TrialResult
 from tuner.watchers import Watchers
 
+OVERRUN = 0.05
+"""The minutes may be overrun by this share of them."""
 EXPLANATIONS = ("importance.json", "attribution.json")
 CONFIGURATIONS_LEAST = 3
 """A winner with one change needs no attribution: the tournament has measured that change."""
@@ -44,7 +46,7 @@ def explain(
             store.write_json("attribution.json", {"winner": winner.number, "steps": []})
             return
         needed_s = estimate_s(runner, trials[0], winner, ways)
-        if needed_s > left_s:
+        if needed_s > left_s + OVERRUN * 60 * prepared.config.budget.minutes:
             watchers.notice(
                 f"what each of the {len(ways) - 1} changes brings was not measured, which takes {needed_s:.0f} s; "
                 "the same command does it now that the search is done"
