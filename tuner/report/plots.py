@@ -54,7 +54,7 @@ def history_plot(study: StudyFiles) -> str | None:
         surface.across(baseline, "default", f"default {number(baseline)}")
     surface.path(_best_so_far(study.trials, objective), "path")
     for place, value in again:
-        surface.diamond(place, value, "estimate", f"the default again: {number(value)}", 5)
+        surface.diamond(place, value, "again", f"the default again: {number(value)}", 5)
     for trial, value in rated:
         if (at_first := steady(trial, objective)) not in (None, value):
             surface.bar((trial.number, trial.number), (value, at_first or value), "limit", CORRECTED)
@@ -65,7 +65,7 @@ def history_plot(study: StudyFiles) -> str | None:
     for trial in study.trials:
         if trial.value(objective) is None:
             surface.cross(surface.x(trial.number), surface.bottom - 8, "bad", trial_title(study, trial))
-    repeated = [("estimate", "default again")] if again else []
+    repeated = [("again", "default again")] if again else []
     surface.legend([*_marks(study, objective), ("path", "best so far"), *repeated, *_failed(study, objective)])
     return surface.render(f"{objective} of each trial, and the best so far")
 
@@ -172,7 +172,8 @@ def _finalist(surface: Surface, study: StudyFiles, row: int, finalist: Mapping[s
     right = max(ratio, *(interval or ()), finalist.get("search_ratio") or ratio)
     place, anchor = surface.x(right) + 10, "start"
     if place > WIDTH - 150:
-        place, anchor = surface.x(min(interval[0] if interval else ratio, ratio)) - 10, "end"
+        left = min(ratio, *(interval or ()), finalist.get("search_ratio") or ratio)
+        place, anchor = surface.x(left) - 10, "end"
     surface.text(place, y, ratio_text(ratio, interval), "", anchor)
 
 

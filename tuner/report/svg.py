@@ -22,7 +22,7 @@ text{fill:var(--ink)}.soft{fill:var(--soft)}.grid{stroke:var(--grid);fill:none}.
 .path{stroke:var(--best);stroke-width:2;fill:none}.whisker{stroke:var(--soft);fill:none}
 .ok{fill:var(--good)}.base{fill:var(--ink)}.best{fill:var(--best)}.over{fill:none;stroke:var(--warn);stroke-width:1.5}
 .cut{fill:none;stroke:var(--soft);stroke-width:1.5}.bad{stroke:var(--bad);stroke-width:2;fill:none}
-.estimate{fill:none;stroke:var(--soft);stroke-width:1.5}.sure{stroke:var(--best);stroke-width:3;fill:none}
+.estimate,.again{fill:none;stroke:var(--soft);stroke-width:1.5}.sure{stroke:var(--best);stroke-width:3;fill:none}
 .unsure{stroke:var(--soft);stroke-width:3;fill:none}
 """
 
@@ -146,7 +146,7 @@ class Surface:
                 self.cross(x, y, style)
             elif style == "path":
                 self._parts.append(_line(x - 7, y, x + 7, y, style))
-            elif style in ("base", "best"):
+            elif style in ("base", "best", "again"):
                 self._parts.append(_diamond(x, y, style, 6))
             else:
                 self._parts.append(f'<circle class="{style}" cx="{x:.1f}" cy="{y}" r="4"/>')
