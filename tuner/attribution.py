@@ -37,6 +37,11 @@ class Step:
     pairs: int
     failure: str = ""
 
+    @property
+    def brought_nothing(self) -> bool:
+        """Whether the interval holds 1 or lies below it."""
+        return self.ci95 is not None and self.ci95[0] <= 1
+
     def to_json(self) -> dict[str, Any]:
         """As JSON data."""
         return asdict(self)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from search_spaces.errors import TunerError
-from tuner.attribution import attribute, estimate_s, path
+from tuner.attribution import Step, attribute, estimate_s, path
 from tuner.importance import importance
 from tuner.preparation import Prepared
 from tuner.runner import TrialRunner
@@ -64,7 +65,15 @@ def explain(
             "steps": [step.to_json() for step in steps],
         }
         store.write_json("attribution.json", document)
+        if idle := _idle(steps):
+            watchers.notice(f"what brought nothing that could be measured, and may stay as it was: {idle}")
     except KeyboardInterrupt:
         watchers.notice("interrupted while measuring what each change brings; the verdict stands")
     except (TunerError, ValueError, ArithmeticError, OSError) as error:
         watchers.notice(f"what each change brings is not known ({error}); the verdict stands")
+
+
+def _idle(steps: Sequence[Step]) -> str:
+    """The overrides that leave out the changes which brought nothing."""
+    changes = {n: before for step in steps if step.brought_nothing for n, (before, _) in step.changed.items()}
+    return " ".join(f"params.{name}={json.dumps(v).strip(chr(34))}" for name, v in changes.items() if v is not None)

@@ -57,6 +57,11 @@ def find_study(reference: str, outputs: Path) -> Path:
     raise TunerError(f"{error.message} in {str(outputs)!r}", error.hint)
 
 
+def reference_to(directory: Path, outputs: Path = Path("outputs")) -> str:
+    """How a command names the study in `directory`: by its name in the usual place, else by its folder."""
+    return directory.name if directory.parent == outputs else str(directory)
+
+
 def find_deploy(reference: str, outputs: Path) -> Path:
     """The deploy.json of a study, or the file that `reference` is itself. Raises TunerError."""
     direct = user_path(reference)

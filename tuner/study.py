@@ -142,6 +142,8 @@ class Study:
         if sampler.ruled_out:
             example = next(iter(sampler.ruled_out.values()))
             self.watchers.notice(f"{len(sampler.ruled_out)} configurations were ruled out unseen, such as: {example}")
+        if self.prepared.config.strategy == "ablation" and not self.exhausted:
+            self.watchers.notice(f"the walk through the knobs did not end within {counted(done)}: raise budget.trials")
         if self.exhausted:
             self.watchers.notice(f"nothing is left to try after {counted(done)}")
         elif done < budget.trials:

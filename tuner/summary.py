@@ -6,10 +6,12 @@ import io
 import shlex
 import shutil
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from engines.registry import load_engine
 from tuner.report.wording import knob_value, number
+from tuner.studies import reference_to
 
 if TYPE_CHECKING:
     from tuner.events import Outcome
@@ -41,7 +43,8 @@ def print_after_sweep(outcome: Outcome, stream: TextIO) -> None:
     if outcome.deploy is None:
         return
     stream.write("\nexport:\n")
-    for command, purpose in export_commands(outcome.deploy["study"], outcome.deploy["engine"]["name"]):
+    study = reference_to(Path(outcome.extra.get("study_dir") or Path("outputs") / outcome.deploy["study"]))
+    for command, purpose in export_commands(study, outcome.deploy["engine"]["name"]):
         stream.write(f"  {command}  # {purpose}\n")
 
 

@@ -52,7 +52,7 @@ def interrupted(trials: Sequence[TrialResult], objective: Objective) -> str:
     """What is kept, and what was found until then."""
     if not trials:
         return "interrupted before the first trial had finished; the same command begins again"
-    kept = f"interrupted: {counted(len(trials), 'finished ')} kept; the same command goes on"
+    kept = f"interrupted: {counted(len(trials), 'finished ')} kept; the same command goes on (a tournament begins anew)"
     leader = best(list(trials), objective)
     if leader is None:
         return kept

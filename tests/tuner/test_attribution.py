@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from engines import fake
 from search_spaces.template import load_template
 from tests.tuner.fake_study import fake_config
-from tuner.attribution import attribute, path
+from tuner.attribution import Step, attribute, path
+from tuner.explanation import _idle
 from tuner.objective import Objective
 from tuner.preparation import prepare
 
@@ -78,3 +79,13 @@ def test_a_step_that_fails_says_why_and_the_others_stand(tmp_path):
     first, *broken = attribute(prepared.runner(), Objective("decode_tokens_per_second"), ways)
     assert first.ratio == pytest.approx(3**0.5, rel=0.05)
     assert [(step.ratio, "SIGSEGV" in step.failure) for step in broken] == [(None, True)] * 2
+
+
+def test_changes_that_brought_nothing_are_named_as_what_leaves_them_out():
+    steps = [
+        Step({"n_batch": (512, 128)}, {}, 0.96, (0.81, 1.14), 4),
+        Step({"use_mmap": (True, False)}, {}, 0.9, (0.88, 0.92), 4),
+        Step({"quantization": ("F16", "Q6_K")}, {}, 1.8, (1.7, 1.9), 4),
+        Step({"mode": ("a", "b")}, {}, None, None, 0, "gone"),
+    ]
+    assert _idle(steps) == "params.n_batch=512 params.use_mmap=true"

@@ -1,6 +1,10 @@
 import io
+from dataclasses import replace
+
+import pytest
 
 from tuner.events import Outcome
+from tuner.report.summary import ui_commands
 from tuner.summary import metric_rows, print_after_sweep, print_table, print_targets
 from tuner.targets import judge
 
@@ -68,3 +72,22 @@ def test_after_a_sweep_there_is_a_command_for_each_export_target():
 
 def test_nothing_to_deploy_nothing_to_export():
     assert text_of(print_after_sweep, outcome(None)) == ""
+
+
+def test_commands_name_a_study_elsewhere_by_its_folder():
+    deploy = {"study": "mine", "engine": {"name": "fake"}}
+    for folder, named in {"outputs/mine": "export mine ", "/data/runs/mine": "export /data/runs/mine "}.items():
+        found = replace(outcome(deploy), extra={"study_dir": folder})
+        assert named in text_of(print_after_sweep, found)
+
+
+@pytest.mark.parametrize(
+    ("uri", "commands"),
+    [
+        (None, ["python -m tuner ui"]),
+        ("", []),
+        ("sqlite:////data/m.db", ["python -m tuner ui --tracking-uri sqlite:////data/m.db"]),
+    ],
+)
+def test_the_ui_is_opened_where_the_study_was_logged(uri, commands):
+    assert ui_commands({"tracking": {"uri": uri}}) == commands

@@ -18,11 +18,11 @@ EPILOG = f"""\
 examples:
   python -m tuner sweep llm
   python -m tuner sweep llm model=models/f16.gguf objective=ftl_ms constraints.kld=0.02
-  python -m tuner sweep llm objective=[decode_tokens_per_second,rss_peak_mib] budget=thorough
+  python -m tuner sweep llm 'objective=[decode_tokens_per_second,rss_peak_mib]' budget=thorough
   python -m tuner sweep llm params.quantization=Q4_K_M 'space.n_threads=range(1,9)' targets=jane
   python -m tuner sweep stt model=ggml-base.en.bin workload.audio=recordings/ constraints.wer=0.05
 
-A study lives in outputs/NAME/. The same command resumes it; Ctrl-C keeps what was measured.
+A study lives in outputs/NAME/. The same command resumes it; Ctrl-C keeps every finished trial.
 """
 EXIT_STATUS = {
     "gain": 0, "keep_default": 0, "only_feasible": 0, "undecided": 1, "no_feasible": 1, "interrupted": 130,

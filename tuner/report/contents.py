@@ -10,7 +10,14 @@ from tuner.metrics import METRICS
 from tuner.report.blocks import Block, Code, Columns, Heading, Paragraph, Part, Plot, Table, Verdict
 from tuner.report.plots import all_plots
 from tuner.report.study_files import StudyFiles
-from tuner.report.summary import TARGET_HEAD, changed_knob_cells, comparison, comparison_table, target_cells
+from tuner.report.summary import (
+    TARGET_HEAD,
+    changed_knob_cells,
+    comparison,
+    comparison_table,
+    target_cells,
+    ui_commands,
+)
 from tuner.report.trials_table import trials_table
 from tuner.report.wording import (
     best_trial,
@@ -23,6 +30,7 @@ from tuner.report.wording import (
     result_text,
     status_counts,
 )
+from tuner.studies import reference_to
 
 FIGURES = ("ftl_ms", "latency_ms", "prefill_tokens_per_second", "wer", "rss_peak_mib", "vram_peak_mib", "kld")
 MOST_FIGURES = 3
@@ -200,9 +208,10 @@ def _tournament(tournament: Mapping[str, Any]) -> str:
 def _repeat(study: StudyFiles) -> Iterator[Block]:
     import yaml
 
-    commands = ["python -m tuner ui"]
+    commands = ui_commands(study.configuration)
     if study.deploy:
-        commands.insert(0, f"python -m tuner export {shlex.quote(study.name)} --target NAME --out DIR")
+        reference = shlex.quote(reference_to(study.directory))
+        commands.insert(0, f"python -m tuner export {reference} --target NAME --out DIR")
         commands.insert(
             0, f"python -m tuner bench {study.task} deploy={shlex.quote(str(study.directory / 'deploy.json'))}"
         )

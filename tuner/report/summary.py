@@ -135,7 +135,15 @@ def next_commands(info: StudyInfo | None, outcome: Outcome) -> list[str]:
     if info is None or not outcome.trials:
         return []
     report = shlex.quote(str(info.directory / "report.html"))
-    return ["", f"report:  {report}", "compare: python -m tuner ui"]
+    return ["", f"report:  {report}", *(f"compare: {command}" for command in ui_commands(info.configuration))]
+
+
+def ui_commands(configuration: Mapping[str, Any]) -> list[str]:
+    """What opens the MLflow UI on what the study has logged; nothing when it was told to log nothing."""
+    uri = (configuration.get("tracking") or {}).get("uri")
+    if uri == "":
+        return []
+    return ["python -m tuner ui" + (f" --tracking-uri {shlex.quote(str(uri))}" if uri else "")]
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
