@@ -13,7 +13,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.embedded.weights import F16, HEAD_SIZE, Weights
+from engines.embedded.weight_file import F16
+from engines.embedded.weights import HEAD_SIZE, Weights
 
 OCTAVES = 1.0
 """Standard deviation of the channels' base-2 logarithms."""

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.embedded.weights import F16, HEAD_SIZE, NORM_EPSILON, Dimensions, Weights
+from engines.embedded.weight_file import F16
+from engines.embedded.weights import HEAD_SIZE, NORM_EPSILON, Dimensions, Weights
 
 Tensor = F16 | NDArray[np.float32]
 

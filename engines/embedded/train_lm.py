@@ -22,7 +22,8 @@ from engines.embedded.corpus import documents, fingerprint
 from engines.embedded.skills import pick
 from engines.embedded.small_model import initial_tensors, logits
 from engines.embedded.tokenizer import BOS, FIRST_BYTE, Tokenizer, train_tokenizer
-from engines.embedded.weights import WEIGHTS_FILE, Dimensions, Weights, save_weights, shorten
+from engines.embedded.weight_file import shorten
+from engines.embedded.weights import WEIGHTS_FILE, Dimensions, Weights, save_weights
 
 DIMENSIONS = Dimensions(width=256, layers=4, heads=4, kv_heads=4, feed_forward=768)
 VOCABULARY = 1024

@@ -24,7 +24,7 @@ from engines.embedded.speech_examples import Example, ExampleMaker, Utterance, n
 from engines.embedded.speech_weights import SPEECH_FILE, SpeechWeights, save_speech
 from engines.embedded.spoken import vocabulary
 from engines.embedded.spoken_tokens import END, NO_TIMES, START, SpokenTokens
-from engines.embedded.weights import shorten
+from engines.embedded.weight_file import shorten
 from engines.embedded.whisper_tensors import WhisperSize
 
 SIZE = WhisperSize(width=128, layers=4)

@@ -10,11 +10,10 @@ import json
 import pprint
 import shlex
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from engines.base import ExportFile
-from engines.cache import cache_root
+from engines.export_text import one_line, place_notes, title
 from engines.llama_cpp.settings import (
     LOOKUP_NGRAM,
     model_arguments,
@@ -71,7 +70,7 @@ def export(target: str, deploy: Mapping[str, Any]) -> list[ExportFile]:
 def _llama_server(deploy: Mapping[str, Any]) -> list[ExportFile]:
     options, notes = server_options(deploy)
     vector = ["llama-server", *(word for option in options for word in option)]
-    comments = [f"# {_one_line(text)}" for text in (_title(deploy), *notes)]
+    comments = [f"# {one_line(text)}" for text in (title(deploy), *notes)]
     command = ['exec "${LLAMA_SERVER:-llama-server}"', *map(shlex.join, options), '"$@"']
     script = "\n".join(["#!/bin/sh", *comments, " \\\n  ".join(command)]) + "\n"
     return [
@@ -102,7 +101,7 @@ def server_options(deploy: Mapping[str, Any]) -> tuple[list[tuple[str, ...]], li
         "sampling options are the server's defaults: a request that names its own overrides them",
         "measured through llama-cpp-python: the server's own overhead and prompt cache were not",
         *(f"{knob} is not set: the server takes its own default" for knob in _MACHINE_DEFAULTS if knob not in params),
-        *_place_notes(deploy),
+        *place_notes(deploy),
     ]
     if tokens := speculation_tokens(params):
         options += [
@@ -121,7 +120,7 @@ def server_options(deploy: Mapping[str, Any]) -> tuple[list[tuple[str, ...]], li
 def _python_server(deploy: Mapping[str, Any]) -> list[ExportFile]:
     params = dict(deploy["params"])
     arguments = model_arguments(params, _context(deploy))
-    notes = _place_notes(deploy)
+    notes = place_notes(deploy)
     if "op_offload" in arguments:
         notes.append(f"op_offload={arguments.pop('op_offload')} has no setting in this server: it stays at its default")
     # The server locks memory wherever the system allows it, unless told; the library does not.
@@ -133,7 +132,7 @@ def _python_server(deploy: Mapping[str, Any]) -> list[ExportFile]:
     notes.append(f"sampling is of each request in this server: send {json.dumps(request)}")
     settings = {"host": _HOST, "port": _PORTS["llama-cpp-python-server"], "models": [model]}
     readme = [
-        _title(deploy),
+        title(deploy),
         "",
         "Start: python -m llama_cpp.server --config_file llama-cpp-python-server.json",
         "",
@@ -142,7 +141,7 @@ def _python_server(deploy: Mapping[str, Any]) -> list[ExportFile]:
     return [
         ExportFile("llama-cpp-python-server.json", json.dumps(settings, indent=2) + "\n"),
         ExportFile("llama-cpp-python-server-request.json", json.dumps(request, indent=2) + "\n"),
-        ExportFile("llama-cpp-python-server.txt", "\n".join(map(_one_line, readme)) + "\n"),
+        ExportFile("llama-cpp-python-server.txt", "\n".join(map(one_line, readme)) + "\n"),
     ]
 
 
@@ -154,8 +153,8 @@ def _python_module(deploy: Mapping[str, Any]) -> list[ExportFile]:
         "SAMPLING": dict(sampling(params)),
     }
     assignments = [f"{name} = {pprint.pformat(value, width=100, sort_dicts=False)}" for name, value in values.items()]
-    path = [*(f"# {note}" for note in _place_notes(deploy)), f"MODEL_PATH = {deploy['model']['path']!r}"]
-    return [ExportFile("llm.py", _MODULE.format(title=repr(_title(deploy)), values="\n".join([*path, *assignments])))]
+    path = [*(f"# {note}" for note in place_notes(deploy)), f"MODEL_PATH = {deploy['model']['path']!r}"]
+    return [ExportFile("llm.py", _MODULE.format(title=repr(title(deploy)), values="\n".join([*path, *assignments])))]
 
 
 _MODULE = '''{title}
@@ -188,23 +187,3 @@ def _context(deploy: Mapping[str, Any]) -> int:
     if context is None:
         raise TunerError("the document does not tell the context length", "export the study that made it anew")
     return int(context)
-
-
-def _place_notes(deploy: Mapping[str, Any]) -> list[str]:
-    """What to know of the place that the model's file lies in."""
-    if not Path(deploy["model"]["path"]).is_relative_to(cache_root()):
-        return []
-    return [
-        "the model lies in the tuner's cache, and goes when that is cleared: copy it to where production keeps its "
-        "models, and name that path instead"
-    ]
-
-
-def _title(deploy: Mapping[str, Any]) -> str:
-    model = deploy["model"]
-    return f"{model.get('name', '')} {model.get('quantization', '')}, from study {deploy.get('study', '')}."
-
-
-def _one_line(text: str) -> str:
-    """Comments end at a line's end: a name may hold any character."""
-    return " ".join(text.split())

@@ -6,11 +6,10 @@ import json
 import pprint
 import shlex
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from engines.base import ExportFile
-from engines.cache import cache_root
+from engines.export_text import one_line, place_notes, title
 from engines.whisper_cpp.settings import (
     CLIP,
     DEFAULT_BEAM_SIZE,
@@ -65,8 +64,8 @@ def _python_module(deploy: Mapping[str, Any]) -> list[ExportFile]:
         "POSITIONS": int(facts.get("n_audio_ctx", 1500)),
     }
     assignments = [f"{name} = {pprint.pformat(value, width=100, sort_dicts=False)}" for name, value in values.items()]
-    comments = [f"# {note}" for note in _place_notes(deploy)]
-    text = _MODULE.format(title=repr(_title(deploy)), values="\n".join([*comments, *assignments]))
+    comments = [f"# {note}" for note in place_notes(deploy)]
+    text = _MODULE.format(title=repr(title(deploy)), values="\n".join([*comments, *assignments]))
     return [ExportFile("stt.py", text)]
 
 
@@ -106,7 +105,7 @@ def _whisper_cli(deploy: Mapping[str, Any]) -> list[ExportFile]:
     options, notes = cli_options(deploy)
     params: Params = deploy["params"]
     choice, vector = str(params.get("audio_ctx", FULL)), ["whisper-cli", *(word for o in options for word in o)]
-    comments = [f"# {_one_line(text)}" for text in (_title(deploy), *notes)]
+    comments = [f"# {one_line(text)}" for text in (title(deploy), *notes)]
     lines = ["#!/bin/sh", *comments]
     command = ['exec "${WHISPER_CLI:-whisper-cli}"', *map(shlex.join, options)]
     if choice == CLIP:
@@ -160,7 +159,7 @@ def cli_options(deploy: Mapping[str, Any]) -> tuple[list[tuple[str, ...]], list[
     choice = str(params.get("audio_ctx", FULL))
     if choice not in (FULL, CLIP):
         options.append(("--audio-ctx", choice))
-    notes = ["measured with the model loaded once: whisper-cli loads it for each call", *_place_notes(deploy)]
+    notes = ["measured with the model loaded once: whisper-cli loads it for each call", *place_notes(deploy)]
     if choice == CLIP:
         notes.append(
             "the script takes one WAV file of 16-bit samples at 16 kHz in one channel: its length sets audio-ctx"
@@ -171,23 +170,3 @@ def cli_options(deploy: Mapping[str, Any]) -> tuple[list[tuple[str, ...]], list[
         if params.get(knob, default) != default
     ]
     return options, notes
-
-
-def _place_notes(deploy: Mapping[str, Any]) -> list[str]:
-    """What to know of the place that the model's file lies in."""
-    if not Path(deploy["model"]["path"]).is_relative_to(cache_root()):
-        return []
-    return [
-        "the model lies in the tuner's cache, and goes when that is cleared: copy it to where production keeps its "
-        "models, and name that path instead"
-    ]
-
-
-def _title(deploy: Mapping[str, Any]) -> str:
-    model = deploy["model"]
-    return f"{model.get('name', '')} {model.get('quantization', '')}, from study {deploy.get('study', '')}."
-
-
-def _one_line(text: str) -> str:
-    """Comments end at a line's end: a name may hold any character."""
-    return " ".join(text.split())

@@ -11,7 +11,8 @@ from hypothesis.extra import numpy as arrays
 from engines.embedded import weights
 from engines.embedded.corpus import fingerprint
 from engines.embedded.tokenizer import Tokenizer
-from engines.embedded.weights import Dimensions, Weights, load_weights, save_weights, shorten
+from engines.embedded.weight_file import shorten
+from engines.embedded.weights import Dimensions, Weights, load_weights, save_weights
 
 
 @given(arrays.arrays(np.float32, st.integers(1, 50), elements=st.floats(-1000, 1000, width=32)))
