@@ -352,6 +352,7 @@ def test_ctrl_c_keeps_what_was_measured(tmp_path):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job of a shell has it ignored
     )
     trials = tmp_path / "outputs/mine/trials.jsonl"
     deadline = time.monotonic() + 60

@@ -8,6 +8,8 @@ from tuner import interrupts
 @pytest.fixture(autouse=True)
 def _handlers():
     before = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    for number in before:
+        signal.signal(number, signal.SIG_DFL)  # a shell's background job has SIGINT ignored
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
