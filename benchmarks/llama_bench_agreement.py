@@ -1,9 +1,10 @@
 """Whether the engine's decode speed as measured here agrees with llama-bench, for a default and a winner.
 
-    python -m benchmarks.llama_bench_agreement DEPLOY.json [--llama-bench PATH] [--pairs 8]
+    python -m benchmarks.llama_bench_agreement [DEPLOY.json] [--llama-bench PATH] [--pairs 8]
 
-Both sides decode the same number of tokens after a prompt of the same length, in turn, so that the machine's drift
-cancels; printed are the medians, their ratios, and the ratio winner ÷ default on either side.
+Without a file it takes the newest language model study of outputs/. Both sides decode the same number of tokens after a
+prompt of the same length, in turn, so that the machine's drift cancels; printed are the medians, their ratios, and the
+ratio winner ÷ default on either side.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import argparse
 import json
 import statistics
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,11 +21,14 @@ from typing import Any
 
 from benchmarks.llama_tools import DEFAULT_OUT, build
 from tuner.config.compose import compose
+from tuner.export.document import read_deploy
 from tuner.export.replay import replay
 from tuner.measurement import sample_from_json
 from tuner.preparation import Prepared, prepare
 from tuner.round_metrics import round_metrics
+from tuner.studies import DEPLOY_FILE, list_studies
 
+ENGINE = "llama_cpp"
 TOKENS = 64
 CONTEXT = 512
 PROMPT = "Tell me about the weather, the news and my calendar for today, please. " * 12
@@ -64,19 +69,31 @@ class Ours:
         return round_metrics(self._task, samples)["engine_decode_tokens_per_second"], samples[0].units_in
 
 
+def newest_deploy(outputs: Path) -> Path:
+    """The deploy.json of the newest study in `outputs` that llama-bench can measure too."""
+    files = [s.directory / DEPLOY_FILE for s in list_studies(outputs) if s.engine == ENGINE]
+    found = next((file for file in files if file.is_file()), None)
+    if found is None:
+        sys.exit(f"no study in {str(outputs)!r} has a {DEPLOY_FILE} of {ENGINE}; run python -m tuner sweep llm first")
+    return found
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("deploy", type=Path)
+    parser.add_argument("deploy", type=Path, nargs="?")
     parser.add_argument("--llama-bench", type=Path)
     parser.add_argument("--pairs", type=int, default=8)
     options = parser.parse_args()
+    file = options.deploy or newest_deploy(Path("outputs"))
+    deploy = read_deploy(file)
+    if deploy["engine"]["name"] != ENGINE:
+        sys.exit(f"{file} is of the engine {deploy['engine']['name']}; llama-bench measures {ENGINE} only")
     program = options.llama_bench or build(DEFAULT_OUT, ("llama-bench",)) / "llama-bench"
-    deploy = json.loads(options.deploy.read_text())
     rows: dict[str, tuple[list[float], list[float]]] = {"default": ([], []), "winner": ([], [])}
-    prompts = options.deploy.parent / "agreement-prompt.jsonl"
+    prompts = file.parent / "agreement-prompt.jsonl"
     prompts.write_text(json.dumps({"id": "agreement", "prompt": PROMPT, "max_tokens": TOKENS}) + "\n")
-    model = [o for o in replay(options.deploy) if o.startswith("model") and not o.startswith("model.n_ctx")]
+    model = [o for o in replay(file) if o.startswith("model") and not o.startswith("model.n_ctx")]
     model.append(f"model.n_ctx={CONTEXT}")  # llama-bench makes its context as small as the run allows
     config = compose("llm", [*model, f"workload.prompts={prompts.resolve()}"])
     prepared = prepare(config, lambda text: None, for_quality=False)
