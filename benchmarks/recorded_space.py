@@ -7,6 +7,7 @@ from typing import Any
 
 from benchmarks.recording import Recording
 from engines.registry import load_engine
+from search_spaces.narrowing import narrow
 from search_spaces.space import SearchSpace
 from search_spaces.sweep_syntax import parse_domain
 from search_spaces.template import load_template
@@ -24,4 +25,4 @@ def bound(setting: Mapping[str, Any], template: str) -> SearchSpace:
     facts["quantizations"] = ",".join(model["variants"])
     facts["native_quantization"] = model["native"]
     domains = {name: parse_domain(name, raw) for name, raw in setting["space"].items()}
-    return load_template(template).bind(facts).narrowed(setting["params"], domains, {})
+    return narrow(load_template(template).bind(facts), setting["params"], domains, {})

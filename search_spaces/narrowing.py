@@ -25,9 +25,13 @@ from search_spaces.space import SearchSpace
 
 
 def narrow(
-    space: SearchSpace, params: Mapping[str, Value], domains: Mapping[str, Domain], baseline: Mapping[str, Value]
+    space: SearchSpace,
+    params: Mapping[str, Value] | None = None,
+    domains: Mapping[str, Domain] | None = None,
+    baseline: Mapping[str, Value] | None = None,
 ) -> SearchSpace:
     """`space` with the user's wishes, each checked. Raises TunerError, one line, for the first that cannot be met."""
+    params, domains, baseline = params or {}, domains or {}, baseline or {}
     if both := sorted(set(params) & set(domains)):
         raise TunerError(f"{both[0]} is fixed by params.{both[0]} and swept by space.{both[0]}", "keep one of the two")
     wanted, start = _legal_values(space, params, "params"), _legal_values(space, baseline, "baseline")

@@ -14,7 +14,7 @@ from typing import Any
 from search_spaces.coercion import check_legal, coerce
 from search_spaces.domains import count, draw, nearest, next_to, values
 from search_spaces.errors import TunerError, unknown_name
-from search_spaces.parameter import Domain, Parameter, Params, Value
+from search_spaces.parameter import Parameter, Params, Value
 from search_spaces.rules import Rule
 from search_spaces.tree import telling, walk
 
@@ -139,17 +139,6 @@ class SearchSpace:
                 if not self.violation_degree(neighbour) and neighbour not in found:
                     found.append(neighbour)
         return found
-
-    def narrowed(
-        self,
-        params: Mapping[str, Value] | None = None,
-        domains: Mapping[str, Domain] | None = None,
-        baseline: Mapping[str, Value] | None = None,
-    ) -> SearchSpace:
-        """This space with the user's `params.X=`, `space.X=` and `baseline.X=`; see `search_spaces.narrowing`."""
-        from search_spaces.narrowing import narrow
-
-        return narrow(self, params or {}, domains or {}, baseline or {})
 
     @cached_property
     def _is_finite(self) -> bool:

@@ -12,6 +12,7 @@ from engines.base import Capabilities, Engine, Model, Workload
 from engines.cache import cache_root
 from engines.registry import load_engine
 from search_spaces.errors import TunerError, unknown_name
+from search_spaces.narrowing import narrow
 from search_spaces.space import SearchSpace
 from search_spaces.template import Template, load_template
 from tuner.config.study_config import StudyConfig
@@ -147,7 +148,7 @@ def bound_space(engine: Engine, config: StudyConfig, capabilities: Capabilities,
     facts["quantizations"] = ",".join(model.variants)
     facts["native_quantization"] = model.native
     space = load_template(engine.space).bind(facts)
-    return space.narrowed(config.params, config.space, config.baseline)
+    return narrow(space, config.params, config.space, config.baseline)
 
 
 def _check_knobs(config: StudyConfig, template: Template) -> None:

@@ -1,3 +1,4 @@
+from search_spaces.narrowing import narrow
 from search_spaces.parameter import Choices, FloatRange, IntRange
 from search_spaces.template import load_template
 
@@ -26,6 +27,6 @@ def test_mode_c_needs_threads() -> None:
 
 
 def test_without_the_real_knob_it_is_finite() -> None:
-    space = load_template("fake").bind({}).narrowed({"scale": 1.0})
+    space = narrow(load_template("fake").bind({}), {"scale": 1.0})
     per_turbo = 1 + 11  # off, or on with one of eleven levels
     assert space.size(10**6) == (8 * 2 + 7) * per_turbo * 3

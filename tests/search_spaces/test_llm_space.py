@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from search_spaces.narrowing import narrow
 from search_spaces.parameter import Choices, IntRange, Value
 from search_spaces.rules import AtMost, Require
 from search_spaces.space import SearchSpace
@@ -98,7 +99,7 @@ def test_several_gpus() -> None:
     split = space.canonical({"n_gpu_layers": 13, "split_mode": "none", "main_gpu": 2})
     assert split["main_gpu"] == 2
     assert "tensor_split" not in split
-    assert space.narrowed({"n_gpu_layers": 13, "tensor_split": "3:1:1"}).baseline["tensor_split"] == "3:1:1"
+    assert narrow(space, {"n_gpu_layers": 13, "tensor_split": "3:1:1"}).baseline["tensor_split"] == "3:1:1"
 
 
 def test_one_core_leaves_threads_out_of_the_search_and_in_the_configuration() -> None:

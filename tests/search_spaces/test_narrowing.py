@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from search_spaces.build import build
 from search_spaces.domains import contains
 from search_spaces.errors import TunerError
+from search_spaces.narrowing import narrow
 from search_spaces.parameter import Choices, Condition, Domain, FloatRange, IntRange, Parameter, Value
 from search_spaces.rules import AtMost, Require
 from search_spaces.space import SearchSpace
@@ -20,7 +21,7 @@ def llm(**facts: Value) -> SearchSpace:
 
 def refused(space: SearchSpace, **wishes: dict[str, object]) -> TunerError:
     with pytest.raises(TunerError) as caught:
-        space.narrowed(**wishes)  # type: ignore[arg-type]
+        narrow(space, **wishes)  # type: ignore[arg-type]
     assert "\n" not in caught.value.message + caught.value.hint
     return caught.value
 
@@ -30,7 +31,7 @@ def test_a_fixed_knob_has_its_value_wherever_it_is_active(space: SearchSpace, da
     knob = data.draw(st.sampled_from([k for k in space.knobs if k.name not in space.off] or [space.knobs[0]]))
     value = data.draw(example_value(knob.domain))
     try:
-        narrowed = space.narrowed({knob.name: value})
+        narrowed = narrow(space, {knob.name: value})
     except TunerError:
         return
     assert knob.name not in {p.name for p in narrowed.parameters}
@@ -48,7 +49,7 @@ def test_a_swept_knob_stays_in_its_range_and_keeps_the_default(space: SearchSpac
     knob = data.draw(st.sampled_from(searched))
     chosen = data.draw(st.lists(example_value(knob.domain), min_size=1, max_size=3, unique=True))
     try:
-        narrowed = space.narrowed(domains={knob.name: Choices(tuple(chosen))})
+        narrowed = narrow(space, domains={knob.name: Choices(tuple(chosen))})
     except TunerError:
         return
     domain = narrowed.parameter(knob.name).domain
@@ -62,34 +63,34 @@ def test_a_swept_knob_stays_in_its_range_and_keeps_the_default(space: SearchSpac
 
 def test_nothing_asked_changes_nothing() -> None:
     space = llm()
-    narrowed = space.narrowed({}, {}, {})
+    narrowed = narrow(space, {}, {}, {})
     assert narrowed.baseline == space.baseline
     assert [(p.name, p.domain) for p in narrowed.parameters] == [(p.name, p.domain) for p in space.parameters]
 
 
 def test_fixed_in_the_baseline_unless_the_user_says_otherwise() -> None:
-    assert llm().narrowed({"n_threads": 3}).baseline["n_threads"] == 3
-    both = llm().narrowed({"n_threads": 3}, baseline={"n_threads": 1})
+    assert narrow(llm(), {"n_threads": 3}).baseline["n_threads"] == 3
+    both = narrow(llm(), {"n_threads": 3}, baseline={"n_threads": 1})
     assert both.baseline["n_threads"] == 1
     assert both.random(random.Random(0))["n_threads"] == 3
 
 
 def test_more_threads_than_cores_may_be_asked_for() -> None:
-    assert llm().narrowed({"n_threads": 6}).baseline["n_threads"] == 6
-    assert llm().narrowed(domains={"n_threads": IntRange(1, 8)}).parameter("n_threads").domain == IntRange(1, 8)
+    assert narrow(llm(), {"n_threads": 6}).baseline["n_threads"] == 6
+    assert narrow(llm(), domains={"n_threads": IntRange(1, 8)}).parameter("n_threads").domain == IntRange(1, 8)
     assert llm().parameter("n_threads").domain == IntRange(1, 4)
 
 
 def test_a_fixed_value_moves_the_baseline_where_rules_demand_it_and_says_so() -> None:
-    narrowed = llm().narrowed({"type_v": "q8_0"})
+    narrowed = narrow(llm(), {"type_v": "q8_0"})
     assert narrowed.baseline["flash_attn"] is True
     assert narrowed.baseline["n_batch"] == 512
     assert narrowed.notes == (
         "baseline: flash_attn=true instead of false, because type_v=q8_0 requires flash_attn=true (is false): "
         "llama.cpp quantizes the value cache with flash attention only",
     )
-    assert llm().narrowed({"n_batch": 100}).baseline["n_ubatch"] == 100
-    assert llm().narrowed(baseline={"n_batch": 64}).baseline["n_ubatch"] == 64
+    assert narrow(llm(), {"n_batch": 100}).baseline["n_ubatch"] == 100
+    assert narrow(llm(), baseline={"n_batch": 64}).baseline["n_ubatch"] == 64
 
 
 def test_what_the_user_sets_in_the_baseline_is_not_moved() -> None:
@@ -99,8 +100,8 @@ def test_what_the_user_sets_in_the_baseline_is_not_moved() -> None:
 
 def test_an_off_knob_takes_its_default_only() -> None:
     space = llm()
-    same = space.narrowed({"n_gpu_layers": 0})
-    assert same.digest == space.narrowed().digest
+    same = narrow(space, {"n_gpu_layers": 0})
+    assert same.digest == narrow(space).digest
     assert "n_gpu_layers" not in same.baseline
     error = refused(space, params={"n_gpu_layers": 5})
     assert error.message.startswith(
@@ -114,7 +115,7 @@ def test_an_off_knob_takes_its_default_only() -> None:
 def test_a_knob_with_one_value_here_can_be_given_another_legal_one() -> None:
     one_core = llm(cpu_cores=1)
     assert one_core.fixed["n_threads"] == 1
-    narrowed = one_core.narrowed({"n_threads": 2}, {"n_threads_batch": IntRange(1, 2)})
+    narrowed = narrow(one_core, {"n_threads": 2}, {"n_threads_batch": IntRange(1, 2)})
     assert narrowed.fixed["n_threads"] == 2
     assert "n_threads" not in narrowed.off
     assert "n_threads_batch" in {p.name for p in narrowed.parameters}
@@ -130,7 +131,7 @@ def test_a_quantized_model_fixes_that_knob_with_the_reason() -> None:
 
 def test_all_layers_may_be_written_as_minus_one() -> None:
     space = llm(gpu_offload=True, gpu_count=1, n_layers=12)
-    assert space.narrowed({"n_gpu_layers": -1}).baseline["n_gpu_layers"] == 13
+    assert narrow(space, {"n_gpu_layers": -1}).baseline["n_gpu_layers"] == 13
     assert space.canonical({"n_gpu_layers": -1})["n_gpu_layers"] == 13
 
 
@@ -185,10 +186,10 @@ def test_knobs_put_out_of_use_by_another_wish() -> None:
     assert (
         error.message == "level was set but has no effect: it is used only when turbo=true, and turbo is fixed at false"
     )
-    assert fake.narrowed({"turbo": False}).off == {"level": "used only when turbo=true, and turbo is fixed at false"}
+    assert narrow(fake, {"turbo": False}).off == {"level": "used only when turbo=true, and turbo is fixed at false"}
     idle = refused(fake, baseline={"level": 3})
     assert idle.message == "baseline.level has no effect: it is used only when turbo=true, and the baseline is not so"
-    assert fake.narrowed(baseline={"level": 3, "turbo": True}).baseline["level"] == 3
+    assert narrow(fake, baseline={"level": 3, "turbo": True}).baseline["level"] == 3
 
 
 @pytest.mark.parametrize(
@@ -213,7 +214,7 @@ def test_ranges_are_fitted_to_the_type_and_order_of_the_knob(knob: str, asked: D
         Parameter("power", Choices((1, 2, 4, 8), ordered=True), 1), Parameter("name", Choices(("a", "b", "c")), "a"),
         Parameter("grade", Choices(("low", "mid", "high"), ordered=True), "low"),
     )  # fmt: skip
-    narrowed = build("s", knobs).narrowed(domains={knob: asked})
+    narrowed = narrow(build("s", knobs), domains={knob: asked})
     assert narrowed.parameter(knob).domain == fitted
 
 
@@ -224,8 +225,8 @@ def test_a_range_between_the_choices_is_refused() -> None:
 
 
 def test_a_narrowed_space_can_be_widened_again_to_what_is_legal() -> None:
-    once = llm().narrowed(domains={"n_threads": IntRange(1, 2)})
-    assert once.narrowed(domains={"n_threads": IntRange(1, 4)}).parameter("n_threads").domain == IntRange(1, 4)
+    once = narrow(llm(), domains={"n_threads": IntRange(1, 2)})
+    assert narrow(once, domains={"n_threads": IntRange(1, 4)}).parameter("n_threads").domain == IntRange(1, 4)
 
 
 def test_a_repair_changes_as_few_knobs_as_will_do() -> None:
@@ -233,8 +234,8 @@ def test_a_repair_changes_as_few_knobs_as_will_do() -> None:
     knobs = [Parameter(n, numbers, 1) for n in ("a", "b", "c")] + [Parameter("go", Choices((False, True)), False)]
     rules = (AtMost("a", "b"), AtMost("b", "c"), Require((Condition("go", (True,)),), (Condition("c", at_least=4),)))
     space = build("s", knobs, rules)
-    assert space.narrowed({"a": 2}).baseline == {"a": 2, "b": 2, "c": 2, "go": False}
-    assert space.narrowed({"go": True}).baseline == {"a": 1, "b": 1, "c": 4, "go": True}
+    assert narrow(space, {"a": 2}).baseline == {"a": 2, "b": 2, "c": 2, "go": False}
+    assert narrow(space, {"go": True}).baseline == {"a": 1, "b": 1, "c": 4, "go": True}
 
 
 def test_a_repair_prefers_one_change_to_a_chain_of_them() -> None:
@@ -243,4 +244,4 @@ def test_a_repair_prefers_one_change_to_a_chain_of_them() -> None:
     knobs += [Parameter("a", Choices((1, 2, 4), ordered=True), 4), Parameter("go", Choices((False, True)), False)]
     chain = Require((Condition("go", (True,)), Condition("a", (4,))), (Condition("b", at_least=8),))
     space = build("s", knobs, (chain, AtMost("d", "a")))
-    assert space.narrowed({"go": True}).baseline == {"a": 4, "b": 8, "d": 4, "go": True}
+    assert narrow(space, {"go": True}).baseline == {"a": 4, "b": 8, "d": 4, "go": True}

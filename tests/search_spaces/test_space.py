@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from search_spaces.build import build
 from search_spaces.domains import contains
 from search_spaces.errors import TunerError
+from search_spaces.narrowing import narrow
 from search_spaces.parameter import Choices, Condition, FloatRange, IntRange, Parameter
 from search_spaces.rules import AtMost, Require
 from search_spaces.space import SearchSpace
@@ -138,7 +139,7 @@ def test_canonical_drops_inactive_knobs_fills_missing_ones_and_makes_types_right
 
 
 def test_canonical_fills_with_the_searched_value_nearest_to_the_default() -> None:
-    space = small().narrowed(domains={"threads": IntRange(3, 4)})
+    space = narrow(small(), domains={"threads": IntRange(3, 4)})
     assert space.baseline["threads"] == 2
     assert space.canonical({})["threads"] == 3
 
@@ -170,7 +171,7 @@ def test_unknown_knobs_come_with_the_nearest_match() -> None:
 
 
 def test_the_baseline_may_lie_outside_of_the_searched_range() -> None:
-    space = small().narrowed(domains={"threads": IntRange(3, 4)})
+    space = narrow(small(), domains={"threads": IntRange(3, 4)})
     space.validate(space.baseline)
     assert {n["threads"] for n in space.neighbours(space.baseline) if n["threads"] != 2} == {3}
 

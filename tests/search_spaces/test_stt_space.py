@@ -6,6 +6,7 @@ import pytest
 
 from engines.whisper_cpp.library import binding
 from search_spaces.errors import TunerError
+from search_spaces.narrowing import narrow
 from search_spaces.parameter import Value
 from search_spaces.space import SearchSpace
 from search_spaces.template import load_template
@@ -58,8 +59,8 @@ def test_knobs_that_mean_nothing_are_not_there() -> None:
 )
 def test_values_that_whisper_cpp_would_refuse(knob: str, value: Value) -> None:
     with pytest.raises(TunerError):
-        stt().narrowed({"decoding": "beam", knob: value}, {}, {})
+        narrow(stt(), {"decoding": "beam", knob: value}, {}, {})
 
 
 def test_a_number_of_positions_is_a_context() -> None:
-    assert stt().narrowed({"audio_ctx": "512"}, {}, {}).baseline["audio_ctx"] == "512"
+    assert narrow(stt(), {"audio_ctx": "512"}, {}, {}).baseline["audio_ctx"] == "512"

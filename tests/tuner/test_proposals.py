@@ -1,6 +1,7 @@
 import pytest
 
 from engines import fake
+from search_spaces.narrowing import narrow
 from search_spaces.template import load_template
 from tuner.objective import Objective
 from tuner.proposals import JUDGED_MOST, by_promise
@@ -12,7 +13,7 @@ SPEED = Objective("decode_tokens_per_second")
 @pytest.fixture
 def space():
     whole = load_template("fake").bind({"cpu_cores": 8})
-    return whole.narrowed({"turbo": False, "scale": 1.0}, {}, {})
+    return narrow(whole, {"turbo": False, "scale": 1.0}, {}, {})
 
 
 def result(number, params, status=TrialStatus.OK, **violations):

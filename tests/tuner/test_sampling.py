@@ -4,6 +4,7 @@ import random
 import pytest
 
 from engines import fake
+from search_spaces.narrowing import narrow
 from search_spaces.parameter import IntRange
 from search_spaces.template import load_template
 from tuner.objective import Objective
@@ -78,7 +79,7 @@ def test_what_is_known_to_be_infeasible_is_never_proposed(space):
 
 
 def test_a_space_that_fits_the_budget_is_enumerated_once(space):
-    small = space.narrowed({"turbo": False, "scale": 1.0, "precision": "high", "mode": "a"}, {}, {})
+    small = narrow(space, {"turbo": False, "scale": 1.0, "precision": "high", "mode": "a"}, {}, {})
     results = searched(small, 50)
     assert sorted(r.params["threads"] for r in results) == list(range(1, 9))
 
@@ -104,7 +105,7 @@ def test_the_key_does_not_depend_on_the_order():
 
 def test_a_shortage_that_passes_takes_no_configuration_out_of_the_grid(space):
     """The middle of the search is short of memory; afterwards what was passed over is tried."""
-    small = space.narrowed({"turbo": False, "scale": 1.0, "precision": "high"}, {}, {})
+    small = narrow(space, {"turbo": False, "scale": 1.0, "precision": "high"}, {}, {})
     short = {"now": True}
     sampler = Sampler(small, SPEED, 10_000, 0, lambda params: "no memory" if short["now"] else "")
     assert sampler.enumerates
@@ -120,7 +121,7 @@ def test_a_shortage_that_passes_takes_no_configuration_out_of_the_grid(space):
 
 
 def test_proposals_keep_to_the_searched_ranges_where_the_default_does_not(space):
-    narrowed = space.narrowed({}, {"threads": IntRange(5, 8)}, {})
+    narrowed = narrow(space, {}, {"threads": IntRange(5, 8)}, {})
     assert narrowed.baseline["threads"] < 5
     assert all(r.params["threads"] >= 5 for r in searched(narrowed, 25)[1:])
 
