@@ -11,9 +11,9 @@ from typing import Any
 
 from engines.base import Model, Progress, WorkItem, Workload
 from engines.llama_cpp.library import gpu_count, library, vocabulary
-from engines.llama_cpp.models import EMBEDDED
 from engines.llama_cpp.workload_size import AUTO, chosen_size
 from engines.machine_limits import usable_cores
+from engines.model_files import EMBEDDED
 from search_spaces.errors import TunerError, unknown_name
 
 _OPTIONS = ("name", "prompts", "size", "max_tokens", "ignore_eos")

@@ -27,9 +27,9 @@ _FTYPE_AT = 4 + 4 * 10
 """Where the file type stands: after the magic and ten numbers."""
 
 
-def variant(source: Path, digest: str, quantization: str, progress: Progress) -> Path:
-    """The file of `source` (whose content has `digest`) in `quantization`, made once. Raises CacheError."""
-    name = f"{source.stem}-{digest[:16]}-v{WRITER_VERSION}-{quantization}.bin"
+def variant(source: Path, source_sha256: str, quantization: str, progress: Progress) -> Path:
+    """The file of `source` in `quantization`, made unless the cache has it. Raises CacheError."""
+    name = f"{source.stem}-{source_sha256[:16]}-v{WRITER_VERSION}-{quantization}.bin"
     path = cache_root() / "ggml" / name
 
     def make(temporary: Path) -> None:

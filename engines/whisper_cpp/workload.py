@@ -9,10 +9,10 @@ from typing import Any
 
 from engines.base import Model, Progress, WorkItem, Workload
 from engines.cache import file_sha256
+from engines.model_files import EMBEDDED
 from engines.whisper_cpp.audio import LONGEST_S
 from engines.whisper_cpp.clips import EMBEDDED_AUDIO, Clip, Passage, joined
 from engines.whisper_cpp.folder import read_recordings
-from engines.whisper_cpp.models import EMBEDDED
 from search_spaces.errors import TunerError, unknown_name
 
 _OPTIONS = ("name", "audio", "clips", "together", "gap_s", "timed", "judged")
