@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -128,6 +128,14 @@ def file_sha256(path: Path, progress: Callable[[str], None] = lambda text: None)
     with contextlib.suppress(OSError, CacheError):
         make_once(remembered, len(digest), lambda temporary: _write_text(temporary, digest))
     return digest
+
+
+def binaries_digest(files: Iterable[Path]) -> str:
+    """12 hex digits over a library's files, names and content: one version built with other flags is another build."""
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(f"{file.name} {file_sha256(file)}\n".encode())
+    return digest.hexdigest()[:12]
 
 
 def _write_text(path: Path, text: str) -> None:

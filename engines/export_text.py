@@ -1,12 +1,24 @@
-"""What the exported files of every engine say in their comments."""
+"""What the exports of every engine share: the choice of the target, and what the files say in their comments."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from engines.base import ExportFile
 from engines.cache import cache_root
+from search_spaces.errors import unknown_name
+
+Maker = Callable[[Mapping[str, Any]], list[ExportFile]]
+"""From a deploy.json document to the files of one target."""
+
+
+def files_of(target: str, deploy: Mapping[str, Any], makers: Mapping[str, Maker]) -> list[ExportFile]:
+    """The files of `target`. Raises TunerError when no maker is called so."""
+    if target not in makers:
+        raise unknown_name("export target", target, makers)
+    return makers[target](deploy)
 
 
 def place_notes(deploy: Mapping[str, Any]) -> list[str]:

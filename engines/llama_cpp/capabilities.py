@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from engines.base import Capabilities
-from engines.cache import file_sha256
+from engines.cache import binaries_digest
 from engines.llama_cpp.library import gpu_count, library
 from engines.machine_limits import usable_cores
 from search_spaces.parameter import Value
@@ -52,12 +51,8 @@ def build_of(llama_cpp: Any) -> dict[str, str]:
 
 @functools.cache
 def _binaries_digest(folder: Path) -> str:
-    """12 hex digits over the shared libraries' content: one version built with other flags is another build."""
-    digest = hashlib.sha256()
-    for file in sorted(folder.iterdir()):
-        if file.is_file() and not file.is_symlink():
-            digest.update(f"{file.name} {file_sha256(file)}\n".encode())
-    return digest.hexdigest()[:12]
+    """That of the shared libraries in `folder`."""
+    return binaries_digest(file for file in sorted(folder.iterdir()) if file.is_file() and not file.is_symlink())
 
 
 def numa_nodes() -> int:

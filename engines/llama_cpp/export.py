@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import pprint
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from engines.base import ExportFile
-from engines.export_text import one_line, place_notes, title
+from engines.export_text import files_of, one_line, place_notes, title
 from engines.llama_cpp.settings import (
     LOOKUP_NGRAM,
     model_arguments,
@@ -21,7 +21,7 @@ from engines.llama_cpp.settings import (
     speculation_tokens,
     tensor_split,
 )
-from search_spaces.errors import TunerError, unknown_name
+from search_spaces.errors import TunerError
 from search_spaces.parameter import Params
 
 TARGETS: Mapping[str, str] = {
@@ -57,14 +57,8 @@ _LIBRARY_DEFAULTS: Params = {"flash_attn": False, "n_batch": 512, "n_ubatch": 51
 
 def export(target: str, deploy: Mapping[str, Any]) -> list[ExportFile]:
     """The files of `target`. `deploy.model.facts.n_ctx` is the context. Raises TunerError."""
-    makers: dict[str, Callable[[Mapping[str, Any]], list[ExportFile]]] = {
-        "llama-server": _llama_server,
-        "llama-cpp-python-server": _python_server,
-        "python": _python_module,
-    }
-    if target not in makers:
-        raise unknown_name("export target", target, makers)
-    return makers[target](deploy)
+    makers = {"llama-server": _llama_server, "llama-cpp-python-server": _python_server, "python": _python_module}
+    return files_of(target, deploy, makers)
 
 
 def _llama_server(deploy: Mapping[str, Any]) -> list[ExportFile]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import re
 from importlib import metadata
 from pathlib import Path
 
 from engines.base import Capabilities
-from engines.cache import file_sha256
+from engines.cache import binaries_digest
 from engines.machine_limits import usable_cores
 from engines.whisper_cpp.library import binding
 from search_spaces.parameter import Value
@@ -56,7 +55,7 @@ def build_of() -> dict[str, str]:
         "version": metadata.version("pywhispercpp"),
         "whisper_cpp": _library_version(),
         "features": features,
-        "build": _binaries_digest(),
+        "build": _build(),
     }
     if unused := unused_features(features):
         build |= {"unused": "; ".join(unused), "rebuild": rebuild_command(unused)}
@@ -117,12 +116,8 @@ def _binaries() -> tuple[Path, ...]:
 
 
 @functools.cache
-def _binaries_digest() -> str:
-    """12 hex digits over the binaries' content: one version built with other flags is another build."""
-    digest = hashlib.sha256()
-    for file in _binaries():
-        digest.update(f"{file.name} {file_sha256(file)}\n".encode())
-    return digest.hexdigest()[:12]
+def _build() -> str:
+    return binaries_digest(_binaries())
 
 
 def _flags(cpuinfo: Path) -> set[str]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import pprint
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from engines.base import ExportFile
-from engines.export_text import one_line, place_notes, title
+from engines.export_text import files_of, one_line, place_notes, title
 from engines.whisper_cpp.settings import (
     CLIP,
     DEFAULT_BEAM_SIZE,
@@ -21,7 +21,6 @@ from engines.whisper_cpp.settings import (
     context_step,
     uses_beams,
 )
-from search_spaces.errors import unknown_name
 from search_spaces.parameter import Params
 
 TARGETS: Mapping[str, str] = {
@@ -41,13 +40,7 @@ _LIBRARY_ONLY = {"single_segment": False, "max_tokens": 0}
 
 def export(target: str, deploy: Mapping[str, Any]) -> list[ExportFile]:
     """The files of `target`. Raises TunerError."""
-    makers: dict[str, Callable[[Mapping[str, Any]], list[ExportFile]]] = {
-        "python": _python_module,
-        "whisper-cli": _whisper_cli,
-    }
-    if target not in makers:
-        raise unknown_name("export target", target, makers)
-    return makers[target](deploy)
+    return files_of(target, deploy, {"python": _python_module, "whisper-cli": _whisper_cli})
 
 
 def _python_module(deploy: Mapping[str, Any]) -> list[ExportFile]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from engines.cache import CacheError, cache_root, file_sha256, locked, make_once
+from engines.cache import CacheError, binaries_digest, cache_root, file_sha256, locked, make_once
 
 _SLOW_MAKER = """
 import sys, time
@@ -152,3 +152,17 @@ def test_the_digest_needs_no_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     file.write_bytes(b"one")
     monkeypatch.setenv("TUNER_CACHE", str(file))
     assert file_sha256(file) == hashlib.sha256(b"one").hexdigest()
+
+
+def test_the_digest_of_binaries_is_of_names_and_content(tmp_path: Path, cache: Path) -> None:
+    def build(folder: str, **files: str) -> str:
+        (tmp_path / folder).mkdir()
+        paths = [tmp_path / folder / name for name in files]
+        for path in paths:
+            path.write_text(files[path.name])
+        return binaries_digest(paths)
+
+    one = build("a", lib="x", plugin="y")
+    assert len(one) == 12
+    assert build("b", lib="x", plugin="y") == one
+    assert len({one, build("c", lib="x", plugin="z"), build("d", lib="x", addon="y"), build("e", lib="x")}) == 4
