@@ -1,64 +1,29 @@
-"""The engine object: every method delegates, so that importing it imports no library."""
+"""The engine object."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from engines.base import (
-    Capabilities,
-    ExportFile,
-    MemoryPrediction,
-    Model,
-    ModelFile,
-    Progress,
-    Session,
-    Workload,
-)
-from engines.llama_cpp import capabilities, export, memory, models, quality, session, workload
-from search_spaces.parameter import Params
+from engines.assembled import AssembledEngine
+from engines.llama_cpp.capabilities import capabilities
+from engines.llama_cpp.export import TARGETS, export
+from engines.llama_cpp.memory import predict_memory
+from engines.llama_cpp.models import prepare, resolve_model
+from engines.llama_cpp.quality import prepare_quality
+from engines.llama_cpp.session import LlamaCppSession
+from engines.llama_cpp.workload import resolve_workload
 
 
-class LlamaCppEngine:
-    """Language models in GGUF files, through llama-cpp-python. Stateless."""
+class LlamaCppEngine(AssembledEngine):
+    """Language models in GGUF files, through llama-cpp-python."""
 
     name = "llama_cpp"
     task = "llm"
     space = "llm"
-
-    def capabilities(self) -> Capabilities:
-        """*Worker.* See `capabilities.capabilities`."""
-        return capabilities.capabilities()
-
-    def resolve_model(self, config: Mapping[str, Any], progress: Progress) -> Model:
-        """*Worker.* See `models.resolve_model`."""
-        return models.resolve_model(config, progress)
-
-    def resolve_workload(self, config: Mapping[str, Any], model: Model, progress: Progress) -> Workload:
-        """*Worker.* See `workload.resolve_workload`."""
-        return workload.resolve_workload(config, model, progress)
-
-    def prepare(self, model: Model, params: Params, progress: Progress) -> ModelFile:
-        """*Worker.* See `models.prepare`."""
-        return models.prepare(model, params, progress)
-
-    def prepare_quality(self, model: Model, workload: Workload, progress: Progress) -> None:
-        """*Worker.* Keep the most precise variant's log-probabilities on the held-out text."""
-        quality.prepare_quality(model, workload, progress)
-
-    def open(self, model: Model, params: Params) -> Session:
-        """*Worker.* Load; the file is made first where `prepare` was not called."""
-        return session.LlamaCppSession(model, models.prepare(model, params, lambda text: None), params)
-
-    def predict_memory(self, model: Model, params: Params, capabilities: Capabilities) -> MemoryPrediction:
-        """See `memory.predict_memory`."""
-        return memory.predict_memory(model, params, capabilities)
-
-    def export(self, target: str, deploy: Mapping[str, Any]) -> list[ExportFile]:
-        """See `export.export`."""
-        return export.export(target, deploy)
-
-    @property
-    def export_targets(self) -> Mapping[str, str]:
-        """What production can start from."""
-        return export.TARGETS
+    capabilities = staticmethod(capabilities)
+    resolve_model = staticmethod(resolve_model)
+    resolve_workload = staticmethod(resolve_workload)
+    prepare = staticmethod(prepare)
+    prepare_quality = staticmethod(prepare_quality)
+    session = LlamaCppSession
+    predict_memory = staticmethod(predict_memory)
+    export = staticmethod(export)
+    export_targets = TARGETS

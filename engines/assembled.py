@@ -1,0 +1,23 @@
+"""An engine put together from functions of its modules, so that its class only names them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from engines.base import Engine, Model, ModelFile, Session
+from search_spaces.parameter import Params
+
+
+class AssembledEngine(Engine):
+    """A subclass assigns each part that the protocol asks for: `capabilities = staticmethod(capabilities)`.
+
+    The type checker holds each part to the protocol, the conformance suite asks for all of them. Importing the parts'
+    modules imports no library. Stateless.
+    """
+
+    session: Callable[[Model, ModelFile, Params], Session]
+    """*Worker.* Loads a file that is there."""
+
+    def open(self, model: Model, params: Params) -> Session:
+        """*Worker.* Load; the file is made first where `prepare` was not called."""
+        return self.session(model, self.prepare(model, params, lambda text: None), params)
