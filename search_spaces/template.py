@@ -14,10 +14,13 @@ from search_spaces.domains import contains, describe, show, values
 from search_spaces.errors import TunerError, unknown_name
 from search_spaces.facts import Expression, Fact, Facts, checked_facts, listed, number
 from search_spaces.fitting import on_grid
-from search_spaces.parameter import Choices, Domain, FloatRange, Parameter, Pattern, Value
+from search_spaces.parameter import Choices, Domain, FloatRange, IntRange, Parameter, Pattern, Value
 from search_spaces.rules import Rule
 from search_spaces.space import SearchSpace
 from search_spaces.spec import ChoicesSpec, KnobSpec, KnobType, RangeSpec
+
+_ANY: dict[KnobType, Domain] = {"int": IntRange(0, 0), "float": FloatRange(0, 0), "bool": Choices((False, True))}
+"""A range of each type, for what depends on the type alone."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,19 @@ class Template:
                 fixed[spec.name] = knob.default
                 off[spec.name] = _text(spec.single, known) or f"only one value is possible: {show(fixed[spec.name])}"
         return build(self.name, knobs, self.rules, fixed, off)
+
+    def check(self, name: str, value: Value, said: str) -> None:
+        """Raise TunerError where `name` is no knob, or no machine takes a value of this type; ranges need `bind`.
+
+        `said` is how the user spelled the knob (`params.n_threads`).
+        """
+        if name not in self.knobs:
+            raise unknown_name("knob", name, self.knobs)
+        spec = self.knobs[name]
+        if spec.type != "choice":
+            default = "the machine's" if spec.default.literal is None else spec.default.literal
+            aliases = tuple((alias, alias) for alias, _ in spec.aliases)
+            coerce(_parameter(spec, _ANY[spec.type], default, None, aliases), value, said)
 
 
 def load_template(name: str) -> Template:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,7 +13,7 @@ Direction = Literal["maximize", "minimize"]
 
 @dataclass(frozen=True)
 class Metric:
-    """A number that a trial can have. `tasks` empty means every task."""
+    """A number that a trial can have, from `lowest` to `highest`. `tasks` empty means every task."""
 
     name: str
     unit: str
@@ -20,6 +21,8 @@ class Metric:
     definition: str
     tasks: tuple[str, ...] = ()
     kind: Literal["speed", "quality", "memory", "load"] = "speed"
+    lowest: float = 0.0
+    highest: float = math.inf
 
 
 _UP: Direction = "maximize"
@@ -53,9 +56,16 @@ METRICS: dict[str, Metric] = {
             "share of positions whose likeliest token is the most precise variant's",
             ("llm",),
             "quality",
+            highest=1.0,
         ),
         Metric(
-            "perplexity", "", _DOWN, "exp of the mean negative log-likelihood of the held-out text", ("llm",), "quality"
+            "perplexity",
+            "",
+            _DOWN,
+            "exp of the mean negative log-likelihood of the held-out text",
+            ("llm",),
+            "quality",
+            lowest=1.0,
         ),
         Metric("rtf", "", _DOWN, "processing seconds per second of audio", ("stt", "tts")),
         Metric("latency_ms", "ms", _DOWN, "end of the audio → transcript, median over clips", ("stt",)),
@@ -68,6 +78,7 @@ METRICS: dict[str, Metric] = {
             "wer minus that of the most precise configuration on the same clips: 0.01 is one point",
             ("stt",),
             "quality",
+            lowest=-math.inf,
         ),
         Metric("cer", "", _DOWN, "character errors ÷ characters of the reference transcripts", ("stt",), "quality"),
         Metric("synthesis_s", "s", _DOWN, "submitted → last audio of a sentence, mean over sentences", ("tts",)),
@@ -90,6 +101,7 @@ METRICS: dict[str, Metric] = {
             "length ÷ the reference's length, or its inverse: 1 is equal, more is worse",
             ("tts",),
             "quality",
+            lowest=1.0,
         ),
         Metric("turn_first_audio_ms", "ms", _DOWN, "end of speech → first audio of the answer", ("pipeline",)),
         Metric("turn_s", "s", _DOWN, "end of speech → last audio of the answer", ("pipeline",)),
@@ -98,11 +110,19 @@ METRICS: dict[str, Metric] = {
         Metric("llm_s", "s", _DOWN, "transcript → last token, within the turn", ("pipeline",)),
         Metric("tts_ftl_ms", "ms", _DOWN, "first sentence → first audio, within the turn", ("pipeline",)),
         Metric("overhead_ms", "ms", _DOWN, "the turn's time outside of every engine", ("pipeline",)),
-        Metric("task_accuracy", "", _UP, "share of turns that end in the right answer", ("pipeline",), "quality"),
+        Metric(
+            "task_accuracy",
+            "",
+            _UP,
+            "share of turns that end in the right answer",
+            ("pipeline",),
+            "quality",
+            highest=1.0,
+        ),
         Metric("load_s", "s", _DOWN, "open with the model file out of the page cache, where the OS allows", (), "load"),
         Metric("load_cached_s", "s", _DOWN, "open with the model file in the page cache", (), "load"),
         Metric("vram_peak_mib", "MiB", _DOWN, "peak device memory of the worker", (), "memory"),
-        Metric("rss_peak_mib", "MiB", _DOWN, "peak resident memory of the worker", (), "memory"),
+        Metric("rss_peak_mib", "MiB", _DOWN, "peak resident memory of the worker", (), "memory", lowest=1.0),
         Metric("model_mib", "MiB", _DOWN, "size of the model file", (), "memory"),
         Metric(
             "energy_j_per_unit", "J", _DOWN, "device energy per token or audio second, where the hardware tells", ()

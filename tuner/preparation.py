@@ -11,8 +11,9 @@ from typing import Any
 from engines.base import Capabilities, Engine, Model, Workload
 from engines.cache import cache_root
 from engines.registry import load_engine
-from search_spaces.errors import TunerError, unknown_name
+from search_spaces.errors import TunerError
 from search_spaces.narrowing import narrow
+from search_spaces.parameter import Choices
 from search_spaces.space import SearchSpace
 from search_spaces.template import Template, load_template
 from tuner.config.study_config import StudyConfig
@@ -152,10 +153,13 @@ def bound_space(engine: Engine, config: StudyConfig, capabilities: Capabilities,
 
 
 def _check_knobs(config: StudyConfig, template: Template) -> None:
-    """Raise TunerError for a knob that no machine has, before the model is fetched or made."""
-    for name in (*config.params, *config.space, *config.baseline):
-        if name not in template.knobs:
-            raise unknown_name("knob", name, template.knobs)
+    """Raise TunerError for knobs and types that no machine has, before the model is fetched or made."""
+    for section, given in (("params", config.params), ("baseline", config.baseline)):
+        for name, value in given.items():
+            template.check(name, value, f"{section}.{name}")
+    for name, domain in config.space.items():
+        for value in domain.values if isinstance(domain, Choices) else (domain.low, domain.high):
+            template.check(name, value, f"space.{name}")
 
 
 def _check_measurable(config: StudyConfig) -> None:

@@ -21,7 +21,7 @@ from tuner.preparation import Prepared, check_measured, prepare
 from tuner.racing import Race
 from tuner.sampling import Sampler
 from tuner.study_identity import begun_at, check_identity, finished_documents, other_seed, study_info
-from tuner.study_store import StudyStore
+from tuner.study_store import StudyStore, check_writable
 from tuner.tournament import Tournament, TournamentResult
 from tuner.trial import TrialResult, TrialSpec, TrialStatus
 from tuner.verdict import counted, interrupted, nothing_feasible, sentence, statuses
@@ -42,6 +42,7 @@ def run_study(config: StudyConfig, observers: Sequence[Observer]) -> Outcome:
     """
     begin = time.monotonic()
     watchers = Watchers(observers)
+    check_writable(config.outputs / (config.study or ""))
     prepared = prepare(config, watchers.progress)
     store = StudyStore(config.outputs / prepared.name)
     with store.locked():

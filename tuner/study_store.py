@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,22 @@ from tuner.drift import PaceCheck
 from tuner.trial import TrialResult
 
 LATEST = "latest"
+
+
+def check_writable(folder: Path) -> None:
+    """Raise EnvironmentLackingError where `folder` cannot be made or written to. Nothing is left behind."""
+    whole = folder.absolute()
+    try:
+        there = next(path for path in (whole, *whole.parents) if path.exists())
+        tempfile.TemporaryDirectory(dir=there).cleanup()
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+
+
+def _unwritable(folder: Path, error: OSError) -> EnvironmentLackingError:
+    return EnvironmentLackingError(
+        f"cannot write the study's folder {str(folder)!r}: {error.strerror}", "give a writable one with outputs=DIR"
+    )
 
 
 @dataclass(frozen=True)
@@ -38,10 +55,7 @@ class StudyStore:
             self.directory.mkdir(parents=True, exist_ok=True)
             handle = (self.directory / ".lock").open("a+", encoding="utf-8")
         except OSError as error:
-            raise EnvironmentLackingError(
-                f"cannot write the study's folder {str(self.directory)!r}: {error.strerror}",
-                "give a writable one with outputs=DIR",
-            ) from None
+            raise _unwritable(self.directory, error) from None
         with handle:
             if not _lock(handle):
                 handle.seek(0)

@@ -101,3 +101,30 @@ def test_an_unmet_need_names_the_fact() -> None:
     assert "boost" not in space.baseline
     missing = Template.from_text(text, "FILE").bind({"cores": 2, "context": 512, "formats": "big"})
     assert missing.off["boost"] == "fast is ?; wait"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("turbo", "maybe", "params.turbo='maybe': turbo takes true or false"),
+        ("threads", "few", "params.threads='few': threads takes a whole number"),
+        ("threads", 2.5, "params.threads=2.5: threads takes a whole number"),
+        ("scale", True, "params.scale=true: scale takes a number"),
+        ("thread", 2, "unknown knob 'thread'"),
+    ],
+)
+def test_what_no_machine_takes_is_refused_before_any_fact_is_known(name: str, value: Any, message: str) -> None:
+    with pytest.raises(TunerError) as caught:
+        load_template("fake").check(name, value, f"params.{name}")
+    assert caught.value.message == message
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("name", template_names())
+def test_the_types_that_a_machine_may_take_pass(name: str) -> None:
+    """Ranges, choices and aliases are left to `bind`: whether 512 threads are legal depends on facts."""
+    template = load_template(name)
+    for knob in template.knobs.values():
+        values: dict[str, list[Any]] = {"int": [1, 99999, 4.0], "float": [0.5, 2], "bool": [True, False]}
+        for value in (*values.get(knob.type, ["anything", 7]), *(alias for alias, _ in knob.aliases)):
+            template.check(knob.name, value, f"params.{knob.name}")

@@ -339,8 +339,44 @@ def test_what_users_get_wrong(words, status, message, tmp_path):
     assert result.returncode == status, result.stderr
     lines = [line for line in result.stderr.splitlines() if line.startswith(("error: ", "hint: "))]
     assert message in lines[0]
+    assert lines[1].startswith("hint: ")
+    assert len(lines) == 2
     assert "Traceback" not in result.stderr
-    assert result.stderr.count("error: ") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "message"),
+    [
+        (["sweep", "llm", "n_threads=2"], 2, "n_threads is a knob"),
+        (["bench", "llm", "workload=chunks"], 2, "workload 'chunks' is not for llm"),
+        (["bench", "llm", "constraints.rss_peak_mib=-5"], 2, "rss_peak_mib is never below 1"),
+        (["sweep", "llm", "constraints.kld=abc"], 2, "constraints.kld must be a number of nat, not 'abc'"),
+        (["sweep", "llm", "params.flash_attn=maybe", "model=none.gguf"], 2, "flash_attn takes true or false"),
+        (["sweep", "llm", "baseline.n_threads=few", "model=none.gguf"], 2, "n_threads takes a whole number"),
+        (["sweep", "llm", "space.n_threads=choice(1,b)", "model=none.gguf"], 2, "n_threads takes a whole number"),
+        (["sweep", "llm", "budget.trials=0"], 2, "budget.trials must be at least 1"),
+        (["sweep", "llm", "budget.minutes=-1"], 2, "budget.minutes must be above 0"),
+        (["sweep", "llm", "objective="], 2, "objective= names nothing"),
+        (["sweep", "llm", "model="], 2, "'model=' has no value"),
+        (["sweep", "llm", "targets=nosuch"], 2, "unknown targets 'nosuch'"),
+        (["sweep", "llm", "study=../x"], 2, "study '../x' cannot be the name of a folder"),
+        (["sweep", "llm", "outputs=/dev/null/x", "model=none.gguf"], 3, "cannot write"),
+    ],
+)
+@pytest.mark.parametrize("json_wanted", [False, True])
+def test_what_is_wrong_is_two_lines_before_a_model_is_looked_for(
+    words, status, message, json_wanted, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("tuner.preparation.Worker", raising(AssertionError("an engine is asked")))
+    assert main([*words, "tracking=false", *(["--json"] if json_wanted else [])]) == status
+    captured = capsys.readouterr()
+    error, hint = captured.err.splitlines()
+    assert error.startswith("error: ")
+    assert message in error
+    assert hint.startswith("hint: ")
+    assert (captured.out != "") == json_wanted
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_ctrl_c_keeps_what_was_measured(tmp_path):

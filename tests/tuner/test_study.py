@@ -14,7 +14,7 @@ from search_spaces.errors import TunerError
 from search_spaces.parameter import Choices
 from tests.tuner.fake_study import FIXED, Recorder, fake_config, lines_of, wide_config
 from tuner.study import run_study
-from tuner.study_store import StudyStore
+from tuner.study_store import StudyStore, check_writable
 
 OPTIMUM = {"threads": 6, "mode": "b", "precision": "medium"}
 
@@ -292,6 +292,16 @@ def test_an_outputs_folder_that_cannot_be_written_is_one_clear_line(tmp_path):
         run_study(fake_config(tmp_path / "file"), [])
     assert caught.value.exit_status == 3
     assert "outputs=" in caught.value.hint
+
+
+def test_an_outputs_folder_is_tried_without_leaving_anything(tmp_path):
+    check_writable(tmp_path / "outputs/mine")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").write_text("")
+    with pytest.raises(TunerError, match=r"cannot write the study.s folder .*file/mine"):
+        check_writable(tmp_path / "file/mine")
+    with pytest.raises(TunerError, match="File name too long"):
+        check_writable(tmp_path / ("x" * 300))
 
 
 def test_a_line_that_a_kill_cut_short_is_dropped(tmp_path):

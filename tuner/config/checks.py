@@ -12,10 +12,13 @@ from urllib.parse import urlsplit, urlunsplit
 from search_spaces.errors import TunerError, unknown_name
 from tuner.config.overrides import parse_literal
 from tuner.config.study_config import STRATEGIES, Budget
-from tuner.metrics import METRICS, metric
+from tuner.metrics import METRICS, Metric, metric
 
 _STUDY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
 _UNITS = {"trials": "trials", "minutes": "minutes", "trial_timeout_s": "seconds"}
+_EXAMPLES = {
+    "tok/s": 20, "ms": 200, "s": 1, "s/s": 2, "nat": 0.05, "MiB": 4096, "J": 0.5, "dB": 5, "Hz": 10
+}  # fmt: skip
 _LEAST = {"tournament_pairs": 2, "tournament_pairs_most": 2}
 
 
@@ -43,21 +46,49 @@ def constraint_limit(name: str, raw: str, task: str) -> float | None:
     """The limit that the user typed; None removes the constraint."""
     check_metric(name, task)
     value = parse_literal(f"constraints.{name}", raw)
-    return None if value is None else _number(f"constraints.{name}", value, metric(name).unit)
+    return None if value is None else _limit(name, value)
 
 
 def check_constraints(limits: Mapping[str, Any], task: str) -> dict[str, float]:
     """Limits of metrics that the task has, those of None left out."""
     for name in limits:
         check_metric(name, task)
-    return {n: _number(f"constraints.{n}", v, metric(n).unit) for n, v in limits.items() if v is not None}
+    return {n: _limit(n, v) for n, v in limits.items() if v is not None}
 
 
-def _number(key: str, value: Any, unit: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+def _limit(name: str, value: Any) -> float:
+    """A number that the metric can have: another limit would hold always or never."""
+    key, of = f"constraints.{name}", metric(name)
+    example = f"for example {key}={_example(of):g}, or {key}=null for no limit"
+    number = _number(key, value, of.unit, example)
+    if number < of.lowest or number > of.highest:
+        side, bound = ("below", of.lowest) if number < of.lowest else ("above", of.highest)
+        raise TunerError(f"{key}={value} makes no sense: {name} is never {side} {bound:g}", example)
+    if number == 0 and of.kind in ("speed", "load") and of.direction == "minimize":
+        raise TunerError(f"{key}={value} can never hold: {name} is always above 0", example)
+    return number
+
+
+def _example(of: Metric) -> float:
+    """A limit of that unit that could be somebody's; of a share or a ratio, one that is close to the best."""
+    if of.unit in _EXAMPLES:
+        return _EXAMPLES[of.unit]
+    return of.highest - 0.05 if math.isfinite(of.highest) else max(of.lowest, 0) + 0.05
+
+
+def _number(key: str, value: Any, unit: str, hint: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not _finite(value):
         in_unit = f" of {unit}" if unit else ""
-        raise TunerError(f"{key} must be a number{in_unit}, not {value!r}", f"for example {key}=10, without a unit")
+        raise TunerError(f"{key} must be a number{in_unit}, not {value!r}", hint)
     return float(value)
+
+
+def _finite(value: float) -> bool:
+    """Whether a float holds it: a whole number can be too large for that."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def check_budget(section: Mapping[str, Any]) -> dict[str, Any]:
@@ -68,7 +99,7 @@ def check_budget(section: Mapping[str, Any]) -> dict[str, Any]:
         key = f"budget.{name}"
         if name not in known:
             raise unknown_name("key", key, [f"budget.{n}" for n in known])
-        number = _number(key, value, _UNITS.get(name, ""))
+        number = _number(key, value, _UNITS.get(name, ""), f"for example {key}=10, without a unit")
         if known[name] == "int":
             if number != int(number):
                 raise TunerError(

@@ -10,6 +10,8 @@ from typing import Any
 from engines.registry import DEFAULT_ENGINE, load_engine
 from search_spaces.errors import TunerError, unknown_name
 from search_spaces.parameter import Domain
+from search_spaces.template import load_template
+from tuner.config.bare_names import explain_bare_name
 from tuner.config.checks import (
     check_budget,
     check_constraints,
@@ -19,6 +21,7 @@ from tuner.config.checks import (
     check_strategy,
     check_study_name,
     constraint_limit,
+    metrics_of,
     redacted,
 )
 from tuner.config.hydra_files import check_complete, compose_document, group_names
@@ -26,6 +29,7 @@ from tuner.config.model_choice import model_overrides, settle_model
 from tuner.config.overrides import parse_scalar, user_path
 from tuner.config.study_config import Budget, StudyConfig
 from tuner.config.typed_overrides import OFF, Typed, sort_overrides
+from tuner.config.workload_choice import check_workload
 from tuner.targets import concerning
 
 
@@ -36,9 +40,13 @@ def compose(task: str, overrides: Sequence[str]) -> StudyConfig:
     """
     check_task(task)
     typed = sort_overrides(overrides)
-    base = [] if any(o.key == "engine" for o in typed.hydra) else [f"engine={DEFAULT_ENGINE[task]}"]
+    engine = typed.chosen("engine")
+    base = [] if engine else [f"engine={DEFAULT_ENGINE[task]}"]
+    if (workload := typed.chosen("workload")) is not None:
+        check_workload(workload, engine or DEFAULT_ENGINE[task], task)
     model = model_overrides(typed.model)
     document = compose_document([*base, *(o.text for o in typed.hydra), *model.hydra])
+    _check_keys(typed, document, task)
     document["model"] = settle_model(document["model"], model)
     document["workload"] = _with_absolute_files(document["workload"])
     check_complete(document)
@@ -50,6 +58,13 @@ def check_task(task: str) -> None:
     """Raises TunerError unless an engine serves `task`."""
     if task not in DEFAULT_ENGINE:
         raise unknown_name("task", task, DEFAULT_ENGINE)
+
+
+def _check_keys(typed: Typed, document: Mapping[str, Any], task: str) -> None:
+    """Raises TunerError for the first override that begins with nothing known."""
+    if typed.unknown:
+        knobs = load_template(load_engine(document["engine"]["name"]).space).knobs
+        raise explain_bare_name(typed.unknown[0], document, knobs, metrics_of(task))
 
 
 def _settled(task: str, typed: Typed, document: dict[str, Any]) -> dict[str, Any]:

@@ -26,16 +26,22 @@ class Typed:
     """The limits of the configuration files do not hold."""
     objectives: tuple[str, ...] = ()
     targets_file: str = ""
+    unknown: list[Override] = field(default_factory=list)
+    """Those that begin with none of `KEYS`."""
+
+    def chosen(self, group: str) -> str | None:
+        """The file that was chosen of a group; None where none was."""
+        return next((unquote(o.raw or "").strip() for o in reversed(self.hydra) if o.key == group), None)
 
 
 def sort_overrides(texts: Sequence[str]) -> Typed:
-    """Put each override where it belongs. Raises TunerError for a malformed one or an unknown top-level key."""
+    """Put each override where it belongs. Raises TunerError for a malformed one."""
     typed = Typed()
     for entry in (split_override(text) for text in texts):
         head, _, rest = entry.key.partition(".")
         if head not in KEYS:
-            raise unknown_name("override", head, KEYS)
-        if head in typed.knobs:
+            typed.unknown.append(entry)
+        elif head in typed.knobs:
             typed.knobs[head][_knob(entry, rest)] = _raw(entry)
         elif head == "constraints" and rest:
             typed.constraints[rest] = "null" if entry.sign == "~" else _raw(entry)
@@ -104,9 +110,9 @@ def _sort_targets(entry: Override, typed: Typed) -> None:
 
 
 def _checked_group(entry: Override) -> Override:
-    """`engine=`, `workload=` and `budget=` choose a file of their group; other keys pass."""
+    """`engine=` and `budget=` choose a file of their group; other keys pass."""
     raw = _raw(entry)
-    if entry.key in ("engine", "workload", "budget"):
+    if entry.key in ("engine", "budget"):
         name = unquote(raw).strip()
         if name not in group_names(entry.key):
             raise unknown_name(entry.key, name, group_names(entry.key))

@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 from engines.registry import DEFAULT_ENGINE, load_engine
 from search_spaces.errors import TunerError
 from search_spaces.parameter import Choices
+from tuner.config.checks import metrics_of
 from tuner.config.compose import compose
 from tuner.config.hydra_files import group_names
 from tuner.config.overrides import quote
 from tuner.config.study_config import Budget
+from tuner.config.workload_choice import fitting_workloads
 
 CONF = Path(__file__).parents[3] / "conf"
 
@@ -206,12 +208,101 @@ def test_unreadable_text_is_to_be_quoted():
         ("+budget.foo=1", "unknown key 'budget.foo'", ""),
         ("tracking.url=x", "unknown key 'tracking.url'", "did you mean 'tracking.uri'?"),
         ("deploy=x.json", "unknown override 'deploy'", ""),
+        ("thread=2", "unknown override 'thread'", "did you mean 'params.threads'?"),
+        ("minute=2", "unknown override 'minute'", "did you mean 'budget.minutes'?"),
+        ("workload=fak", "unknown workload 'fak'", "did you mean 'fake'? known: fake"),
     ],
 )
 def test_unknown_names_get_the_nearest_match(typed, message, hint):
     error = refused(typed)
     assert message in error.message
     assert hint in error.hint
+
+
+@pytest.mark.parametrize(
+    ("typed", "message", "hint"),
+    [
+        (
+            "n_threads=2",
+            "n_threads is a knob, and 'n_threads=2' does not say whether to fix it or to sweep it",
+            "write params.n_threads=2 to fix it, 'space.n_threads=choice(…)' to sweep it, "
+            "or baseline.n_threads=2 for the default to beat",
+        ),
+        (
+            "n_threads=range(1,3)",
+            "n_threads is a knob, and 'n_threads=range(1,3)' does not say whether to fix it or to sweep it",
+            "write params.n_threads=VALUE to fix it, 'space.n_threads=range(1,3)' to sweep it, "
+            "or baseline.n_threads=VALUE for the default to beat",
+        ),
+        ("kld=0.1", "kld is a metric, and 'kld=0.1' does not say what for", "write constraints.kld=0.1 to limit it"),
+        (
+            "ftl_ms=200",
+            "ftl_ms is a metric, and 'ftl_ms=200' does not say what for",
+            "write constraints.ftl_ms=200 to limit it, or objective=ftl_ms to improve it",
+        ),
+        ("trials=3", "'trials=3' lacks the section of its key", "write budget.trials=3"),
+        ("n_ctx=2048", "'n_ctx=2048' lacks the section of its key", "write model.n_ctx=2048"),
+        ("prompts=a.txt", "'prompts=a.txt' lacks the section of its key", "write workload.prompts=a.txt"),
+    ],
+)
+def test_a_key_without_its_section_is_told_the_section(typed, message, hint):
+    with pytest.raises(TunerError) as raised:
+        compose("llm", [typed])
+    assert (raised.value.message, raised.value.hint) == (message, hint)
+
+
+@pytest.mark.parametrize(
+    ("task", "typed", "message", "hint"),
+    [
+        ("llm", ["workload=chunks"], "workload 'chunks' is not for llm on llama_cpp", "write workload=chat"),
+        ("llm", ["workload=chunk"], "unknown workload 'chunk'", "known: chat"),
+        ("llm", ["workload=fake"], "workload 'fake' is not for llm on llama_cpp", "write workload=chat"),
+        ("llm", ["workload=chat", "engine=fake"], "workload 'chat' is not for llm on fake", "write workload=fake"),
+        (
+            "stt",
+            ["workload=chat"],
+            "workload 'chat' is not for stt on whisper_cpp",
+            "write workload=chunk_batches or chunks or recording or speech",
+        ),
+    ],
+)
+def test_a_workload_of_another_engine_is_refused_and_the_right_ones_named(task, typed, message, hint):
+    with pytest.raises(TunerError) as raised:
+        compose(task, typed)
+    assert (raised.value.message, raised.value.hint) == (message, hint)
+
+
+@pytest.mark.parametrize("engine", group_names("engine"))
+def test_every_workload_belongs_to_an_engine_and_composes_with_it(engine):
+    task = load_engine(engine).task
+    fitting = fitting_workloads(engine)
+    assert compose(task, [f"engine={engine}"]).workload["name"] in fitting
+    for name in fitting:
+        assert compose(task, [f"engine={engine}", f"workload={name}"]).workload["name"] == name
+
+
+def test_no_workload_is_left_over():
+    fitting = {name for engine in group_names("engine") for name in fitting_workloads(engine)}
+    assert fitting == set(group_names("workload"))
+
+
+@pytest.mark.parametrize("task", DEFAULT_ENGINE)
+def test_the_example_of_every_limit_can_be_typed(task):
+    """The hint of a limit that cannot be read is one that can."""
+    for name in metrics_of(task):
+        with pytest.raises(TunerError) as raised:
+            compose(task, [f"constraints.{name}=abc"])
+        example = raised.value.hint.removeprefix("for example ").partition(",")[0]
+        assert example.startswith(f"constraints.{name}=")
+        assert name in compose(task, [example]).constraints
+
+
+def test_an_increase_may_be_limited_to_less_than_none():
+    assert compose("stt", ["constraints.wer_increase=-0.01"]).constraints == {"wer_increase": -0.01}
+
+
+def test_no_divergence_at_all_may_be_asked_for():
+    assert composed("constraints.kld=0", "constraints.top1_agreement=1").constraints == {"kld": 0, "top1_agreement": 1}
 
 
 @pytest.mark.parametrize(
@@ -232,6 +323,17 @@ def test_unknown_names_get_the_nearest_match(typed, message, hint):
         ("budget=40", "unknown budget '40'"),
         ("constraints.rss_peak_mib=4GiB", "constraints.rss_peak_mib must be a number of MiB, not '4GiB'"),
         ("constraints.kld=nan", "constraints.kld must be a number"),
+        ("constraints.kld=inf", "constraints.kld must be a number of nat, not inf"),
+        ("constraints.kld=abc", "constraints.kld must be a number of nat, not 'abc'"),
+        ("constraints.kld=", "constraints.kld must be a number of nat, not ''"),
+        (f"constraints.kld={10**400}", "constraints.kld must be a number of nat"),
+        ("constraints={kld: -1}", "constraints.kld=-1 makes no sense: kld is never below 0"),
+        ("constraints.rss_peak_mib=-5", "constraints.rss_peak_mib=-5 makes no sense: rss_peak_mib is never below 1"),
+        ("constraints.decode_tokens_per_second=-1", "decode_tokens_per_second is never below 0"),
+        ("constraints.top1_agreement=1.5", "top1_agreement is never above 1"),
+        ("constraints.perplexity=0.5", "perplexity is never below 1"),
+        ("constraints.ftl_ms=0", "constraints.ftl_ms=0 can never hold: ftl_ms is always above 0"),
+        (f"budget.trials={10**400}", "budget.trials must be a number of trials"),
         ("constraints=kld", "constraints=kld is not a mapping"),
         ("constraints={kld}", "constraints={kld} is not a mapping"),
         ("constraints={kdl: 1}", "unknown metric 'kdl'"),
