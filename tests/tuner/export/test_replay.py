@@ -51,7 +51,9 @@ def test_a_document_on_its_own_keeps_the_context_length(tmp_path, path):
     model = {**model_file(tmp_path), "source": "hf:ORG/REPO", "facts": {"n_ctx": 1024, "n_layers": 2}}
     engine = {"name": "llama_cpp", "version": "1", "build": "x"}
     model["path"] = model["path"] if path == "the file" else path
-    assert compose("llm", replay(written(tmp_path, model=model, engine=engine))).model["n_ctx"] == 1024
+    workload = {"name": "chat", "digest": "0" * 16}
+    file = written(tmp_path, model=model, engine=engine, workload=workload)
+    assert compose("llm", replay(file)).model["n_ctx"] == 1024
 
 
 def test_beside_its_study_it_is_the_studys_model_and_workload(tmp_path):
