@@ -24,7 +24,7 @@ from tuner.config.checks import (
     metrics_of,
     redacted,
 )
-from tuner.config.hydra_files import check_complete, compose_document, group_names
+from tuner.config.hydra_files import MISSING, check_complete, compose_document, group_names
 from tuner.config.model_choice import model_overrides, settle_model
 from tuner.config.overrides import parse_scalar, user_path
 from tuner.config.study_config import Budget, StudyConfig
@@ -45,10 +45,11 @@ def compose(task: str, overrides: Sequence[str]) -> StudyConfig:
     if (workload := typed.chosen("workload")) is not None:
         check_workload(workload, engine or DEFAULT_ENGINE[task], task)
     model = model_overrides(typed.model)
-    document = compose_document([*base, *(o.text for o in typed.hydra), *model.hydra])
+    overrides = [*base, *(o.text for o in typed.hydra), *model.hydra]
+    document = compose_document(overrides)
     _check_keys(typed, document, task)
+    document = _with_absolute_files(document, overrides)
     document["model"] = settle_model(document["model"], model)
-    document["workload"] = _with_absolute_files(document["workload"])
     check_complete(document)
     document = {"task": task, **document, **_settled(task, typed, document)}
     return _study_config(document, typed)
@@ -100,14 +101,27 @@ def _settled(task: str, typed: Typed, document: dict[str, Any]) -> dict[str, Any
     }
 
 
-def _with_absolute_files(section: Mapping[str, Any]) -> dict[str, Any]:
-    """Files of the user's by absolute paths, so that the study can be measured again from any folder."""
-    return {
-        key: str(path.absolute())
-        if key != "name" and isinstance(value, str) and (path := user_path(value)).is_file()
-        else value
-        for key, value in section.items()
+def _with_absolute_files(document: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """The user's files and folders by absolute paths, so that the study can be measured again from any folder.
+
+    An option of the model or the workload is one where its own file leaves it null: a folder that happens to be called
+    `chunks` does not change what workload.clips=chunks means.
+    """
+    found = {
+        group: {
+            key: str(path.absolute())
+            for key, value in document[group].items()
+            if isinstance(value, str) and value and (path := user_path(value)).exists()
+        }
+        for group in ("model", "workload")
     }
+    if not any(found.values()):
+        return dict(document)
+    plain = compose_document([o for o in overrides if "." not in o.partition("=")[0]])
+    for group, paths in found.items():
+        open_to_user = {key: path for key, path in paths.items() if plain[group].get(key, MISSING) is None}
+        document = {**document, group: {**document[group], **open_to_user}}
+    return dict(document)
 
 
 def _targets(task: str, typed: Typed, document: dict[str, Any]) -> dict[str, Any]:

@@ -182,6 +182,26 @@ def test_a_file_of_the_workloads_is_found_again_from_any_folder(tmp_path, monkey
     assert workload["name"] == "chat"
 
 
+def test_a_folder_of_recordings_is_found_again_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my clips").mkdir()
+    (tmp_path / "chunks").mkdir()
+    (tmp_path / "vad.bin").write_bytes(b"x")
+    config = compose("stt", ["workload=chunks", "workload.audio='my clips'", "model.vad_model=vad.bin"])
+    assert config.workload["audio"] == config.document["workload"]["audio"] == str(tmp_path / "my clips")
+    assert config.model["vad_model"] == config.document["model"]["vad_model"] == str(tmp_path / "vad.bin")
+    assert config.workload["clips"] == "chunks"
+    assert compose("stt", ["workload.clips=chunks", "workload.audio=chunks"]).workload["clips"] == "chunks"
+
+
+def test_a_replayed_study_finds_the_folder_from_elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "clips").mkdir()
+    stored = compose("stt", ["workload.audio=clips"]).workload
+    monkeypatch.chdir("/")
+    assert compose("stt", [f"workload.audio={quote(stored['audio'])}"]).workload == stored
+
+
 def test_unreadable_text_is_to_be_quoted():
     assert "quotes" in refused("workload.tokens=a=b").hint
 
