@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+import sys
 from importlib import metadata
 from pathlib import Path
 
@@ -14,7 +15,9 @@ from engines.whisper_cpp.library import binding
 from search_spaces.parameter import Value
 
 _GPU_BACKENDS = ("CUDA", "METAL", "VULKAN", "HIP", "SYCL", "CANN", "MUSA")
-REBUILD = "pip install --force-reinstall --no-cache-dir --no-deps --no-binary pywhispercpp pywhispercpp==1.5.1"
+_REBUILD = "python -m pip install --force-reinstall --no-cache-dir --no-deps --no-binary pywhispercpp pywhispercpp=={}"
+_BESIDE_ITSELF = {"darwin": "@loader_path"}
+"""Where a library looks for those that it comes with; `$ORIGIN` but for macOS."""
 _MISSING_HINT = {
     "AVX512": "AVX-512 of this processor is not used",
     "AVX512_BF16": "AVX-512 BF16 of this processor is not used",
@@ -74,10 +77,15 @@ def unused_features(
     return missing
 
 
-def rebuild_command(unused: list[str]) -> str:
-    """The command that builds pywhispercpp for this machine."""
-    cuda = any("CUDA" in line for line in unused)
-    return f"GGML_NATIVE=1 {'GGML_CUDA=1 ' if cuda else ''}{REBUILD}"
+def rebuild_command(unused: list[str], platform: str = sys.platform) -> str:
+    """The command that builds pywhispercpp of the same version for this machine.
+
+    Its setup hands the environment to CMake. Without the two about RPATH the built libraries are looked for in pip's
+    temporary folder, and importing fails (absadiki/pywhispercpp#170).
+    """
+    cuda = "GGML_CUDA=ON " if any("CUDA" in line for line in unused) else ""
+    rpath = f"CMAKE_INSTALL_RPATH='{_BESIDE_ITSELF.get(platform, '$ORIGIN')}' CMAKE_BUILD_WITH_INSTALL_RPATH=ON"
+    return f"GGML_NATIVE=ON {cuda}{rpath} {_REBUILD.format(metadata.version('pywhispercpp'))}"
 
 
 def _has_gpu_backend(features: str) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from engines.base import Model, ModelFile, Sample, WorkItem, Workload
 from engines.errors import ModelFileError, OutOfMemoryError
+from engines.machine_limits import usable_cores
 from engines.whisper_cpp import quality
 from engines.whisper_cpp.audio import F32, SAMPLE_RATE
 from engines.whisper_cpp.capabilities import build_of
@@ -54,7 +55,10 @@ class WhisperCppSession:
         )
 
     def quality(self, workload: Workload) -> Mapping[str, float]:
-        """Word and character errors, and the increase over the reference; {} when the workload has no transcripts."""
+        """Word and character errors, and the increase over the reference; {} when the workload has no transcripts.
+
+        All cores transcribe, however many threads the configuration has: that changes nothing but the time.
+        """
         wanted = quality.passages(workload)
         if not wanted:
             return {}
@@ -62,12 +66,21 @@ class WhisperCppSession:
         if quality.is_reference(self._model, self._params):
             transcripts = quality.read_reference(reference)
         else:
-            transcripts = [self.transcript(passage) for passage in wanted]
+            transcripts = self._transcripts(wanted)
         return quality.judge(transcripts, reference, workload)
 
     def transcript(self, passage: Passage) -> str:
         """What is heard in a passage."""
         return self._transcribe(passage.load())
+
+    def _transcripts(self, passages: Sequence[Passage]) -> list[str]:
+        own = self._whisper.get_params()["n_threads"]
+        # The binding keeps what a call is given for the calls after it.
+        self._call["n_threads"] = max(1, usable_cores() // int(self._params.get("n_processors", 1)))
+        try:
+            return [self.transcript(passage) for passage in passages]
+        finally:
+            self._call["n_threads"] = own
 
     def close(self) -> None:
         """Free the context and the model."""
@@ -78,7 +91,7 @@ class WhisperCppSession:
         LOG.clear()
         positions = audio_ctx(self._params, audio.size / SAMPLE_RATE, self._positions)
         # With several processors segments are handed out at the end, from a thread that must not call Python.
-        callback = None if self._call else on_segment
+        callback = None if "n_processors" in self._call else on_segment
         segments = self._whisper.transcribe(audio, new_segment_callback=callback, audio_ctx=positions, **self._call)
         reason = LOG.reason()
         if any(sign in reason for sign in _FAILED):

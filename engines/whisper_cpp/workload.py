@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,15 @@ KINDS = ("mixed", "chunks", "utterances", "recording")
 RECORDING_CLIPS, RECORDING_GAP_S = 24, 0.8
 _CHUNK_SHARE = 0.4
 """Of the timed clips of `mixed`."""
+JUDGED_WORDS = 300
+"""Judged unless told otherwise: one word is 0.33 points there, and judging takes as long as a few rounds.
+
+Where a configuration disagrees with the reference in one word of a hundred and is no worse, a limit of one point (three
+words here) refuses it once in 40 times, and never for a single word. One that loses two points more passes once in 6
+times, one that loses three once in 35 (differences of two Poisson counts).
+"""
+JUDGED_LEAST, JUDGED_MOST = 20, 120
+"""Clips, where their number follows from the words."""
 
 
 class WorkloadError(TunerError):
@@ -32,7 +42,8 @@ def resolve_workload(config: Mapping[str, Any], model: Model, progress: Progress
 
     `audio` is a folder (or a list) of the user's recordings with transcripts; without it `clips` chooses among the
     embedded ones. `together` clips that arrive at once are transcribed in one call, `gap_s` of silence between them.
-    `timed` is how many calls a round has, spread over the lengths; `judged` how many clips word errors are counted on.
+    `timed` is how many calls a round has, spread over the lengths; `judged` how many clips word errors are counted on:
+    unless given, as many as have JUDGED_WORDS words.
     """
     for option in config:
         if option not in _OPTIONS:
@@ -45,7 +56,8 @@ def resolve_workload(config: Mapping[str, Any], model: Model, progress: Progress
         told.append(line)
         progress(line)
 
-    timed, judged = _count("timed", config.get("timed"), 10, 1000), _count("judged", config.get("judged"), 120, 100000)
+    timed = _count("timed", config.get("timed"), 8, 1000)
+    judged = None if config.get("judged") is None else _count("judged", config["judged"], 1, 100000)
     if config.get("audio"):
         timed_clips, judged_clips = _own(Path(str(config["audio"])).expanduser(), timed * together, judged, tell)
     else:
@@ -59,6 +71,7 @@ def resolve_workload(config: Mapping[str, Any], model: Model, progress: Progress
         timed_clips, judged_clips = _embedded(kind, timed * together, judged)
     passages = joined(timed_clips, together, gap_s)
     _check_lengths(passages)
+    tell(resolution(judged_clips))
     items = tuple(WorkItem(_id(passage), passage.to_json()) for passage in passages)
     material = [passage.to_json() for passage in joined(judged_clips, together, gap_s)]
     quality = {
@@ -69,17 +82,38 @@ def resolve_workload(config: Mapping[str, Any], model: Model, progress: Progress
     return Workload(str(config.get("name") or "speech"), items, quality, tuple(told))
 
 
-def _own(source: Path, timed: int, judged: int, progress: Progress) -> tuple[list[Clip], list[Clip]]:
+def resolution(judged: Sequence[Clip]) -> str:
+    """What one word is worth in the error that is counted on these clips."""
+    words = _words(judged)
+    told = f"word errors are counted on {len(judged)} clips with {words} words: one word is {100 / words:.2g} points"
+    return told if words >= 100 else f"{told}, so a limit of one point allows none: give more recordings"
+
+
+def _words(clips: Sequence[Clip]) -> int:
+    return sum(len(clip.text.split()) for clip in clips)
+
+
+def _to_judge(clips: Sequence[Clip], count: int | None) -> list[Clip]:
+    """`count` clips, or as many as have JUDGED_WORDS words, evenly spaced."""
+    if count is None:
+        wanted = math.ceil(JUDGED_WORDS * len(clips) / max(1, _words(clips)))
+        count = min(max(wanted, JUDGED_LEAST), JUDGED_MOST)
+        while count < min(JUDGED_MOST, len(clips)) and _words(evenly(clips, count)) < JUDGED_WORDS:
+            count += 1
+    return evenly(clips, count)
+
+
+def _own(source: Path, timed: int, judged: int | None, progress: Progress) -> tuple[list[Clip], list[Clip]]:
     source = source.absolute()
     clips = [
         Clip(_relative(r.path, source), str(r.path), 0.0, round(r.seconds, 5), r.text)
         for r in read_recordings(source, progress)
     ]
     progress(f"{len(clips)} recordings, {sum(c.seconds for c in clips) / 60:.1f} minutes")
-    return spread(clips, timed), evenly(clips, judged)
+    return spread(clips, timed), _to_judge(clips, judged)
 
 
-def _embedded(kind: str, timed: int, judged: int) -> tuple[list[Clip], list[Clip]]:
+def _embedded(kind: str, timed: int, judged: int | None) -> tuple[list[Clip], list[Clip]]:
     from engines.embedded.clips import CHUNK, UTTERANCE, spoken_clips
 
     of_kind: dict[str, list[Clip]] = {CHUNK: [], UTTERANCE: []}
@@ -87,13 +121,13 @@ def _embedded(kind: str, timed: int, judged: int) -> tuple[list[Clip], list[Clip
         of_kind[c.kind].append(Clip(c.id, EMBEDDED_AUDIO, c.start_s, c.seconds, c.text))
     chunks, utterances = of_kind[CHUNK], of_kind[UTTERANCE]
     if kind == "chunks":
-        return spread(chunks, timed), evenly(chunks, judged)
+        return spread(chunks, timed), _to_judge(chunks, judged)
     if kind == "mixed":
         few = round(_CHUNK_SHARE * timed)
-        return [*spread(chunks, few), *spread(utterances, timed - few)], evenly(utterances, judged)
+        return [*spread(chunks, few), *spread(utterances, timed - few)], _to_judge(utterances, judged)
     if kind == "recording":
-        return utterances[:RECORDING_CLIPS], evenly(utterances, judged)
-    return spread(utterances, timed), evenly(utterances, judged)
+        return utterances[:RECORDING_CLIPS], _to_judge(utterances, judged)
+    return spread(utterances, timed), _to_judge(utterances, judged)
 
 
 def spread(clips: Sequence[Clip], count: int) -> list[Clip]:

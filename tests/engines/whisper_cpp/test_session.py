@@ -108,6 +108,18 @@ def test_quality_is_relative_to_the_most_precise_configuration(model: Model, wor
     assert engine.open(model, {}).quality(Workload("none", workload.items)) == {}
 
 
+def test_judging_leaves_the_threads_of_a_configuration_as_they_were(model: Model, workload: Workload) -> None:
+    engine = WhisperCppEngine()
+    engine.prepare_quality(model, workload, quiet)
+    session = WhisperCppSession(model, prepare(model, {}, quiet), {"n_threads": 1, "audio_ctx": "clip"})
+    session.run(workload.items[0])
+    session.quality(workload)
+    sample = session.run(workload.items[0])
+    assert session._whisper.get_params()["n_threads"] == 1
+    assert sample.output_times_s[0] < sample.done_s, "segments are still told of as they come"
+    session.close()
+
+
 def test_what_counts_as_the_reference(model: Model) -> None:
     assert quality.is_reference(model, {"quantization": "F16", "n_threads": 4, "flash_attn": False})
     assert not quality.is_reference(model, {"quantization": "Q8_0"})

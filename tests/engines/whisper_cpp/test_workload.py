@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 
 from engines.base import Model, Workload
 from engines.whisper_cpp.clips import Clip, Passage, joined
-from engines.whisper_cpp.workload import evenly, resolve_workload, spread
+from engines.whisper_cpp.workload import (
+    JUDGED_LEAST,
+    JUDGED_MOST,
+    JUDGED_WORDS,
+    _to_judge,
+    evenly,
+    resolution,
+    resolve_workload,
+    spread,
+)
 from search_spaces.errors import TunerError
 from tests.engines.whisper_cpp.conftest import quiet, tone, write_wav
 
@@ -26,14 +35,43 @@ def _judged(workload: Workload) -> list[Passage]:
     return [Passage.from_json(document) for document in workload.quality["passages"]]
 
 
-def test_by_default_chunks_and_utterances_are_timed_and_120_utterances_judged(model: Model) -> None:
+def test_by_default_chunks_and_utterances_are_timed_and_300_words_judged(model: Model) -> None:
     workload = _workload(model)
     lengths = [p.seconds for p in _passages(workload)]
-    assert len(lengths) == 10
-    assert sum(0.5 <= s <= 1.5 for s in lengths) == 4
-    assert sum(2.0 <= s <= 4.0 for s in lengths) == 6
-    assert len(_judged(workload)) == 120
-    assert all(2.0 <= p.seconds <= 4.0 for p in _judged(workload))
+    assert len(lengths) == 8
+    assert sum(0.5 <= s <= 1.5 for s in lengths) == 3
+    assert sum(2.0 <= s <= 4.0 for s in lengths) == 5
+    judged = _judged(workload)
+    words = [len(p.text.split()) for p in judged]
+    assert 300 <= sum(words) < 330
+    assert len(judged) <= 40
+    assert all(2.0 <= p.seconds <= 4.0 for p in judged)
+    places = [int(p.clips[0].id.split("-")[1]) for p in judged]
+    assert max(b - a for a, b in zip(places, places[1:], strict=False)) <= 4, "voices and noise are spread evenly"
+    assert f"word errors are counted on {len(judged)} clips with {sum(words)} words: one word is 0.3" in workload.notes[-1]
+
+
+def test_the_number_of_judged_clips_can_be_given(model: Model) -> None:
+    assert len(_judged(_workload(model, judged=120))) == 120
+    assert len(_judged(_workload(model, judged=7))) == 7
+
+
+@given(st.lists(st.integers(1, 60), min_size=1, max_size=300))
+def test_as_many_clips_are_judged_as_have_the_words(lengths: list[int]) -> None:
+    clips = [Clip(str(number), "a.wav", 0.0, 1.0, " ".join("w" * count)) for number, count in enumerate(lengths)]
+    judged = _to_judge(clips, None)
+    assert min(JUDGED_LEAST, len(clips)) <= len(judged) <= JUDGED_MOST
+    if len(judged) < min(JUDGED_MOST, len(clips)):
+        assert sum(len(clip.text.split()) for clip in judged) >= JUDGED_WORDS
+
+
+def test_a_folder_of_few_words_says_what_one_of_them_is_worth() -> None:
+    few, many = ([Clip("a", "a.wav", 0.0, 1.0, "turn it off") for _ in range(n)] for n in (10, 100))
+    assert resolution(few) == (
+        "word errors are counted on 10 clips with 30 words: one word is 3.3 points, "
+        "so a limit of one point allows none: give more recordings"
+    )
+    assert resolution(many) == "word errors are counted on 100 clips with 300 words: one word is 0.33 points"
 
 
 def test_chunks(model: Model) -> None:
@@ -63,7 +101,8 @@ def test_a_folder_of_the_user(model: Model, tmp_path: Path) -> None:
         (tmp_path / f"{number:02}.txt").write_text("hello there")
     (tmp_path / "unknown.wav").write_text("no sound at all")
     workload = _workload(model, audio=str(tmp_path), timed=5, judged=8)
-    assert workload.notes == ("unknown.wav has no transcript: left out", "20 recordings, 0.5 minutes")
+    assert workload.notes[:2] == ("unknown.wav has no transcript: left out", "20 recordings, 0.5 minutes")
+    assert workload.notes[2].startswith("word errors are counted on 8 clips with 16 words: one word is 6.2 points, so")
     assert len(workload.items) == 5
     assert len(_judged(workload)) == 8
     lengths = [p.seconds for p in _passages(workload)]
