@@ -41,20 +41,29 @@ class WorkerFailedError(Exception):
 
 
 class Worker:
-    """One worker process. Use as a context manager: leaving it ends the process and everything it started."""
+    """One worker process, of this interpreter unless another is named.
 
-    def __init__(self, engine: str, progress: Callable[[str], None] | None = None) -> None:
+    Use as a context manager: leaving it ends the process and everything it started.
+    """
+
+    def __init__(
+        self, engine: str, progress: Callable[[str], None] | None = None, python: str = sys.executable
+    ) -> None:
         self._progress = progress or (lambda text: None)
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the worker
         self._answers: queue.Queue[Any] = queue.Queue()
         self.engine_s = 0.0
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tuner.worker", engine],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            start_new_session=True,
-        )
+        try:
+            self._process = subprocess.Popen(
+                [python, "-m", "tuner.worker", engine],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._log,
+                start_new_session=True,
+            )
+        except OSError:
+            self._log.close()
+            raise
         threading.Thread(target=self._read, daemon=True).start()
 
     @property

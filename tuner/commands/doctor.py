@@ -51,7 +51,7 @@ def _print(diagnosis: Diagnosis, console: Console) -> None:
     console.print(f"system     {hardware.os}, Python {hardware.python}")
     for engine in diagnosis.engines:
         console.print(
-            f"engine     {engine.name} ({engine.task}): {'missing' if engine.missing else _pairs(engine.build)}"
+            f"engine     {engine.name} ({engine.task}): {'missing' if engine.missing else _pairs(_facts(engine.build))}"
         )
         if engine.missing:
             console.print(f"           {engine.missing}")
@@ -69,6 +69,13 @@ def _print(diagnosis: Diagnosis, console: Console) -> None:
     for warning in diagnosis.warnings:
         console.print(f"warning    {warning}")
     console.print("ready" if diagnosis.healthy else "not ready: see what is missing above")
+
+
+def _facts(build: dict[str, str]) -> dict[str, object]:
+    """A build without the advice on it, which is among the warnings."""
+    from tuner.doctor import ADVICE
+
+    return {name: value for name, value in build.items() if name not in ADVICE}
 
 
 def _pairs(mapping: dict[str, object]) -> str:

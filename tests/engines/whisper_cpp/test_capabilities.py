@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import shlex
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -32,9 +34,19 @@ def test_a_gpu_that_the_build_cannot_use(cpuinfo: Path, tmp_path: Path) -> None:
     (tmp_path / "nvidia0").touch()
     unused = unused_features(NATIVE, cpuinfo, tmp_path / "nvidia0")
     assert unused == ["the NVIDIA GPU is not used: the build has no CUDA"]
-    assert "GGML_CUDA=1" in rebuild_command(unused)
+    assert "GGML_CUDA=ON" in rebuild_command(unused)
     assert unused_features(CUDA, tmp_path / "none", tmp_path / "nvidia0") == []
     assert "GGML_CUDA" not in rebuild_command(["AVX-512 of this processor is not used"])
+
+
+def test_the_command_builds_this_version_so_that_its_libraries_are_found() -> None:
+    command = rebuild_command(["AVX-512 of this processor is not used"], "linux")
+    environment, _, pip = command.partition(" python -m pip install ")
+    assert dict(word.split("=") for word in shlex.split(environment)) == {
+        "GGML_NATIVE": "ON", "CMAKE_INSTALL_RPATH": "$ORIGIN", "CMAKE_BUILD_WITH_INSTALL_RPATH": "ON",
+    }  # fmt: skip
+    assert pip.endswith(f"--no-binary pywhispercpp pywhispercpp=={metadata.version('pywhispercpp')}")
+    assert "CMAKE_INSTALL_RPATH='@loader_path'" in rebuild_command([], "darwin")
 
 
 def test_this_build() -> None:
