@@ -32,6 +32,8 @@ def coerce(parameter: Parameter, value: Value, said: str = "") -> Value:
         return value
     if wanted is str and isinstance(value, str):
         return _spelled(parameter, value)
+    if isinstance(parameter.legal, Pattern) and type(value) is int:
+        return str(value)  # 512, where text such as "512" is meant
     takes = _TAKES[wanted]
     if isinstance(parameter.legal, Choices) and wanted is str:
         takes = f"one of {describe(parameter.legal)}"

@@ -45,25 +45,33 @@ def read_recordings(source: Path, progress: Progress) -> list[Recording]:
     if not source.exists():
         raise FolderError(f"there is no folder {source}", "check workload.audio")
     texts = _folder(source) if source.is_dir() else _list(source, source.parent)
+    audio = _audio_files(source) if source.is_dir() else []
     if not texts:
-        raise FolderError(
-            f"{source} has no transcripts",
-            "write a .txt file of the same name beside each recording, or a transcripts.tsv, or a metadata.jsonl",
-        )
+        raise _nothing(source, len(audio))
     problems = _Problems(progress)
-    untold = [path for path in _audio_files(source) if path not in texts] if source.is_dir() else []
-    for path in untold:
-        problems.tell(f"{path.name} has no transcript: left out")
+    for path in (path for path in audio if path not in texts):
+        problems.tell(f"{path.name} has no transcript", ": left out")
     recordings = []
     for path, text in sorted(texts.items()):
         try:
             recordings.append(_recording(path, text, problems))
         except (AudioError, FolderError) as error:
-            problems.tell(f"{error.message}: left out")
+            problems.tell(error.message, ": left out")
     problems.sum_up()
     if not recordings:
         raise FolderError(f"{source} has no recording that can be used: {problems.first}", "see the lines above")
     return recordings
+
+
+def _nothing(source: Path, recordings: int) -> FolderError:
+    """Why a source without any transcript is of no use."""
+    if source.is_dir() and not recordings:
+        return FolderError(f"{source} has no recordings", f"put audio there ({', '.join(SUFFIXES)}) with transcripts")
+    many = f"{recordings} recordings" if recordings > 1 else "one recording"
+    return FolderError(
+        f"{source} has {f'{many} but ' if recordings else ''}no transcripts",
+        "write a .txt file of the same name beside each recording, or a transcripts.tsv, or a metadata.jsonl",
+    )
 
 
 def _recording(path: Path, text: str, problems: _Problems) -> Recording:
@@ -83,13 +91,13 @@ class _Problems:
         self._progress, self._count = progress, 0
         self.first = "no audio files"
 
-    def tell(self, line: str) -> None:
+    def tell(self, line: str, consequence: str = "") -> None:
         line = " ".join(line.split())
         self._count += 1
         if self._count == 1:
             self.first = line
         if self._count <= _TOLD:
-            self._progress(line)
+            self._progress(line + consequence)
 
     def sum_up(self) -> None:
         if self._count > _TOLD:

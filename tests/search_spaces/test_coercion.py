@@ -44,7 +44,8 @@ def test_values_become_the_type_of_the_knob(knob: Parameter, value: Value, coerc
         (TYPE, 16, "type=16: type takes one of f16, q8_0"),
         (TYPE, "q4", "type='q4': type must be one of f16, q8_0"),
         (SPLIT, "a:b", "split='a:b': split must be shares such as 3:1"),
-        (SPLIT, 2, "split=2: split takes text"),
+        (SPLIT, 2, "split=2: split must be shares such as 3:1"),
+        (SPLIT, 2.5, "split=2.5: split takes text"),
     ],
 )
 def test_what_does_not_fit_is_one_line(knob: Parameter, value: Value, message: str) -> None:

@@ -7,8 +7,9 @@ import pytest
 from engines.whisper_cpp.library import binding
 from search_spaces.errors import TunerError
 from search_spaces.narrowing import narrow
-from search_spaces.parameter import Value
+from search_spaces.parameter import Choices, Value
 from search_spaces.space import SearchSpace
+from search_spaces.sweep_syntax import parse_domain
 from search_spaces.template import load_template
 
 
@@ -19,7 +20,7 @@ def stt(**facts: Value) -> SearchSpace:
 def test_what_is_off_without_a_gpu_and_a_voice_activity_model() -> None:
     off = stt().off
     assert set(off) == {"use_gpu", "gpu_device", "vad"}
-    assert "GGML_CUDA=1" in off["use_gpu"]
+    assert "tuner doctor gives the command that rebuilds it" in off["use_gpu"]
     assert not stt(gpu_count=2, gpu_offload=True, vad=True).off
 
 
@@ -55,12 +56,19 @@ def test_knobs_that_mean_nothing_are_not_there() -> None:
 
 
 @pytest.mark.parametrize(
-    ("knob", "value"), [("audio_ctx", "half"), ("n_threads", 0), ("beam_size", 9), ("max_tokens", 500)]
+    ("knob", "value"), [("audio_ctx", "half"), ("audio_ctx", 99999), ("audio_ctx", 1501), ("n_threads", 0), ("beam_size", 9), ("max_tokens", 500)]
 )
 def test_values_that_whisper_cpp_would_refuse(knob: str, value: Value) -> None:
     with pytest.raises(TunerError):
         narrow(stt(), {"decoding": "beam", knob: value}, {}, {})
 
 
-def test_a_number_of_positions_is_a_context() -> None:
-    assert narrow(stt(), {"audio_ctx": "512"}, {}, {}).baseline["audio_ctx"] == "512"
+@pytest.mark.parametrize("value", ["512", 512, "1500", 1])
+def test_a_number_of_positions_is_a_context(value: Value) -> None:
+    assert narrow(stt(), {"audio_ctx": value}, {}, {}).baseline["audio_ctx"] == str(value)
+
+
+def test_contexts_can_be_swept() -> None:
+    swept = narrow(stt(), {}, {"audio_ctx": parse_domain("audio_ctx", "choice(clip,256,512)")}, {})
+    (knob,) = (p for p in swept.parameters if p.name == "audio_ctx")
+    assert knob.domain == Choices(("clip", "256", "512"))

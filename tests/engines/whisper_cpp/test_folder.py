@@ -93,7 +93,7 @@ def test_many_bad_files_are_summed_up(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({}, "has no transcripts"),
+        ({}, "has no recordings"),
         ({"list.tsv": "only-one-column\n"}, "line 1 has 1 columns"),
         ({"list.jsonl": "{broken\n"}, "line 1 is not JSON"),
         ({"list.jsonl": '["a.wav", "hello"]\n'}, "line 1 is no object"),
@@ -146,3 +146,22 @@ def test_any_bytes_are_read_or_refused(content: bytes, suffix: str) -> None:
         with contextlib.suppress(FolderError):
             texts = _list(file, Path(folder))
         assert all(isinstance(text, str) for text in texts.values())
+
+
+def test_what_a_folder_lacks_is_named(tmp_path: Path) -> None:
+    def refused() -> str:
+        with pytest.raises(FolderError) as caught:
+            read_recordings(tmp_path, quiet)
+        return caught.value.message
+
+    assert refused() == f"{tmp_path} has no recordings"
+    write_wav(tmp_path / "a.wav", tone(0.5))
+    assert refused() == f"{tmp_path} has one recording but no transcripts"
+    write_wav(tmp_path / "b.wav", tone(0.5))
+    assert refused() == f"{tmp_path} has 2 recordings but no transcripts"
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.wav").write_text("no sound")
+        (tmp_path / f"{name}.txt").write_text("words")
+    message = refused()
+    assert message.startswith(f"{tmp_path} has no recording that can be used: {tmp_path / 'a.wav'} cannot be decoded")
+    assert "left out" not in message

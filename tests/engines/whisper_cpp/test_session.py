@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -149,6 +150,18 @@ def test_a_context_that_the_library_refuses_is_an_error(model: Model, workload: 
     session = WhisperCppSession(model, prepare(model, params, quiet), params)
     session._positions, session._params = 4000, {"audio_ctx": "1600"}
     with pytest.raises(EngineError, match="larger than the maximum"):
+        session.run(workload.items[0])
+    session.close()
+
+
+def test_a_voice_activity_model_of_no_use_is_the_file_that_is_named(
+    model: Model, workload: Workload, tmp_path: Path
+) -> None:
+    path = tmp_path / "vad.bin"
+    path.write_bytes(b"no model")
+    own = dataclasses.replace(model, facts={**model.facts, "vad": True, "vad_model": str(path)})
+    session = WhisperCppSession(own, prepare(own, {}, quiet), {"vad": True})
+    with pytest.raises(ModelFileError, match=f"cannot load {path}: .*VAD"):
         session.run(workload.items[0])
     session.close()
 
