@@ -1,11 +1,6 @@
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -14,41 +9,8 @@ from engines.base import Model
 from engines.errors import ModelFileError
 from engines.llama_cpp import LlamaCppEngine
 from engines.llama_cpp.hub_choice import choose, quantization_in_name
+from tests.engines.hub_stand_in import BROKEN, GATED, Client, hub
 from tests.engines.llama_cpp.conftest import quiet
-from tests.engines.llama_cpp.hub_stand_in import BROKEN, GATED, hub
-
-_RESOLVE = """
-import json, sys
-from engines.llama_cpp import LlamaCppEngine
-from search_spaces.errors import TunerError
-told = []
-try:
-    model = LlamaCppEngine().resolve_model({"source": sys.argv[1]}, told.append)
-    print(json.dumps({"variants": dict(model.variants), "native": model.native, "told": told}))
-except TunerError as error:
-    print(json.dumps({"error": error.message, "hint": error.hint, "exit_status": error.exit_status}))
-"""
-
-
-@dataclass
-class Client:
-    """Resolves models in a process of its own, because huggingface_hub reads its environment when imported."""
-
-    endpoint: str
-    home: Path
-    requests: list[str]
-    environment: dict[str, str] = field(default_factory=dict)
-
-    def resolve(self, source: str) -> dict[str, object]:
-        environment = {
-            **os.environ, "HF_ENDPOINT": self.endpoint, "HF_HOME": str(self.home), "HF_HUB_DISABLE_TELEMETRY": "1",
-            "HF_HUB_DISABLE_XET": "1", **self.environment,
-        }  # fmt: skip
-        run = subprocess.run([sys.executable, "-c", _RESOLVE, source], env=environment, capture_output=True, text=True)
-        assert run.returncode == 0, run.stderr
-        answer: dict[str, object] = json.loads(run.stdout)
-        return answer
-
 
 @pytest.fixture(scope="module")
 def files(engine: LlamaCppEngine, tiny: Model, tiny_file: Path) -> dict[str, Path]:
@@ -72,7 +34,7 @@ def client(files: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> 
         "org/empty": {"README.md": files["F16"]},
     }
     with hub(repositories) as (address, requests):
-        yield Client(address, tmp_path_factory.mktemp("hub"), requests)
+        yield Client("llama_cpp", address, tmp_path_factory.mktemp("hub"), requests)
 
 
 def test_an_unquantized_file_is_all_that_is_downloaded(client: Client) -> None:
@@ -117,17 +79,17 @@ def test_a_hub_that_refuses_is_one_clear_line(client: Client, source: str, says:
 
 
 def test_offline_is_one_clear_line(client: Client, tmp_path: Path) -> None:
-    unreachable = Client("http://127.0.0.1:9", tmp_path, [])
+    unreachable = Client("llama_cpp", "http://127.0.0.1:9", tmp_path, [])
     answer = unreachable.resolve("hf:org/whole")
     assert str(answer["error"]).startswith("the hub cannot be reached for org/whole: ")
     assert "model=FILE.gguf" in str(answer["hint"])
-    forbidden = Client(client.endpoint, tmp_path, [], {"HF_HUB_OFFLINE": "1"})
+    forbidden = Client(client.engine, client.endpoint, tmp_path, [], {"HF_HUB_OFFLINE": "1"})
     assert str(forbidden.resolve("hf:org/whole")["error"]).startswith("the hub cannot be reached for org/whole: ")
 
 
 def test_offline_what_was_downloaded_before_is_used(client: Client) -> None:
     online = client.resolve("hf:org/whole")
-    answer = Client("http://127.0.0.1:9", client.home, []).resolve("hf:org/whole")
+    answer = Client("llama_cpp", "http://127.0.0.1:9", client.home, []).resolve("hf:org/whole")
     assert answer["variants"] == online["variants"]
     assert any("using what was downloaded" in line for line in answer["told"])  # type: ignore[attr-defined]
 

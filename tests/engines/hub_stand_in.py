@@ -1,15 +1,62 @@
-"""A model hub on loopback: what huggingface_hub asks of one to list a repository and to download its files."""
+"""A model hub on loopback: what huggingface_hub asks of one to list a repository and to download its files.
+
+And a client of it, which resolves an engine's models.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+_RESOLVE = """
+import json, sys
+from engines.registry import load_engine
+from search_spaces.errors import TunerError
+told = []
+try:
+    model = load_engine(sys.argv[1]).resolve_model({"source": sys.argv[2]}, told.append)
+    print(json.dumps({"variants": dict(model.variants), "native": model.native, "told": told}))
+except TunerError as error:
+    print(json.dumps({"error": error.message, "hint": error.hint, "exit_status": error.exit_status}))
+"""
+
+
+@dataclass
+class Client:
+    """Resolves models of `engine` in a process of its own: huggingface_hub reads its environment when imported."""
+
+    engine: str
+    endpoint: str
+    home: Path
+    requests: list[str]
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def resolve(self, source: str) -> dict[str, object]:
+        """The model's variants, native quantization and what was told; or the error, its hint and exit status."""
+        environment = {
+            **os.environ, "HF_ENDPOINT": self.endpoint, "HF_HOME": str(self.home), "HF_HUB_DISABLE_TELEMETRY": "1",
+            "HF_HUB_DISABLE_XET": "1", **self.environment,
+        }  # fmt: skip
+        command = [sys.executable, "-c", _RESOLVE, self.engine, source]
+        run = subprocess.run(command, env=environment, capture_output=True, text=True)
+        assert run.returncode == 0, run.stderr
+        answer: dict[str, object] = json.loads(run.stdout)
+        return answer
+
+    def downloads(self, suffix: str) -> list[str]:
+        """The files of that suffix that were asked for so far, by their names."""
+        return [r.rpartition("/")[2] for r in self.requests if r.startswith("GET") and r.endswith(suffix)]
+
 
 COMMIT = "c" * 40
 GATED, BROKEN = "org/gated", "org/broken"
