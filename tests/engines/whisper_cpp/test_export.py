@@ -5,6 +5,7 @@ import os
 import runpy
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,31 @@ def test_the_module_transcribes_as_the_session_does(model: Model, tmp_path: Path
     wanted = session.run(item).output
     session.close()
     assert module["transcribe"](module["load"](), Passage.from_json(item.payload).load()) == wanted
+
+
+_USE = """
+import sys, wave
+import numpy as np
+import stt
+with wave.open(sys.argv[1]) as file:
+    audio = np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.float32) / 32768
+print("heard:", stt.transcribe(stt.load(), audio))
+"""
+
+
+@pytest.mark.parametrize("params", [{}, {"decoding": "beam", "beam_size": 2, "audio_ctx": "full", "n_processors": 2}])
+def test_the_module_runs_where_the_tool_is_not(model: Model, tmp_path: Path, params: dict[str, Any]) -> None:
+    (file,) = export("python", _deploy(model, **params))
+    (tmp_path / file.name).write_text(file.text)
+    item = resolve_workload({"clips": "utterances", "timed": 1, "judged": 1}, model, quiet).items[0]
+    audio = Passage.from_json(item.payload).load()
+    clip = write_wav(tmp_path / "clip.wav", audio * min(1.0, 0.99 / float(abs(audio).max())))
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    command = [sys.executable, "-c", _USE, str(clip)]
+    run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    heard = next(line for line in run.stdout.splitlines() if line.startswith("heard:"))
+    assert len(heard.split()) > 2
 
 
 @pytest.mark.parametrize("choice", ["full", "clip", "640"])

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from engines.base import Capabilities, Model
+from engines.base import Model
 from engines.errors import ModelFileError, UnsupportedError
 from engines.whisper_cpp.hub_choice import choose
-from engines.whisper_cpp.memory import predict_memory
 from engines.whisper_cpp.models import prepare, resolve_model
 from search_spaces.errors import TunerError
 from tests.engines.whisper_cpp.conftest import SHAPE, quiet
@@ -88,19 +87,3 @@ def test_a_repository_of_one_model() -> None:
 def test_a_repository_that_does_not_tell(files: dict[str, int], file: str | None, message: str) -> None:
     with pytest.raises(ModelFileError, match=message):
         choose("o/r", files, file)
-
-
-def test_memory_grows_with_what_is_kept(model: Model) -> None:
-    none = Capabilities({"gpu_count": 0}, {})
-
-    def host(**params: object) -> float:
-        return predict_memory(model, params, none).host_mib  # type: ignore[arg-type]
-
-    assert host(quantization="Q4_0") < host()
-    assert host(n_processors=2) > host()
-    assert host(decoding="beam", beam_size=8) > host(decoding="beam", beam_size=2)
-    assert host(temperature_fallback=False) < host()
-    on_gpu = predict_memory(model, {}, Capabilities({"gpu_count": 1}, {}))
-    assert on_gpu.device_mib > 0
-    assert on_gpu.host_mib < host()
-    assert predict_memory(model, {"use_gpu": False}, Capabilities({"gpu_count": 1}, {})).device_mib == 0
