@@ -56,7 +56,15 @@ def test_knobs_that_mean_nothing_are_not_there() -> None:
 
 
 @pytest.mark.parametrize(
-    ("knob", "value"), [("audio_ctx", "half"), ("audio_ctx", 99999), ("audio_ctx", 1501), ("n_threads", 0), ("beam_size", 9), ("max_tokens", 500)]
+    ("knob", "value"),
+    [
+        ("audio_ctx", "half"),
+        ("audio_ctx", 99999),
+        ("audio_ctx", 1501),
+        ("n_threads", 0),
+        ("beam_size", 9),
+        ("max_tokens", 500),
+    ],
 )
 def test_values_that_whisper_cpp_would_refuse(knob: str, value: Value) -> None:
     with pytest.raises(TunerError):

@@ -12,6 +12,7 @@ from engines.llama_cpp.hub_choice import choose, quantization_in_name
 from tests.engines.hub_stand_in import BROKEN, GATED, Client, hub
 from tests.engines.llama_cpp.conftest import quiet
 
+
 @pytest.fixture(scope="module")
 def files(engine: LlamaCppEngine, tiny: Model, tiny_file: Path) -> dict[str, Path]:
     made = {q: Path(engine.prepare(tiny, {"quantization": q}, quiet).path) for q in ("Q4_K_M", "Q8_0")}

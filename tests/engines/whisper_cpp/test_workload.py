@@ -48,7 +48,9 @@ def test_by_default_chunks_and_utterances_are_timed_and_300_words_judged(model: 
     assert all(2.0 <= p.seconds <= 4.0 for p in judged)
     places = [int(p.clips[0].id.split("-")[1]) for p in judged]
     assert max(b - a for a, b in zip(places, places[1:], strict=False)) <= 4, "voices and noise are spread evenly"
-    assert f"word errors are counted on {len(judged)} clips with {sum(words)} words: one word is 0.3" in workload.notes[-1]
+    assert (
+        f"word errors are counted on {len(judged)} clips with {sum(words)} words: one word is 0.3" in workload.notes[-1]
+    )
 
 
 def test_the_number_of_judged_clips_can_be_given(model: Model) -> None:
