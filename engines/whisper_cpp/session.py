@@ -95,7 +95,7 @@ class WhisperCppSession:
         segments = self._whisper.transcribe(audio, new_segment_callback=callback, audio_ctx=positions, **self._call)
         reason = LOG.reason()
         if any(sign in reason for sign in _FAILED):
-            raise failure(reason, self._model.facts["vad_model"] if "VAD" in reason else self._path)
+            raise failure(reason, str(self._model.facts["vad_model"]) if "VAD" in reason else self._path)
         return " ".join(text for segment in segments if (text := segment.text.strip()))
 
 

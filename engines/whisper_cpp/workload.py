@@ -85,7 +85,8 @@ def resolve_workload(config: Mapping[str, Any], model: Model, progress: Progress
 def resolution(judged: Sequence[Clip]) -> str:
     """What one word is worth in the error that is counted on these clips."""
     words = _words(judged)
-    told = f"word errors are counted on {len(judged)} clip{'s' * (len(judged) > 1)} with {words} words: one word is {100 / words:.2g} points"
+    clips = f"{len(judged)} clip{'s' * (len(judged) > 1)}"
+    told = f"word errors are counted on {clips} with {words} words: one word is {100 / words:.2g} points"
     return told if words >= 100 else f"{told}, so a limit of one point allows none: give more recordings"
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ def test_by_default_chunks_and_utterances_are_timed_and_300_words_judged(model: 
     assert len(judged) <= 40
     assert all(2.0 <= p.seconds <= 4.0 for p in judged)
     places = [int(p.clips[0].id.split("-")[1]) for p in judged]
-    assert max(b - a for a, b in zip(places, places[1:], strict=False)) <= 4, "voices and noise are spread evenly"
+    assert max(b - a for a, b in pairwise(places)) <= 4, "voices and noise are spread evenly"
     assert (
         f"word errors are counted on {len(judged)} clips with {sum(words)} words: one word is 0.3" in workload.notes[-1]
     )
