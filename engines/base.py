@@ -63,6 +63,10 @@ class Sample:
     engine_timings: Mapping[str, float] = field(default_factory=dict)
 
 
+ADVICE = ("unused", "rebuild")
+"""What a build may say of itself beside what it is."""
+
+
 @dataclass(frozen=True)
 class Capabilities:
     """What this machine and build of the engine can do: `facts` bind the search space, `build` identifies the engine.
@@ -73,6 +77,11 @@ class Capabilities:
 
     facts: Mapping[str, Value]
     build: Mapping[str, str]
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """`build` without the advice on it, whose wording makes no other engine."""
+        return {name: value for name, value in self.build.items() if name not in ADVICE}
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,6 @@ from engines.registry import DEFAULT_ENGINE, load_engine
 from search_spaces.errors import TunerError
 from tuner.hardware import HardwareProfile, detect_hardware
 
-ADVICE = ("unused", "rebuild")
-"""What an engine's build may say of itself: what of this machine it leaves unused, and the command that mends it."""
 _ASK_TIMEOUT_S = 60.0
 _WATCH_S = 1.0
 _GIB = 1024**3

@@ -63,7 +63,7 @@ class Prepared:
         """The identity of the study: the same digest is the same study, and resumes it."""
         parts: dict[str, Any] = {
             "engine": self.engine.name,
-            "build": dict(self.capabilities.build),
+            "build": self.capabilities.identity,
             "model": self.model.digest,
             "workload": self.workload.digest,
             "space": self.space.digest,

@@ -30,7 +30,7 @@ class QualityCache:
         root: Path, engine: str, capabilities: Capabilities, model: Model, workload: Workload, space: SearchSpace
     ) -> QualityCache:
         """The cache below `root` for one engine, model and workload."""
-        return QualityCache(root / "quality", engine, capabilities.build, model.digest, workload.digest, space)
+        return QualityCache(root / "quality", engine, capabilities.identity, model.digest, workload.digest, space)
 
     def knobs(self, params: Params) -> dict[str, Value]:
         """The part of `params` that quality depends on, searched or fixed."""

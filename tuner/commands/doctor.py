@@ -73,7 +73,7 @@ def _print(diagnosis: Diagnosis, console: Console) -> None:
 
 def _facts(build: dict[str, str]) -> dict[str, object]:
     """A build without the advice on it, which is among the warnings."""
-    from tuner.doctor import ADVICE
+    from engines.base import ADVICE
 
     return {name: value for name, value in build.items() if name not in ADVICE}
 
