@@ -94,7 +94,7 @@ def main() -> None:
     parser.add_argument("--python", action="append", required=True, help="an interpreter; give two")
     parser.add_argument("--engine", default="whisper_cpp")
     parser.add_argument("--model", default='{"source": "embedded", "shape": "whisper-tiny"}', help="JSON")
-    parser.add_argument("--workload", default='{"clips": "mixed", "timed": 8, "judged": 1}', help="JSON")
+    parser.add_argument("--workload", default='{"clips": "mixed", "timed": 6, "judged": 1}', help="JSON")
     parser.add_argument("--threads", type=int, help="default: the library's own")
     parser.add_argument("--pairs", type=int, default=12)
     parser.add_argument("--only", action="append", choices=list(CONFIGURATIONS), help="a configuration; default: all")

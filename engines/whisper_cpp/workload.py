@@ -56,7 +56,7 @@ def resolve_workload(config: Mapping[str, Any], model: Model, progress: Progress
         told.append(line)
         progress(line)
 
-    timed = _count("timed", config.get("timed"), 8, 1000)
+    timed = _count("timed", config.get("timed"), 6, 1000)
     judged = None if config.get("judged") is None else _count("judged", config["judged"], 1, 100000)
     if config.get("audio"):
         timed_clips, judged_clips = _own(Path(str(config["audio"])).expanduser(), timed * together, judged, tell)
