@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engines.whisper_cpp.capabilities import capabilities, rebuild_command, unused_features
+from engines.whisper_cpp.capabilities import capabilities, rebuild_command, told, unused_features
 
 WHEEL = "WHISPER : COREML = 0 | OPENVINO = 0 | CPU : SSE3 = 1 | AVX = 1 | AVX2 = 1 | FMA = 1 | OPENMP = 1 | REPACK = 1"
 NATIVE = f"{WHEEL} | AVX512 = 1 | AVX512_BF16 = 1"
@@ -47,6 +47,16 @@ def test_the_command_builds_this_version_so_that_its_libraries_are_found() -> No
     }  # fmt: skip
     assert pip.endswith(f"--no-binary pywhispercpp pywhispercpp=={metadata.version('pywhispercpp')}")
     assert "CMAKE_INSTALL_RPATH='@loader_path'" in rebuild_command([], "darwin")
+
+
+def test_that_a_rebuild_for_the_processor_pays_is_not_promised() -> None:
+    line = told(["AVX-512 of this processor is not used", "AVX-512 BF16 of this processor is not used"])
+    assert line.startswith(
+        "AVX-512 of this processor is not used; AVX-512 BF16 of this processor is not used (measured"
+    )
+    assert "compare the two before you keep one: benchmarks/whisper_builds.py" in line
+    gpu = "the NVIDIA GPU is not used: the build has no CUDA"
+    assert told([gpu]) == gpu
 
 
 def test_this_build() -> None:
