@@ -24,10 +24,7 @@ _MISSING_HINT = {
     "AVX512_VNNI": "AVX-512 VNNI of this processor is not used",
     "AVX_VNNI": "AVX-VNNI of this processor is not used",
 }
-_COMPARE = (
-    "on an AMD EPYC a build with AVX-512 by GCC 12 had 0.9 to 1.03 times the speed of the wheel, so compare the "
-    "two before you keep one: benchmarks/whisper_builds.py"
-)
+_COMPARE = "a build with them is not always faster: compare the two by benchmarks/whisper_builds.py before you keep one"
 """Of features of the processor. That a GPU pays needs no measuring."""
 _CPU_FLAGS = {"AVX512": "avx512f", "AVX512_BF16": "avx512_bf16", "AVX512_VNNI": "avx512_vnni", "AVX_VNNI": "avx_vnni"}
 """A build's word for a feature, and Linux's in /proc/cpuinfo."""
