@@ -113,7 +113,6 @@ def test_a_damaged_file_is_one_line(tmp_path: Path) -> None:
         load_speech.__wrapped__(tmp_path / "none.xz")
 
 
-@pytest.mark.xfail(strict=True, reason="the weights are of a run that was too short: see the model card")
 def test_what_was_measured_when_it_was_trained() -> None:
     errors = load_speech().notes["held_out_word_error"]
     assert errors["clean"] <= 0.05

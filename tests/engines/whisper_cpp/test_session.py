@@ -38,13 +38,6 @@ def _wer(items: tuple[WorkItem, ...], samples: list[Sample]) -> float:
     return count_errors([Passage.from_json(i.payload).text for i in items], [s.output for s in samples], "en").wer
 
 
-preliminary = pytest.mark.xfail(
-    strict=True,
-    reason="the weights that ship are of a run that was too short: see engines/embedded/SPEECH_MODEL_CARD.md",
-)
-
-
-@preliminary
 @pytest.mark.parametrize(
     "params",
     [
@@ -61,7 +54,6 @@ def test_a_configuration_hears_what_is_said(model: Model, workload: Workload, pa
     assert _wer(workload.items, _run(model, workload.items, params)) < 0.35
 
 
-@preliminary
 def test_several_processors_give_segments_too(model: Model) -> None:
     recording = resolve_workload({"clips": "recording", "timed": 1, "judged": 1}, model, quiet)
     (sample,) = _run(model, recording.items, {"n_processors": 2})
@@ -69,7 +61,6 @@ def test_several_processors_give_segments_too(model: Model) -> None:
     assert sample.output_times_s == (sample.done_s,)
 
 
-@preliminary
 def test_a_recording_is_heard_window_by_window(model: Model) -> None:
     recording = resolve_workload({"clips": "recording", "timed": 1, "judged": 1}, model, quiet)
     (sample,) = _run(model, recording.items, {"audio_ctx": "clip"})
