@@ -21,7 +21,7 @@ from engines.embedded.espeak import Espeak
 from engines.embedded.log_mel import FFT_SIZE, HOP, MEL_BANDS, SAMPLE_RATE, mel_filters
 from engines.embedded.small_whisper import decode, encode, initial_tensors
 from engines.embedded.speech_examples import Example, ExampleMaker, Utterance, noise, utterances
-from engines.embedded.speech_weights import SPEECH_FILE, SpeechWeights, save_speech
+from engines.embedded.speech_weights import SPEECH_FILE, SpeechWeights, load_speech, save_speech
 from engines.embedded.spoken import vocabulary
 from engines.embedded.spoken_tokens import END, NO_TIMES, START, SpokenTokens
 from engines.embedded.weight_file import shorten
@@ -36,7 +36,7 @@ SORTED = 6
 """Steps whose single utterances are drawn together and sorted by length."""
 WINDOW_SECONDS = 30.0
 MARGIN_SECONDS = 1.2
-WINDOWS_EVERY = 5
+WINDOWS_EVERY, WINDOWS_EVERY_LATER = 5, 2
 EASY_SHARE = 0.2
 """The share of the steps at the beginning in which there are single utterances only, and noise grows from none."""
 HEARD_WEIGHT, LOOKED_WEIGHT = 1.0, 0.3
@@ -52,6 +52,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=2500, help="of singles or windows")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--pool", type=int, default=POOL)
+    parser.add_argument("--begin", type=Path, help="second stage: go on from these weights, with more full windows")
     parser.add_argument("--threads", type=int, default=2, help="1 where other work shares the cores")
     parser.add_argument("--out", type=Path, default=SPEECH_FILE)
     args = parser.parse_args()
@@ -61,7 +62,8 @@ def main() -> None:
     judged = list(itertools.islice(utterances(espeak, 1 << 20, held_out=True, short_share=0.0), HELD_OUT))
     hours = sum(u.audio.size for u in pool) / SAMPLE_RATE / 3600
     print(f"{len(pool)} utterances, {hours:.1f} hours, after {time.monotonic() - began:.0f} s", flush=True)
-    trainer = Trainer(ExampleMaker(pool, tokens, args.seed + 1), tokens, args.steps, args.seed)
+    begin = load_speech(args.begin) if args.begin else None
+    trainer = Trainer(ExampleMaker(pool, tokens, args.seed + 1), tokens, args.steps, args.seed, begin)
     for step in range(args.steps):
         loss, total = trainer.step(step)
         if step % 21 == 0:
@@ -76,6 +78,7 @@ def main() -> None:
                 "seconds": round(time.monotonic() - began),
                 "seed": args.seed,
                 "held_out_word_error": word_errors(rounded, tokens, judged),
+                **({"first_stage": dict(begin.notes)} if begin else {}),
             }
             save_speech(SpeechWeights(SIZE, tokens, kept, notes), args.out)
             print(notes, f"{args.out.stat().st_size / 1e6:.1f} MB", flush=True)
@@ -84,9 +87,16 @@ def main() -> None:
 class Trainer:
     """The tensors and what moves them."""
 
-    def __init__(self, maker: ExampleMaker, tokens: SpokenTokens, steps: int, seed: int) -> None:
-        self.tensors = initial_tensors(SIZE, tokens.rows, seed)
-        self._maker, self._tokens, self._steps = maker, tokens, steps
+    def __init__(
+        self, maker: ExampleMaker, tokens: SpokenTokens, steps: int, seed: int, begin: SpeechWeights | None = None
+    ) -> None:
+        if begin:
+            self.tensors = {name: torch.from_numpy(t.astype(np.float32)) for name, t in begin.tensors.items()}
+        else:
+            self.tensors = initial_tensors(SIZE, tokens.rows, seed)
+        self._maker, self._tokens = maker, tokens
+        self._easy_steps = 0.0 if begin else EASY_SHARE * steps
+        self._windows_every = WINDOWS_EVERY_LATER if begin else WINDOWS_EVERY
         self._rng = np.random.default_rng(seed)
         self._sorted: list[list[Example]] = []
         fixed = self.tensors["encoder.positional_embedding"]
@@ -101,13 +111,15 @@ class Trainer:
             torch.optim.AdamW([*rest, self._heard], lr=0.003, betas=(0.9, 0.98), weight_decay=0.0),
         ]
         self._schedules = [
-            torch.optim.lr_scheduler.LambdaLR(o, lambda step: _rate(step, steps)) for o in self._optimizers
+            torch.optim.lr_scheduler.LambdaLR(o, lambda step: _rate(step, steps, begin is not None))
+            for o in self._optimizers
         ]
 
     def step(self, number: int) -> tuple[float, float]:
         """One step; the loss in nat a token before it, alone and with the encoder's own."""
-        self._maker.difficulty = min(1.0, number / (EASY_SHARE * self._steps))
-        windows = number > EASY_SHARE * self._steps and number % WINDOWS_EVERY == 0
+        easy = number < self._easy_steps
+        self._maker.difficulty = number / self._easy_steps if easy else 1.0
+        windows = not easy and number % self._windows_every == 0
         if windows:
             examples = [self._maker.window(WINDOW_SECONDS) for _ in range(WINDOWS)]
             seconds = WINDOW_SECONDS
@@ -119,12 +131,10 @@ class Trainer:
         with torch.autocast("cpu", dtype=torch.bfloat16):
             audio = encode(self.tensors, SIZE, _spectrograms(examples, seconds))
             attended: list[Any] = []
-            out = decode(self.tensors, SIZE, inputs, audio, None if windows else attended)
+            out = decode(self.tensors, SIZE, inputs, audio, attended)
         loss = _loss(out.float(), targets, self._tokens.unused)
-        total = loss
-        if not windows:
-            total = loss + HEARD_WEIGHT * self._heard_loss(audio.float(), examples)
-            total = total + LOOKED_WEIGHT * _looked_loss(attended, examples)
+        total = loss + HEARD_WEIGHT * self._heard_loss(audio.float(), examples)
+        total = total + LOOKED_WEIGHT * _looked_loss(attended, examples)
         total.backward()
         for optimizer, schedule in zip(self._optimizers, self._schedules, strict=True):
             optimizer.step()
@@ -249,12 +259,16 @@ def _loss(logits: Any, targets: Any, unused: int) -> Any:
     return F.cross_entropy(torch.cat([logits, zeros], -1).flatten(0, 1), targets.flatten(), ignore_index=IGNORED)
 
 
-def _rate(step: int, steps: int) -> float:
-    """Warm up over 3 % of the steps, hold, and fall to zero along a cosine over the last 60 %."""
+def _rate(step: int, steps: int, later: bool) -> float:
+    """Warm up over 3 % of the steps, hold, and fall to zero along a cosine over the last 60 %.
+
+    In the second stage it is half as high, and falls from the beginning.
+    """
+    height, held = (0.5, 0.03) if later else (1.0, 0.4)
     if step < 0.03 * steps:
-        return (step + 1) / (0.03 * steps + 1)
-    progress = max(0.0, (step / steps - 0.4) / 0.6)
-    return 0.5 * (1 + math.cos(math.pi * progress))
+        return height * (step + 1) / (0.03 * steps + 1)
+    progress = max(0.0, (step / steps - held) / (1 - held))
+    return height * 0.5 * (1 + math.cos(math.pi * progress))
 
 
 if __name__ == "__main__":
