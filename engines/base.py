@@ -30,13 +30,15 @@ class WorkItem:
 class Workload:
     """The fixed list of work items that one round passes over, and the material that quality is judged on (JSON).
 
-    `notes` tell the user what was decided for them; they are no part of what the workload is.
+    `notes` tell the user what was decided for them; `facts` (`longest_prompt`, …) bind the search space as those of
+    a model do. Neither is part of what the workload is.
     """
 
     name: str
     items: tuple[WorkItem, ...]
     quality: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    facts: Mapping[str, Value] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:

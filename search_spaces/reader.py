@@ -57,9 +57,18 @@ def _knob(name: str, section: Section) -> KnobSpec:
         needs=section.take_each("needs", _need),
         aliases=tuple((k, _expression(v, f"{section.where}.aliases")) for k, v in aliases.items()),
         single=section.take("single", str, ""),
+        first=_expression(section.take_any("first"), f"{section.where}.first") if section.has("first") else None,
+        alike_from=_alike_from(kind, section) if section.has("alike_from") else None,
     )
     section.done()
     return knob
+
+
+def _alike_from(kind: KnobType, section: Section) -> Expression:
+    found = _expression(section.take_any("alike_from"), f"{section.where}.alike_from")
+    if kind != "choice" or not found.fact:
+        raise TunerError(f"{section.where}.alike_from: it is a fact, of a choice among numbers")
+    return found
 
 
 def _domain(kind: KnobType, section: Section) -> RangeSpec | ChoicesSpec:

@@ -20,6 +20,8 @@ def check_references(
         for name in _facts_of(knob):
             if name not in facts:
                 raise unknown_name(f"fact in {source}.knobs.{knob.name}:", name, facts)
+        if knob.alike_from and not _is_number(knob):
+            raise TunerError(f"{source}: alike_from needs numbers, and {knob.name} is none")
     for condition in [c for k in knobs.values() for c in k.when] + [c for r in rules for c in r.conditions]:
         if condition.name not in knobs:
             raise unknown_name(f"knob in a condition of {source}:", condition.name, knobs)
@@ -35,6 +37,7 @@ def check_references(
 def _facts_of(knob: KnobSpec) -> list[str]:
     spans = [d for d in (knob.domain, knob.legal) if isinstance(d, RangeSpec)]
     expressions = [knob.default, *(e for d in spans for e in (d.low, d.high)), *(e for _, e in knob.aliases)]
+    expressions += [e for e in (knob.alike_from, knob.first) if e]
     names = [n.fact.name for n in knob.needs]
     if isinstance(knob.domain, ChoicesSpec):
         expressions += [knob.domain.at_most] if knob.domain.at_most else []

@@ -12,7 +12,7 @@ from random import Random
 from typing import Any
 
 from search_spaces.coercion import check_legal, coerce
-from search_spaces.domains import count, draw, nearest, next_to, values
+from search_spaces.domains import contains, count, draw, nearest, next_to, values
 from search_spaces.errors import TunerError, unknown_name
 from search_spaces.parameter import Parameter, Params, Value
 from search_spaces.rules import Rule
@@ -80,6 +80,12 @@ class SearchSpace:
                 given = values.get(knob.name, self.fixed.get(knob.name))
                 params[knob.name] = nearest(knob.domain, knob.default) if given is None else coerce(knob, given)
         return params
+
+    def first(self) -> dict[str, Value] | None:
+        """The baseline with the values that a search does well to begin with; None where that changes nothing."""
+        wanted = {k.name: k.first for k in self.parameters if k.first is not None and contains(k.domain, k.first)}
+        params = self.canonical({**self.baseline, **wanted})
+        return None if params == dict(self.baseline) or self.violation_degree(params) else params
 
     def violations(self, params: Params) -> list[str]:
         """The broken rules, one sentence each with the values that break it."""
@@ -162,5 +168,5 @@ class SearchSpace:
 
 def _identity(knob: Parameter) -> dict[str, Any]:
     """What makes a knob the same knob: all but how it is explained and when it is applied."""
-    told = {n: v for n, v in asdict(knob).items() if n not in ("help", "unit", "scope", "affects")}
+    told = {n: v for n, v in asdict(knob).items() if n not in ("help", "unit", "scope", "affects", "first")}
     return {**told, "affects": sorted(knob.affects)}

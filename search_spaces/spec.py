@@ -45,7 +45,11 @@ class Need:
 
 @dataclass(frozen=True)
 class KnobSpec:
-    """A knob as declared. `single` is the reason that is given when one value is possible only."""
+    """A knob as declared. `single` is the reason that is given when one value is possible only.
+
+    `first` is what a search does well to begin with. From `alike_from` on, where its fact is known, all values do the
+    same: one of them is enough for a search.
+    """
 
     name: str
     type: KnobType
@@ -60,3 +64,5 @@ class KnobSpec:
     needs: tuple[Need, ...] = ()
     aliases: tuple[tuple[Value, Expression], ...] = ()
     single: str = ""
+    alike_from: Expression | None = None
+    first: Expression | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from itertools import islice
 
@@ -117,7 +117,20 @@ def _bound(spec: KnobSpec, facts: Facts) -> Parameter:
         raise TunerError(
             f"the default of {spec.name}, {show(default)}, is not among its values: {describe(knob.domain)}", spec.help
         )
-    return _parameter(spec, knob.domain, default, limits, aliases)
+    distinct = _distinct(spec, knob.domain, default, facts)
+    limits = limits if distinct == knob.domain else limits or knob.domain
+    first = spec.first.value(facts, f"the first value of {spec.name}") if spec.first else None
+    return replace(_parameter(spec, distinct, default, limits, aliases), first=first)
+
+
+def _distinct(spec: KnobSpec, domain: Domain, default: Value, facts: Facts) -> Domain:
+    """The values that make a difference: of those that are alike the default, or else the least, stands for all."""
+    if spec.alike_from is None or spec.alike_from.fact not in facts or not isinstance(domain, Choices):
+        return domain
+    start = number(spec.alike_from.value(facts, f"the values of {spec.name} that are alike"), spec.name)
+    alike = [v for v in domain.values if number(v, spec.name) >= start]
+    kept = default if default in alike else next(iter(alike), None)
+    return Choices(tuple(v for v in domain.values if v not in alike or v == kept), domain.ordered)
 
 
 def _absent(spec: KnobSpec, facts: Facts) -> Parameter:

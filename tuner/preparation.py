@@ -136,16 +136,24 @@ def prepare(config: StudyConfig, progress: Callable[[str], None], for_quality: b
             worker, "resolve", PREPARE_TIMEOUT_S, model=dict(config.model), workload=dict(config.workload)
         )
         model, workload = Model(**resolved["model"]), workload_from_json(resolved["workload"])
-        space = bound_space(engine, config, capabilities, model)
+        space = bound_space(engine, config, capabilities, model, workload)
         if for_quality:
             ask_or_explain(worker, "prepare_quality", PREPARE_TIMEOUT_S, **resolved)
         engine_s = worker.engine_s
     return Prepared(config, engine, hardware, capabilities, model, workload, space, engine_s)
 
 
-def bound_space(engine: Engine, config: StudyConfig, capabilities: Capabilities, model: Model) -> SearchSpace:
-    """The engine's space on this machine, for this model, as the user narrowed it."""
+def bound_space(
+    engine: Engine, config: StudyConfig, capabilities: Capabilities, model: Model, workload: Workload
+) -> SearchSpace:
+    """The engine's space on this machine, for this model, as the user narrowed it.
+
+    What the workload cannot feel of a knob is not searched. A process's memory may differ all the same: where that is
+    asked for, the workload has no say.
+    """
     facts: dict[str, Any] = {**capabilities.facts, **model.facts}
+    if all(metric(name).kind != "memory" for name in (*config.objectives, *config.constraints)):
+        facts.update(workload.facts)
     facts["quantizations"] = ",".join(model.variants)
     facts["native_quantization"] = model.native
     space = load_template(engine.space).bind(facts)

@@ -108,7 +108,7 @@ class Operations:
 def workload_from_json(document: Mapping[str, Any]) -> Workload:
     """A Workload from its `dataclasses.asdict`."""
     items = tuple(WorkItem(**item) for item in document["items"])
-    return Workload(document["name"], items, document["quality"], tuple(document["notes"]))
+    return Workload(document["name"], items, document["quality"], tuple(document["notes"]), document.get("facts", {}))
 
 
 def capabilities_from_json(document: Mapping[str, Any]) -> Capabilities:

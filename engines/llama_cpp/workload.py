@@ -51,15 +51,17 @@ def resolve_workload(config: Mapping[str, Any], model: Model, progress: Progress
         if config.get("size") not in (None, AUTO):
             raise WorkloadError("workload.size is of the prompts that come with the tool", "leave it out")
         items = _items(_own(given), most or _MAX_TOKENS, ignore_eos)
-        _check_fit(items, _tokens(items, model), model)
-        return Workload(name, items, quality)
+        tokens = _tokens(items, model)
+        _check_fit(items, tokens, model)
+        return Workload(name, items, quality, facts={"longest_prompt": max(tokens)})
     entries = _entries(model)
     tokens = _tokens(_items(entries, most or _MAX_TOKENS, ignore_eos), model)
     parameters, cores = int(model.facts["n_parameters"]), usable_cores()
     size, note = chosen_size(config.get("size"), tokens, most, parameters, cores, gpu_count())
     items = _items(entries[: size.prompts], most or size.max_tokens, ignore_eos)
     _check_fit(items, tokens, model)
-    return Workload(name, items, quality, (note,) if note else ())
+    longest = max(tokens[: size.prompts])
+    return Workload(name, items, quality, (note,) if note else (), {"longest_prompt": longest})
 
 
 def _entries(model: Model) -> list[Any]:

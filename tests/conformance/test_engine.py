@@ -73,9 +73,9 @@ def quiet(text: str) -> None:
     assert "\n" not in text
 
 
-def space_of(engine: Engine, capabilities: Capabilities, model: Model) -> SearchSpace:
+def space_of(engine: Engine, capabilities: Capabilities, model: Model, workload: Workload) -> SearchSpace:
     config = StudyConfig(engine.task, engine.name, {}, {}, (), {}, Budget(), {})
-    return bound_space(engine, config, capabilities, model)
+    return bound_space(engine, config, capabilities, model, workload)
 
 
 @pytest.fixture(scope="module", params=sorted(ENGINES))
@@ -87,7 +87,7 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     model = engine.resolve_model(subject.model(tmp_path_factory.mktemp(name)), quiet)
     workload = engine.resolve_workload(subject.workload, model, quiet)
     engine.prepare_quality(model, workload, quiet)
-    return Case(engine, subject, capabilities, model, workload, space_of(engine, capabilities, model))
+    return Case(engine, subject, capabilities, model, workload, space_of(engine, capabilities, model, workload))
 
 
 def test_it_is_what_the_registry_calls_it(case: Case) -> None:

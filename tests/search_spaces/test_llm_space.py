@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from search_spaces.domains import values
 from search_spaces.narrowing import narrow
 from search_spaces.parameter import Choices, IntRange, Value
 from search_spaces.rules import AtMost, Require
@@ -158,3 +159,10 @@ def test_binding_and_asking_take_milliseconds() -> None:
         space = template.bind({"cpu_cores": 64, **GPU})
         assert space.size(100) is None
     assert (os.times().user - before) / 20 < 0.02
+
+
+def test_batches_larger_than_the_longest_prompt_are_one() -> None:
+    known = llm(longest_prompt=142)
+    for name in ("n_batch", "n_ubatch"):
+        assert list(values(known.parameter(name).domain)) == [32, 64, 128, 512]
+    assert known.baseline == llm().baseline

@@ -128,3 +128,14 @@ def test_the_types_that_a_machine_may_take_pass(name: str) -> None:
         values: dict[str, list[Any]] = {"int": [1, 99999, 4.0], "float": [0.5, 2], "bool": [True, False]}
         for value in (*values.get(knob.type, ["anything", 7]), *(alias for alias, _ in knob.aliases)):
             template.check(knob.name, value, f"params.{knob.name}")
+
+
+def test_of_values_that_are_alike_one_is_searched_and_all_are_legal() -> None:
+    """The default stands for those that are alike, or else the least of them."""
+    file = EXAMPLES / "good" / "alike.yaml"
+    space = bound(file)
+    assert space.parameter("batch").domain == Choices((32, 64, 512), ordered=True)
+    assert space.parameter("chunk").domain == Choices((64, 128), ordered=True)
+    space.validate({**space.baseline, "batch": 256})
+    unknown = Template.from_text(file.read_text(), "FILE").bind({})
+    assert unknown.parameter("batch").domain == Choices((32, 64, 128, 256, 512, 1024), ordered=True)
