@@ -14,6 +14,8 @@ class FakeNvml:
     def __init__(self, *broken):
         self.used = [0, 0]
         self.processes = [[], []]
+        self.clocks = [1980, 1410]
+        self.reasons = [0, 0]
         self.broken = set(broken)
 
     def __getattribute__(self, name):
@@ -51,6 +53,13 @@ class FakeNvml:
 
     def nvmlDeviceGetComputeRunningProcesses(self, handle):  # noqa: N802
         return [SimpleNamespace(pid=pid, usedGpuMemory=held) for pid, held in self.processes[handle]]
+
+    def nvmlDeviceGetClockInfo(self, handle, kind):  # noqa: N802
+        assert kind == 1, "NVML_CLOCK_SM"
+        return self.clocks[handle]
+
+    def nvmlDeviceGetCurrentClocksThrottleReasons(self, handle):  # noqa: N802
+        return self.reasons[handle]
 
     def nvmlDeviceGetTotalEnergyConsumption(self, handle):  # noqa: N802
         return 1000 * (handle + 1)

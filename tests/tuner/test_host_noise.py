@@ -9,7 +9,7 @@ import pytest
 
 from tests.tuner.fake_nvml import GIB, FakeNvml
 from tuner import host_noise
-from tuner.host_noise import HostNoise, NoiseWatch
+from tuner.host_noise import HostNoise, NoiseWatch, said, summary
 
 NO_SUCH_PID = 2**22 + 1  # Linux numbers processes up to 2^22
 
@@ -25,6 +25,10 @@ NO_SUCH_PID = 2**22 + 1  # Linux numbers processes up to 2^22
         (HostNoise(steal_cores=0.2, idle_share=0.5), True),
         (HostNoise(throttled_share=0.4), False),
         (HostNoise(throttled_share=0.4, others_cores=0.2), True),
+        (HostNoise(pressure_share=0.9), False),
+        (HostNoise(pressure_share=0.2, others_cores=0.05), True),
+        (HostNoise(pressure_share=0.2, others_cores=0.05, idle_share=0.5), False),
+        (HostNoise(device_slowed=True, idle_share=0.5), True),
     ],
 )
 def test_others_disturb_where_there_is_no_room_for_them(noise, disturbed):
@@ -70,6 +74,31 @@ def test_only_the_cores_that_this_process_may_use_are_watched(monkeypatch, tmp_p
     assert not elsewhere.disturbed
     here = watched(monkeypatch, tmp_path, 4, [0, 0, 1, 1], worker_cpu_s=1.8, affinity={2, 3})
     assert here.disturbed
+
+
+def test_waiting_for_a_core_is_a_share_of_the_round(monkeypatch):
+    seconds, clock = iter([7.0, 7.5]), iter([100.0, 102.0])
+    monkeypatch.setattr(host_noise, "pressure_seconds", lambda: next(seconds))
+    with monkeypatch.context() as patched:
+        patched.setattr(time, "monotonic", lambda: next(clock))
+        assert NoiseWatch(os.getpid()).stop(0.0).pressure_share == 0.25
+    monkeypatch.setattr(host_noise, "pressure_seconds", lambda: None)
+    assert NoiseWatch(os.getpid()).stop(0.0).pressure_share is None
+
+
+def test_a_summary_has_the_parts_that_are_known():
+    rounds = [HostNoise(others_cores=0.5, cpu_mhz=2000.0), HostNoise(cpu_mhz=3000.0)]
+    found = summary(rounds)
+    assert (found["rounds"], found["disturbed_share"], found["cpu_mhz"]) == (2, 0.5, 2500)
+    assert "device_mhz" not in found
+    assert summary([]) == {}
+
+
+def test_what_is_said_of_the_noise_at_the_end():
+    quiet, loud = {"rounds": 8.0, "disturbed_share": 0.0}, {"rounds": 4.0, "disturbed_share": 0.75}
+    assert said([quiet, {}]) == ""
+    assert said([quiet, loud]).startswith("others on this machine disturbed 25 % of 12 rounds; ")
+    assert said([loud]).endswith("never quiet for long, and the decision rests on the tournament's pairs")
 
 
 def test_a_system_without_counters_disturbs_nothing(monkeypatch, tmp_path):

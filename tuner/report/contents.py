@@ -188,10 +188,15 @@ def _time(study: StudyFiles) -> str:
 
 
 def _noise(study: StudyFiles) -> str:
-    """The worst of each noise figure that the trials recorded."""
-    names = dict.fromkeys(name for trial in study.trials for name in trial.host_noise)
-    worst = {name: max(t.host_noise.get(name, 0.0) for t in study.trials) for name in names}
-    return ", ".join(f"{name} up to {number(value, 2)}" for name, value in worst.items())
+    """The worst of each noise figure that the trials recorded; of a clock that is the lowest."""
+    names = dict.fromkeys(name for trial in study.trials for name in trial.host_noise if name != "rounds")
+    told = {name: [t.host_noise[name] for t in study.trials if name in t.host_noise] for name in names}
+    return ", ".join(
+        f"{name} down to {number(min(values), 4)}"
+        if name.endswith("_mhz")
+        else f"{name} up to {number(max(values), 2)}"
+        for name, values in told.items()
+    )
 
 
 def _tournament(tournament: Mapping[str, Any]) -> str:
