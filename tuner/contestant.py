@@ -33,13 +33,14 @@ class Contestant:
     """Plays one round at a time. A second failure takes it out for good, with the reason in `failure`.
 
     `values` and `rounds` hold what counted, block by block. `metric` is the objective's. `alone` says that no other
-    contestant stays loaded beside it.
+    contestant stays loaded beside it; `cold` that the first load is from a file out of the page cache.
     """
 
     trial: TrialResult
     runner: TrialRunner
     metric: str
     alone: bool = False
+    cold: bool = True
     failure: str = ""
     rounds: list[Round] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
@@ -94,7 +95,7 @@ class Contestant:
 
     def _load(self) -> None:
         self._stack = ExitStack()
-        cold = self.metric == "load_s" or (not self._loads and self.metric != "load_cached_s")
+        cold = self.metric == "load_s" or (self.cold and not self._loads and self.metric != "load_cached_s")
         opened = self.runner.opened(self.trial.params, cold, self._stack, self.alone)
         self.runner.measurer().one_round(opened.worker, deadline_s=0.0)  # the first item warms up
         self._opened = opened

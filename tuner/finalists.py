@@ -8,7 +8,8 @@ from tuner.objective import Objective, pareto_front, rank_value, steady
 from tuner.sampling import changed_knobs
 from tuner.trial import TrialResult
 
-FINALISTS = 3
+FINALISTS = 2
+"""More cost the time in which the search can measure the best few again, and tells those apart less well."""
 CLOSE = 0.95
 """A trial whose value is at least this share of the best one's may be as good."""
 OVERRUN = 1.25
@@ -19,7 +20,7 @@ def finalists(trials: Sequence[TrialResult], objectives: Sequence[Objective]) ->
     """The best few trials; with several objectives the Pareto front's, best in the first objective first.
 
     The first trial is the baseline and no finalist. Among trials that come close to the best one, the one that changes
-    the fewest knobs is let in too.
+    the fewest knobs is let in.
     """
     first, baseline = objectives[0], trials[0]
     able = pareto_front(list(trials), tuple(objectives)) if len(objectives) > 1 else [t for t in trials if t.feasible]

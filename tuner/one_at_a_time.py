@@ -13,6 +13,7 @@ from search_spaces.domains import values
 from search_spaces.parameter import Parameter, Params, Value
 from search_spaces.space import SearchSpace
 from tuner.objective import Objective, best
+from tuner.repeats import Repeat
 from tuner.sampling import key
 from tuner.trial import TrialResult
 
@@ -39,6 +40,13 @@ class OneAtATime:
     def tell(self, result: TrialResult) -> None:
         """Learn from a finished trial."""
         self._results[key(result.params)] = result
+
+    def told_again(self, repeat: Repeat) -> None:
+        """A walk is what its trials showed first."""
+
+    def again(self) -> TrialResult | None:
+        """None: it measures each configuration once."""
+        return None
 
     def ask(self) -> dict[str, Value] | None:
         """The next configuration; None when every knob has been through.

@@ -25,13 +25,17 @@ deviation; `benchmarks/recordings`). With that noise an equal of the best is cut
 CONTENDER = 1.05
 """One that is this many times worse than the best after a round has been measured enough: another configuration tells
 more than another round, because rounds in one process differ less than processes do."""
+LOADS_DIFFER = 0.06
+"""Where processes of one configuration differ by this much (standard deviation of the logarithm), one undisturbed round
+is enough as well: rounds in one process agree to 2 %, so another one adds little, and another process much."""
 DISTURBED_CUT = 2.0
 """The same for rounds that were disturbed, on a machine that is never quiet: their median over two rounds or more."""
 
 
 @dataclass(frozen=True)
 class Race:
-    """Decides after each round. `best` is the best value so far, `None` when there is none to race against.
+    """Decides after each round. `best` is the best value so far, `None` when there is none to race against;
+    `load_noise` is by how much processes of one configuration differ, as far as it is known.
 
     The margins lie beyond what undisturbed rounds of one configuration differ by, in one process and from one process
     to the next, so an equal of the best is cut in less than 5 % of cases. What comes near the best is measured until
@@ -44,6 +48,7 @@ class Race:
     rounds_most: int
     half_width: float
     best_round_s: float | None = None
+    load_noise: float = 0.0
 
     @property
     def deadline_s(self) -> float | None:
@@ -66,9 +71,12 @@ class Race:
             return "cut_off"
         if len(values) >= self.rounds_most:
             return "enough"
-        if values and not disturbed and self._times_worse(statistics.median(values)) > CONTENDER:
+        if values and not disturbed and self._one_is_enough(statistics.median(values)):
             return "enough"
         return "enough" if len(values) >= self.rounds_least and self._agree(values) else "go_on"
+
+    def _one_is_enough(self, value: float) -> bool:
+        return self._times_worse(value) > CONTENDER or self.load_noise >= LOADS_DIFFER
 
     def _agree(self, values: Sequence[float]) -> bool:
         """The interval is narrow, or all values lie that close together: the next process will differ by more."""

@@ -140,7 +140,9 @@ class TrialRunner:
                 measurement = self.measurer().measure(opened.worker, race)
                 measured = opened.metrics(measurement)  # before judging quality, whose memory is not the serving's
                 if not measurement.cut_off:
-                    result = replace(result, quality=self.judge_quality(opened.worker, spec.params))
+                    before_s, quality = opened.worker.engine_s, self.judge_quality(opened.worker, spec.params)
+                    judging_s = round(opened.worker.engine_s - before_s, 3)
+                    result = replace(result, quality=quality, quality_s=judging_s)
                 result = self._measured(result, measurement, {**measurement.metrics(), **measured})
         except WorkerFailedError as failure:
             result = replace(result, status=failure.status, reason=failure.reason)

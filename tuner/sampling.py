@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -16,9 +16,11 @@ from search_spaces.domains import draw, nearest
 from search_spaces.parameter import Params, Value
 from search_spaces.space import SearchSpace
 from tuner.objective import Objective, rank_value
+from tuner.repeats import WORTH_LEAST, Repeat, allowed, price
 from tuner.trial import TrialResult
 
 if TYPE_CHECKING:
+    from tuner.belief import Belief
     from tuner.pareto_sampling import ParetoSampler
 
 LISTED_MOST = 4000
@@ -27,6 +29,8 @@ DRAWN, NEAR_DRAWN, LEADERS = 300, 200, 3
 """Of a larger space: this many drawn by chance, and this many near one of the best few."""
 REDRAWN_MOST = 3
 """Knobs in which such a near one differs, at most."""
+UNFELT_EVERY = 4
+"""After so many trials it is looked anew which knobs the workload does not feel."""
 _ASKS_MOST = 30
 
 
@@ -45,6 +49,7 @@ class Sampler:
 
     `enumerates` tells whether `budget_trials` are enough for the whole space; `infeasible` tells of a configuration
     that need not be run (a reason, or ""); `ruled_out` collects those that would have been proposed, with reasons.
+    `early` are proposed before all others.
     """
 
     def __init__(
@@ -54,12 +59,17 @@ class Sampler:
         budget_trials: int,
         seed: int,
         infeasible: Callable[[Params], str] = lambda params: "",
+        early: Sequence[Params] = (),
     ) -> None:
         self._space = space
         self._objectives = tuple(objectives)
         self._infeasible = infeasible
+        self._early = tuple(early)
+        self._idle: Params = {}
         self._rng = random.Random(seed)
         self._results: list[TrialResult] = []
+        self._repeats: list[Repeat] = []
+        self._thought: tuple[tuple[int, int], Belief, list[tuple[Params, float]]] | None = None
         self._seen: set[str] = set()
         self.ruled_out: dict[str, str] = {}
         self._budget_trials = budget_trials
@@ -72,6 +82,21 @@ class Sampler:
         self._results.append(result)
         if self._front is not None:
             self._front.tell(result)
+
+    def told_again(self, repeat: Repeat) -> None:
+        """Learn from a trial that was measured once more."""
+        self._repeats.append(repeat)
+
+    def again(self) -> TrialResult | None:
+        """The trial that is worth measuring again more than any new configuration is; None where that is not so."""
+        if len(self._objectives) > 1 or not allowed(len(self._results), self._repeats):
+            return None
+        from tuner.proposals import worth_repeating
+
+        belief, promising = self._promising()
+        failed = {r.trial for r in self._repeats if r.value is None}
+        untried = promising[0][1] if promising else 0.0
+        return worth_repeating(belief, max(untried * price(self._results, self._repeats), WORTH_LEAST), failed)
 
     def ask(self) -> dict[str, Value] | None:
         """A valid configuration that was never told or asked before; None when there is none left."""
@@ -88,26 +113,48 @@ class Sampler:
 
     def _proposals(self) -> Iterator[Params]:
         """The best first; old ones among them."""
+        yield from self._early
         if self._front is not None:
             for _ in range(_ASKS_MOST):
                 if params := self._front.ask():
                     yield params
         if len(self._objectives) == 1:
-            from tuner.proposals import by_promise
-
-            yield from by_promise(self._space, self._objectives[0], self._results, self._candidates())
+            yield from (params for params, _ in self._promising()[1])
         yield from self._candidates()
+
+    def _promising(self) -> tuple[Belief, list[tuple[Params, float]]]:
+        """What is known, and the candidates by what is expected of them; thought of once for all that is known."""
+        from tuner.belief import Belief
+        from tuner.proposals import by_promise
+
+        known = len(self._results), len(self._repeats)
+        if self._thought is None or self._thought[0] != known:
+            belief = Belief(self._space, self._objectives[0], self._results, self._repeats)
+            self._thought = known, belief, by_promise(belief, self._felt(belief, self._candidates()))
+        return self._thought[1:]
+
+    def _felt(self, belief: Belief, candidates: list[Params]) -> list[Params]:
+        """Those that leave knobs alone which the workload does not feel; all where there is none such."""
+        from tuner.unfelt import unfelt
+
+        if len(self._results) % UNFELT_EVERY == 0:
+            self._idle = {name: self._space.baseline[name] for name in unfelt(belief)}
+        felt = [p for p in candidates if all(p.get(n, value) == value for n, value in self._idle.items())]
+        return felt or candidates
 
     def _candidates(self) -> list[Params]:
         """Untried configurations in an order of chance: all of a small space, else some at chance and some near."""
-        found = self._listed or [*self._near_the_best(), *(self._space.random(self._rng) for _ in range(DRAWN))]
-        fresh = list({name: p for p in found if (name := key(p)) not in self._seen}.values())
+        drawn = () if self._listed else (self._space.random(self._rng) for _ in range(DRAWN))
+        found = self._listed or {key(p): p for p in (*self._near_the_best(), *drawn)}
+        fresh = [p for name, p in found.items() if name not in self._seen]
         self._rng.shuffle(fresh)
         return fresh
 
     @cached_property
-    def _listed(self) -> Sequence[Params] | None:
-        return self._space.enumerate(max(LISTED_MOST, self._budget_trials))
+    def _listed(self) -> Mapping[str, Params] | None:
+        """All configurations by key; None where there are too many."""
+        listed = self._space.enumerate(max(LISTED_MOST, self._budget_trials))
+        return None if listed is None else {key(p): p for p in listed}
 
     def _near_the_best(self) -> list[Params]:
         """Neighbours of the best configuration, and the best few with one knob or a few drawn anew."""

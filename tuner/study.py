@@ -5,27 +5,33 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from search_spaces.parameter import Value
 from tuner import interrupts
 from tuner.config.study_config import StudyConfig
 from tuner.deploy import deploy_document, judged_again
 from tuner.drift import PaceWatch
+from tuner.earlier import Earlier, earlier_best
 from tuner.events import Observer, Outcome
 from tuner.explanation import EXPLANATIONS, explain
 from tuner.finalists import affordable, finalists
+from tuner.host_noise import said
 from tuner.objective import Objective, at_pace, best, pareto_front
 from tuner.one_at_a_time import OneAtATime
 from tuner.preparation import Prepared, check_measured, prepare
 from tuner.racing import Race
-from tuner.sampling import Sampler
+from tuner.repeats import Repeat, measure_again
+from tuner.sampling import Sampler, key
 from tuner.study_identity import begun_at, check_identity, finished_documents, other_seed, study_info
 from tuner.study_store import StudyStore, check_writable
 from tuner.tournament import Tournament, TournamentResult
 from tuner.trial import TrialResult, TrialSpec, TrialStatus
 from tuner.verdict import counted, interrupted, nothing_feasible, sentence, statuses
 from tuner.watchers import Watchers
+
+if TYPE_CHECKING:
+    from tuner.belief import Belief
 
 BASELINE = 0
 TOURNAMENT_SHARE = 0.5
@@ -59,9 +65,10 @@ class Study:
     begin: float
     clock: Callable[[], float] = time.monotonic
     trials: list[TrialResult] = field(default_factory=list)
+    repeats: list[Repeat] = field(default_factory=list)
     search_begin: float = 0.0
     exhausted: bool = False
-    _smoothed: list[TrialResult] = field(default_factory=list)
+    _believed: tuple[int, Belief] | None = None
 
     def run(self) -> Outcome:
         """Search what is left of the budget, hold the tournament, write the verdict."""
@@ -84,7 +91,7 @@ class Study:
     def _open(self) -> None:
         known = self.store.read_yaml("study.yaml") or {}
         check_identity(known, self.prepared, self.store.directory)
-        self.trials = self.store.trials()
+        self.trials, self.repeats = self.store.trials(), self.store.repeats()
         self.store.write_yaml("study.yaml", {"created_at": begun_at(known), **self.prepared.document()})
         self.store.point_latest()
         self._runner = self.prepared.runner(
@@ -116,16 +123,21 @@ class Study:
         pace = PaceWatch(self._raced, self._measure_again, self.store.append_pace_check, self.clock)
         for trial in self.trials:
             sampler.tell(trial)
+        for repeat in self.repeats:
+            sampler.told_again(repeat)
         if not self.trials:
             sampler.tell(self._run(dict(self.prepared.space.baseline), "baseline", 1.0))
         self._judge_baseline()
         while len(self.trials) < config.budget.trials and not self._search_time_is_up():
             self._check_measured()
+            pace.look(self.trials)
+            if contender := sampler.again():
+                sampler.told_again(self._repeat(contender, pace.now(self._baseline)))
+                continue
             params = sampler.ask()
             if params is None:
                 self.exhausted = True
                 break
-            pace.look(self.trials)
             sampler.tell(self._run(params, "search", pace.now(self._baseline)))
         self._check_measured()
         self._say_how_it_ended(sampler)
@@ -136,10 +148,25 @@ class Study:
             return OneAtATime(prepared.space, prepared.objectives, self._runner.known_infeasible)
         seed = config.seed + len(self.trials)
         infeasible = self._runner.known_infeasible
-        return Sampler(prepared.space, prepared.objectives, config.budget.trials, seed, infeasible)
+        early = [p for p in (prepared.space.first(), *(e.params for e in self._earlier())) if p]
+        return Sampler(prepared.space, prepared.objectives, config.budget.trials, seed, infeasible, early)
+
+    def _earlier(self) -> list[Earlier]:
+        """The best of earlier studies of the engine, and a line about them."""
+        prepared = self.prepared
+        found = earlier_best(
+            prepared.config.outputs, prepared.name, prepared.engine.name, self._objective.metric, prepared.space
+        )
+        tried = {key(t.params) for t in self.trials}
+        if fresh := [e.study for e in found if key(e.params) not in tried]:
+            self.watchers.notice(f"what was best in earlier studies of this engine is tried first: {', '.join(fresh)}")
+        return found
 
     def _say_how_it_ended(self, sampler: Sampler | OneAtATime) -> None:
         done, budget = len(self.trials), self.prepared.config.budget
+        if idle := self._unfelt():
+            most = 100 * max(idle.values())
+            self.watchers.notice(f"not felt by this workload (surely less than {most:.1f} %): {', '.join(idle)}")
         if sampler.ruled_out:
             example = next(iter(sampler.ruled_out.values()))
             self.watchers.notice(f"{len(sampler.ruled_out)} configurations were ruled out unseen, such as: {example}")
@@ -152,6 +179,12 @@ class Study:
                 f"the time ended the search after {done} of {budget.trials} trials; "
                 f"the same command goes on, or raise budget.minutes={budget.minutes:g}"
             )
+
+    def _unfelt(self) -> dict[str, float]:
+        from tuner.unfelt import unfelt
+
+        belief = self._belief()
+        return unfelt(belief) if belief else {}
 
     def _run(self, params: dict[str, Value], purpose: str, pace: float) -> TrialResult:
         interrupts.check()
@@ -180,6 +213,7 @@ class Study:
             rounds_most=budget.rounds_most,
             half_width=INTERVAL_HALF_WIDTH,
             best_round_s=leader.round_s if leader else None,
+            load_noise=(belief.load_noise or 0.0) if (belief := self._belief()) else 0.0,
         )
 
     def _measure_again(self) -> TrialResult:
@@ -191,6 +225,15 @@ class Study:
             return self._runner.run(TrialSpec(-1, self._baseline.params), race)
         finally:
             self._runner.on_round = told
+
+    def _repeat(self, trial: TrialResult, pace: float) -> Repeat:
+        """A trial measured again in a new process."""
+        interrupts.check()
+        self.watchers.progress(f"measuring trial {trial.number} again")
+        repeat = measure_again(self._runner, trial, self._objective.metric, pace, self.clock)
+        self.store.append_repeat(repeat)
+        self.repeats.append(repeat)
+        return repeat
 
     def _check_measured(self) -> None:
         """Every metric that the study needs must be reported here, as the first measured trial shows."""
@@ -227,14 +270,20 @@ class Study:
         return [self.trials[t.number] for t in finalists(self._likely(), self.prepared.objectives)]
 
     def _likely(self) -> list[TrialResult]:
-        """The trials with the objective as all of them together make it likely, where there is one objective."""
-        if len(self.prepared.objectives) > 1 or not self.trials:
-            return self.trials
-        if len(self._smoothed) != len(self.trials):
-            from tuner.proposals import smoothed
+        """The trials with the objective as all measurements together make it likely, where there is one objective."""
+        belief = self._belief()
+        return belief.likely() if belief else self.trials
 
-            self._smoothed = smoothed(self.prepared.space, self._objective, self.trials)
-        return self._smoothed
+    def _belief(self) -> Belief | None:
+        """What is known about the one objective; None where there are several."""
+        if len(self.prepared.objectives) > 1 or not self.trials:
+            return None
+        known = len(self.trials) + len(self.repeats)
+        if self._believed is None or self._believed[0] != known:
+            from tuner.belief import Belief
+
+            self._believed = known, Belief(self.prepared.space, self._objective, self.trials, self.repeats)
+        return self._believed[1]
 
     def _hold_tournament(self) -> TournamentResult:
         """Only the finalists that the time allows; a slow default may take longer than what is left all the same."""
@@ -260,6 +309,7 @@ class Study:
             budget.tournament_pairs,
             budget.tournament_pairs_most,
             self.watchers.tournament_progress,
+            self._belief(),
         )
 
     def _conclude(self, result: TournamentResult) -> Outcome:
@@ -275,6 +325,8 @@ class Study:
         about = {"summary": summary, "trials": len(self.trials), "exhausted": self.exhausted}
         document = {**result.document, "verdict": result.verdict, **about}
         self.store.write_json("tournament.json", document)
+        if noise := said([t.host_noise for t in self.trials] + [result.document["noise"]]):
+            self.watchers.notice(noise)
         self._explain(result.winner if result.verdict == "gain" else None)
         return self._outcome(result.verdict, summary, deploy, document)
 

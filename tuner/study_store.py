@@ -6,16 +6,18 @@ import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 
 from search_spaces.errors import EnvironmentLackingError, TunerError
 from tuner.drift import PaceCheck
+from tuner.repeats import Repeat
 from tuner.trial import TrialResult
 
 LATEST = "latest"
+Line = TypeVar("Line")
 
 
 def check_writable(folder: Path) -> None:
@@ -100,18 +102,19 @@ class StudyStore:
 
     def pace_checks(self) -> list[PaceCheck]:
         """How the machine's pace changed, in order; a line that is not whole ends it."""
-        checks: list[PaceCheck] = []
-        try:
-            lines = (self.directory / "drift.jsonl").read_text(encoding="utf-8").splitlines()
-            for line in lines:
-                checks.append(PaceCheck.from_json(json.loads(line)))
-        except (OSError, ValueError, TypeError):
-            return checks
-        return checks
+        return self._lines("drift.jsonl", PaceCheck.from_json)
 
     def append_pace_check(self, check: PaceCheck) -> None:
         """Add a measurement of the baseline during the search."""
         self._append("drift.jsonl", check.to_json())
+
+    def repeats(self) -> list[Repeat]:
+        """Trials that were measured again, in order; a line that is not whole ends it."""
+        return self._lines("repeats.jsonl", Repeat.from_json)
+
+    def append_repeat(self, repeat: Repeat) -> None:
+        """Add one; it is on disk when this returns."""
+        self._append("repeats.jsonl", repeat.to_json())
 
     def write_json(self, name: str, document: Mapping[str, Any]) -> None:
         """Write a JSON file atomically."""
@@ -155,6 +158,15 @@ class StudyStore:
             except OSError:
                 temporary.write_text(self.directory.name, encoding="utf-8")
             temporary.replace(link)
+
+    def _lines(self, name: str, read: Callable[[Mapping[str, Any]], Line]) -> list[Line]:
+        found: list[Line] = []
+        try:
+            for line in (self.directory / name).read_text(encoding="utf-8").splitlines():
+                found.append(read(json.loads(line)))
+        except (OSError, ValueError, TypeError):
+            return found
+        return found
 
     def _append(self, name: str, document: Mapping[str, Any]) -> None:
         with self._writable(), (self.directory / name).open("a+", encoding="utf-8") as handle:

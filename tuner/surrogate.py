@@ -65,7 +65,8 @@ class Encoder:
 class Surrogate:
     """The process once `values` were seen at `rows`; `noise` is the least standard deviation of each value.
 
-    `level` is what is expected where nothing is known; the mean of the values unless it is given.
+    `level` is what is expected where nothing is known; the mean of the values unless it is given. `more_noise` is the
+    standard deviation that every value has beside `noise`, `likelihood` the logarithm of it up to a constant.
     """
 
     def __init__(self, encoder: Encoder, rows: Array, values: Array, noise: Array, level: float | None = None) -> None:
@@ -73,11 +74,11 @@ class Surrogate:
         self._level = float(values.mean()) if level is None else level
         covariance, centred = encoder.covariance(rows, rows), values - self._level
         fits = [
-            _fit(scale, scale**2 * covariance + np.diag(noise**2 + more**2), centred)
+            (*_fit(scale, scale**2 * covariance + np.diag(noise**2 + more**2), centred), more)
             for scale in SCALES
             for more in MORE_NOISE
         ]
-        _, self._scale, self._factor, self._weights = max(fits, key=lambda fit: fit[0])
+        self.likelihood, self._scale, self._factor, self._weights, self.more_noise = max(fits, key=lambda fit: fit[0])
 
     def predict(self, rows: Array) -> tuple[Array, Array]:
         """Mean and standard deviation at `rows`."""
@@ -86,13 +87,13 @@ class Surrogate:
         variance = self._scale**2 * self._encoder.variance - (reduced**2).sum(axis=0)
         return self._level + self._weights @ cross, np.sqrt(np.maximum(variance, 1e-12))
 
-
-def expected_improvement(mean: Array, deviation: Array, best: float) -> Array:
-    """By how much each is expected to exceed `best`, what falls short counting as 0 (Jones et al., 1998)."""
-    from scipy.special import ndtr  # far cheaper to import than scipy.stats
-
-    gap = (mean - best) / deviation
-    return np.asarray((mean - best) * ndtr(gap) + deviation * np.exp(-0.5 * gap**2) / math.sqrt(2 * math.pi))
+    def covariance(self, left: Array, right: Array) -> Array:
+        """Between what is at the rows of `left` and at those of `right`."""
+        mine, theirs = (
+            np.linalg.solve(self._factor, self._scale**2 * self._encoder.covariance(self._rows, rows))
+            for rows in (left, right)
+        )
+        return np.asarray(self._scale**2 * self._encoder.covariance(left, right) - mine.T @ theirs)
 
 
 def probability_below_zero(mean: Array, deviation: Array) -> Array:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tuner import interrupts
 from tuner.contestant import WARM_UP_SHARE, Contestant, fit_together
@@ -23,6 +23,9 @@ from tuner.sampling import changed_knobs
 from tuner.stats import RatioTest, geometric_mean, holm, paired_ratio_test
 from tuner.trial import MetricValue, TrialResult
 
+if TYPE_CHECKING:
+    from tuner.belief import Belief
+
 SIGNIFICANCE = 0.05
 """Family-wise, over all finalists and all looks at the data."""
 LOOK_EVERY_PAIRS = 4
@@ -32,6 +35,10 @@ EQUAL = 0.97
 RELOAD_EVERY = 2
 """Blocks after which everyone is loaded anew. One start of a process differs from the next by a per cent or two on the
 same machine (1.2 % seen beside 2 % within a process), which rounds of one process would never show."""
+LOADS_ALIKE = 0.03
+"""Where processes of one configuration differ by more than this (standard deviation of the logarithm), or nobody knows,
+each block has processes of its own: pairs of the same two processes would be no further evidence, and a test that
+takes them for it finds gains among equals."""
 LEAST_RATIO = {"memory": 1.01}
 """What a process's memory varies by from one start to the next is no gain."""
 
@@ -53,7 +60,10 @@ class TournamentResult:
 
 
 class Tournament:
-    """Runs one. `on_block` is told the standings after each block, the blocks done and the most there can be."""
+    """Runs one. `on_block` is told the standings after each block, the blocks done and the most there can be.
+
+    `belief` is what the search found out: it has a say in which of several proven finalists wins.
+    """
 
     def __init__(
         self,
@@ -62,11 +72,15 @@ class Tournament:
         pairs_least: int,
         pairs_most: int,
         on_block: Callable[[list[Standing], int, int], None] = lambda standings, done, most: None,
+        belief: Belief | None = None,
     ) -> None:
         self._runner = runner
         self._objective = objective
         self._least, self._most = pairs_least, max(pairs_least, pairs_most)
         self._on_block = on_block
+        self._belief = belief
+        alike = belief is not None and belief.load_noise is not None and belief.load_noise <= LOADS_ALIKE
+        self._reload_every = RELOAD_EVERY if alike else 1
         self._disturbed: list[list[float]] = []
 
     def run(
@@ -100,7 +114,7 @@ class Tournament:
         return self._result(home, away, others_were_tried)
 
     def _play(self, home: Contestant, away: list[Contestant], resident: bool, time_is_up: Callable[[], bool]) -> None:
-        repeats = max(2, self._least // 2)
+        repeats = self._repeats
         done = block = 0
         while done < self._most and any(not c.failure for c in away):
             interrupts.check()
@@ -113,13 +127,18 @@ class Tournament:
             for contestant, its_round in played:
                 contestant.count(its_round)
             done += 1
-            if done % RELOAD_EVERY == 0:
+            if done % self._reload_every == 0:
                 for contestant in (home, *away):
                     contestant.release()
             tests = [(c, self._test(c, home)) for c in away]
             self._on_block([_standing(c, t) for c, t in tests if not c.failure], done, self._most)
             if done >= self._least and (time_is_up() or (self._is_look(done) and self._decided(tests))):
                 return
+
+    @property
+    def _repeats(self) -> int:
+        """How many disturbed blocks are played again at the most."""
+        return max(2, self._least // 2)
 
     def _block(self, everyone: Sequence[Contestant], block: int, resident: bool) -> list[tuple[Contestant, Round]]:
         """One round of each contestant that still stands, each block beginning with the next one."""
@@ -166,13 +185,11 @@ class Tournament:
     def estimate_s(self, baseline: TrialResult, finalists: Sequence[TrialResult]) -> float:
         """How long the least number of pairs will take, at the pace that the contestants had in the search."""
         playing = [t for t in (baseline, *finalists) if t.metrics]
-        loads_s = {t.number: max(0.0, t.engine_s - t.round_s * (t.rounds + 1)) for t in playing}
-        if fit_together(self._runner, [t.params for t in playing]):
-            loads = math.ceil(self._least / RELOAD_EVERY)
-            return sum(
-                t.round_s * self._least + (WARM_UP_SHARE * t.round_s + loads_s[t.number]) * loads for t in playing
-            )
-        return sum(((1 + WARM_UP_SHARE) * t.round_s + loads_s[t.number]) * (self._least + 1) for t in playing)
+        together = fit_together(self._runner, [t.params for t in playing])
+        quiet = math.prod(1 - t.host_noise.get("disturbed_share", 0.0) for t in playing)
+        blocks = self._least + min(self._repeats, self._least * (1 - quiet))  # those that others disturb come again
+        loads = math.ceil(self._least / self._reload_every) if together else self._least + 1
+        return sum(t.round_s * blocks + (WARM_UP_SHARE * t.round_s + _load_s(t)) * loads for t in playing)
 
     def _result(self, home: Contestant, away: Sequence[Contestant], others_were_tried: bool) -> TournamentResult:
         tests = [(c, self._test(c, home)) for c in away]
@@ -210,17 +227,21 @@ class Tournament:
         proven: Mapping[int, bool],
         others_were_tried: bool,
     ) -> tuple[str, Contestant | None]:
-        """The largest proven gain; else a default that may be kept; else the best that meets the constraints.
+        """The best with a proven gain; else a default that may be kept; else the best that meets the constraints.
 
-        A proven finalist that changes fewer knobs wins over one that is at most a little better, within its interval:
-        what a knob does not bring to the objective it may cost elsewhere.
+        Among proven finalists the best is the likeliest by all that was measured, in the search and here: a tournament
+        tells a gain from none, and for telling finalists apart its few processes are too few where those differ much.
+        One that changes fewer knobs wins over one that is at most a little better, within its interval: what a knob
+        does not bring to the objective it may cost elsewhere.
         """
         winners = [(c, t) for c, t in tests if t is not None and proven[c.trial.number]]
         if winners:
-            lead = max((t for _, t in winners), key=lambda t: t.ratio)
-            equals = [(c, t) for c, t in winners if t.ratio >= max(lead.ci95[0], EQUAL * lead.ratio)]
-            changes = {c.trial.number: changed_knobs(c.trial.params, home.trial.params) for c, _ in equals}
-            return "gain", min(equals, key=lambda pair: (changes[pair[0].trial.number], -pair[1].ratio))[0]
+            gains = self._gains(home, winners)
+            lead, its_test = max(winners, key=lambda pair: gains[pair[0].trial.number])
+            least = EQUAL * gains[lead.trial.number]
+            equals = [c for c, t in winners if t.ratio >= its_test.ci95[0] and gains[c.trial.number] >= least]
+            changes = {c.trial.number: changed_knobs(c.trial.params, home.trial.params) for c in equals}
+            return "gain", min(equals, key=lambda c: (changes[c.trial.number], -gains[c.trial.number]))
         if home.trial.metrics and home.feasible():
             decided = not home.failure and (tests or others_were_tried)
             return ("keep_default" if decided else "undecided"), home
@@ -228,6 +249,15 @@ class Tournament:
         able = [c for c, _ in tests if not c.failure and c.values and c.feasible()]
         best = max(able, key=lambda c: sign * geometric_mean(c.values), default=None)
         return ("only_feasible" if best else "no_feasible"), best
+
+    def _gains(self, home: Contestant, winners: Sequence[tuple[Contestant, RatioTest]]) -> dict[int, float]:
+        """By trial, what each is likely to gain over the others, by the search and the tournament together."""
+        if self._belief is None:
+            return {c.trial.number: t.ratio for c, t in winners}
+        played = {c.trial.number: c.values for c in (home, *(c for c, _ in winners))}
+        likely = self._belief.judged(played, self._reload_every)
+        reference = next(iter(likely.values()))
+        return {number: self._objective.gain(value, reference) for number, value in likely.items()}
 
     def _finalist(
         self, contestant: Contestant, test: RatioTest | None, adjusted: float, significant: bool, home: Contestant
@@ -246,6 +276,11 @@ class Tournament:
             "failure": contestant.failure,
             "metrics": _json(contestant.metrics()),
         }
+
+
+def _load_s(trial: TrialResult) -> float:
+    """What loading a trial's process took, starting it included: all but its rounds and judging its quality."""
+    return max(0.0, trial.wall_s - trial.quality_s - trial.round_s * (trial.rounds + 1))
 
 
 def _standing(contestant: Contestant, test: RatioTest | None) -> Standing:

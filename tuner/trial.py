@@ -46,7 +46,8 @@ class TrialResult:
 
     `violations` maps each constrained metric to its slack (feasible ≤ 0). `samples_file` is relative to the study's
     folder. `host_noise` sums up the rounds, `round_s` is the median wall time of one. `engine_s` is the time spent
-    loading, warming or measuring the engine. `pace` is how fast the machine was then (`tuner/drift.py`).
+    loading, warming or measuring the engine, `quality_s` that on judging quality. `pace` is how fast the machine was
+    then (`tuner/drift.py`).
     """
 
     number: int
@@ -65,6 +66,7 @@ class TrialResult:
     wall_s: float = 0.0
     engine_s: float = 0.0
     pace: float = 1.0
+    quality_s: float = 0.0
 
     @property
     def feasible(self) -> bool:

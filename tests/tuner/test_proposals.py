@@ -1,10 +1,15 @@
+import random
+
 import pytest
 
 from engines import fake
 from search_spaces.narrowing import narrow
 from search_spaces.template import load_template
+from tuner.belief import Belief
 from tuner.objective import Objective
-from tuner.proposals import JUDGED_MOST, by_promise
+from tuner.proposals import JUDGED_MOST, by_promise, worth_repeating
+from tuner.repeats import Repeat
+from tuner.sampling import key
 from tuner.trial import MetricValue, TrialResult, TrialStatus
 
 SPEED = Objective("decode_tokens_per_second")
@@ -23,7 +28,8 @@ def result(number, params, status=TrialStatus.OK, **violations):
 
 def ranked(space, results):
     seen = [dict(r.params) for r in results]
-    return by_promise(space, SPEED, results, [p for p in space.enumerate(1000) if p not in seen])
+    candidates = [p for p in space.enumerate(1000) if p not in seen]
+    return [params for params, _ in by_promise(Belief(space, SPEED, results), candidates)]
 
 
 def test_the_best_value_of_each_knob_is_put_together(space):
@@ -55,23 +61,54 @@ def test_what_crashes_is_left_alone(space):
 
 
 def test_of_equals_the_plainer_comes_first(space):
-    """`mode` makes no difference in these results."""
+    """`mode` made no difference in these results, again and again."""
     base = dict(space.baseline)
-    speeds = {("a", 4): 200.0, ("b", 4): 200.0, ("a", 6): 240.0, ("b", 8): 120.0}
+    speeds = {(mode, threads): 100.0 + 10 * threads for threads in (3, 4, 5, 6) for mode in ("a", "b")}
     results = [
         TrialResult(
             n, {**base, "mode": mode, "threads": threads}, TrialStatus.OK, rounds=4,
-            metrics={SPEED.metric: MetricValue(speeds[mode, threads], None, "tok/s")},
+            metrics={SPEED.metric: MetricValue(speed, None, "tok/s")},
         )
-        for n, (mode, threads) in enumerate(speeds)
+        for n, ((mode, threads), speed) in enumerate(speeds.items())
     ]  # fmt: skip
-    order = ranked(space, results)
-    plain, other = ({**base, "mode": m, "threads": 5} for m in ("a", "b"))
-    assert order.index(plain) < order.index(other)
+    known = [Repeat(r.number, r.value(SPEED.metric), 1, 1.0, "") for r in results for _ in range(4)]
+    plain, other = ({**base, "mode": m, "threads": 7} for m in ("a", "b"))
+    order = [params for params, _ in by_promise(Belief(space, SPEED, results, known), [other, plain])]
+    assert order == [plain, other]
 
 
 def test_before_any_result_and_without_any_value_there_is_an_order_all_the_same(space):
-    assert len(by_promise(space, SPEED, [], space.enumerate(1000))) <= JUDGED_MOST
+    assert len(by_promise(Belief(space, SPEED, []), space.enumerate(1000))) <= JUDGED_MOST
     failed = [result(0, dict(space.baseline), TrialStatus.CRASHED)]
     assert ranked(space, failed)
-    assert by_promise(space, SPEED, failed, []) == []
+    assert by_promise(Belief(space, SPEED, failed), []) == []
+
+
+def test_a_rival_of_the_best_is_measured_again_where_nothing_untried_promises_more(space):
+    base = dict(space.baseline)
+    results = [result(n, {**base, "threads": t, "precision": "medium"}) for n, t in enumerate((2, 4, 5, 6, 8))]
+    belief = Belief(space, SPEED, results)
+    rival = worth_repeating(belief, 0.0, ())
+    assert rival is not None
+    assert rival.params["threads"] in (5, 6, 8)
+    assert worth_repeating(belief, 0.0, {rival.number}).number != rival.number
+    assert worth_repeating(belief, 10.0, ()) is None
+    slow = [result(0, base), *(result(n, r.params, TrialStatus.CUT_OFF) for n, r in enumerate(results, 1))]
+    assert worth_repeating(Belief(space, SPEED, slow), -1.0, ()).number == 0, "what was cut off may not be deployed"
+
+
+def failing(space, fails):
+    """Every third configuration was measured, or crashed where `fails`."""
+    tried = [p for n, p in enumerate(space.enumerate(1000)) if n % 3 == 0]
+    return [result(n, p, TrialStatus.CRASHED if fails(p) else TrialStatus.OK) for n, p in enumerate(tried)]
+
+
+def test_a_region_that_crashes_is_given_up_and_scattered_crashes_are_risked(space):
+    best = {**space.baseline, "threads": 6, "mode": "b", "precision": "low"}
+
+    def place(fails):
+        results = [r for r in failing(space, fails) if r.params != best]
+        return ranked(space, results).index(best)
+
+    region, scattered = place(lambda p: p["mode"] == "b"), place(lambda p: random.Random(key(p)).random() < 0.5)
+    assert region > 2 * scattered

@@ -69,6 +69,15 @@ def test_an_equal_in_an_unlucky_process_is_cut_in_at_most_5_percent():
     assert cut / 4000 <= 0.055, "5 % by design, and the scatter of 4000 draws"
 
 
+def test_one_quiet_round_is_enough_where_processes_differ_by_more_than_rounds():
+    def after(load_noise, disturbed=False):
+        return Race(True, 100.0, 2, 6, 0.02, load_noise=load_noise).after_round([98.0], disturbed)
+
+    assert after(0.1) == "enough"
+    assert after(0.03) == "go_on"
+    assert after(0.1, disturbed=True) == "go_on"
+
+
 def test_one_round_is_enough_for_what_is_a_little_worse_and_not_for_what_comes_near():
     assert race(100.0).after_round([90.0]) == "enough"
     assert race(100.0).after_round([98.0]) == "go_on"

@@ -8,6 +8,7 @@ from search_spaces.narrowing import narrow
 from search_spaces.parameter import IntRange
 from search_spaces.template import load_template
 from tuner.objective import Objective
+from tuner.repeats import SHARE_MOST, TRIALS_LEAST, Repeat
 from tuner.sampling import Sampler, key
 from tuner.trial import MetricValue, TrialResult, TrialStatus
 
@@ -139,3 +140,43 @@ def test_several_objectives_are_searched_too(space):
         metrics = {name: MetricValue(value, None, "") for name, value in metrics.items()}
         sampler.tell(TrialResult(number, params, TrialStatus.OK, metrics=metrics))
     assert len(set(asked)) == 20
+
+
+def test_early_proposals_come_first_where_they_are_new_and_feasible(space):
+    base = dict(space.baseline)
+    early = [base, {**base, "threads": 6}, {**base, "threads": 7}, {**base, "mode": "b"}]
+    sampler = Sampler(space, SPEED, 40, 0, lambda p: "too many" if p["threads"] == 7 else "", early)
+    told(sampler, 0, base)
+    assert [sampler.ask(), sampler.ask()] == [early[1], early[3]]
+    assert key(sampler.ask()) not in {key(p) for p in early}
+
+
+def test_trials_are_measured_again_once_enough_are_known_and_not_without_end(space):
+    sampler = Sampler(space, SPEED, 40, 0)
+    for number, params in enumerate([dict(space.baseline), *(sampler.ask() for _ in range(19))]):
+        assert sampler.again() is None or number >= TRIALS_LEAST
+        told(sampler, number, params)
+    asked = []
+    while (rival := sampler.again()) is not None:
+        asked.append(rival.number)
+        value = fake.speed(rival.params) * (1.3 if len(asked) % 2 else 0.8)
+        sampler.told_again(Repeat(rival.number, value, 1, 1.0, ""))
+    assert len(asked) <= SHARE_MOST * 20
+
+
+def test_what_failed_when_measured_again_is_left_alone(space):
+    sampler = Sampler(space, SPEED, 40, 0)
+    for number, params in enumerate([dict(space.baseline), *(sampler.ask() for _ in range(19))]):
+        told(sampler, number, params)
+    asked = []
+    while (rival := sampler.again()) is not None:
+        assert rival.number not in asked
+        asked.append(rival.number)
+        sampler.told_again(Repeat(rival.number, None, 0, 1.0, "", "crashed"))
+
+
+def test_several_objectives_are_not_measured_again(space):
+    sampler = Sampler(space, (*SPEED, Objective("ftl_ms")), 40, 0)
+    for number in range(12):
+        told(sampler, number, space.random(random.Random(number)))
+    assert sampler.again() is None

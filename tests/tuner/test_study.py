@@ -13,6 +13,7 @@ import pytest
 from search_spaces.errors import TunerError
 from search_spaces.parameter import Choices
 from tests.tuner.fake_study import FIXED, Recorder, fake_config, lines_of, wide_config
+from tuner.sampling import key
 from tuner.study import run_study
 from tuner.study_store import StudyStore, check_writable
 
@@ -440,3 +441,53 @@ def test_another_strategy_under_the_same_name_is_refused_by_its_name(tmp_path):
     run_study(fake_config(tmp_path, study="mine", budget={"trials": 2}), [])
     with pytest.raises(TunerError, match=r"is another one: strategy differs"):
         run_study(fake_config(tmp_path, study="mine", strategy="ablation"), [])
+
+
+def noisy(tmp_path, **changes):
+    """Twelve configurations, the best few about equal. The fake engine draws its noise anew in each process."""
+    space = {"threads": Choices((2, 4, 6)), "scale": Choices((0.9, 1.0, 1.1, 1.2))}
+    fixed = {"turbo": False, "mode": "a", "precision": "high"}
+    return fake_config(tmp_path, model={"noise": 0.15}, space=space, params=fixed, **changes)
+
+
+def test_rivals_are_measured_again_in_new_processes(tmp_path):
+    recorder = Recorder()
+    outcome = run_study(noisy(tmp_path, budget={"trials": 20}), [recorder])
+    repeats = StudyStore(study_dir(outcome)).repeats()
+    assert 0 < len(repeats) <= 12
+    assert all(outcome.trials[r.trial].feasible and r.value and r.took_s > 0 for r in repeats)
+    assert len({key(t.params) for t in outcome.trials}) == len(outcome.trials) == 12, "they are no further trials"
+    told = [text for (text,) in recorder.named("progress")]
+    assert f"measuring trial {repeats[0].trial} again" in told
+
+
+def test_a_resumed_study_knows_what_was_measured_again(tmp_path):
+    first = run_study(noisy(tmp_path, budget={"trials": 11}), [])
+    known = StudyStore(study_dir(first)).repeats()
+    second = run_study(noisy(tmp_path, budget={"trials": 20}), [])
+    repeats = StudyStore(study_dir(second)).repeats()
+    assert repeats[: len(known)] == known
+    assert len(repeats) <= len(second.trials) == 12
+
+
+def test_what_was_best_in_an_earlier_study_is_tried_first(tmp_path):
+    earlier = run_study(fake_config(tmp_path), [])
+    assert earlier.verdict == "gain"
+    recorder = Recorder()
+    later = run_study(fake_config(tmp_path, objectives=("ftl_ms",)), [recorder])
+    assert study_dir(later) != study_dir(earlier)
+    assert later.trials[1].params == earlier.deploy["params"]
+    notices = [text for (text,) in recorder.named("notice")]
+    said = f"what was best in earlier studies of this engine is tried first: {study_dir(earlier).name}"
+    assert said in notices
+
+
+def test_the_study_says_how_much_of_it_others_disturbed(tmp_path, monkeypatch):
+    from tuner.host_noise import HostNoise
+
+    monkeypatch.setattr(HostNoise, "disturbed", property(lambda noise: True))
+    recorder = Recorder()
+    run_study(fake_config(tmp_path, budget={"trials": 4}), [recorder])
+    (said,) = [text for (text,) in recorder.named("notice") if "disturbed" in text]
+    assert "100 % of" in said
+    assert "rests on the tournament's pairs" in said

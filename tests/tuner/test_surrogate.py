@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search_spaces.parameter import Choices, Condition, FloatRange, IntRange, Parameter
-from tuner.surrogate import Encoder, Surrogate, expected_improvement, probability_below_zero
+from tuner.surrogate import Encoder, Surrogate, probability_below_zero
 
 KNOBS = (
     Parameter("threads", IntRange(1, 16), 4),
@@ -85,12 +85,24 @@ def test_a_default_outside_of_the_searched_choices_has_a_place():
     assert 0 < row[4] < 0.5, "between 32 and 64"
 
 
-def test_expected_improvement_prefers_the_better_and_the_less_certain():
-    mean, deviation = np.array([0.0, 1.0, 0.0]), np.array([0.1, 0.1, 2.0])
-    low, better, unsure = expected_improvement(mean, deviation, 0.5)
-    assert better == pytest.approx(0.5, abs=0.01)
-    assert low < 1e-4
-    assert low < unsure
+def test_the_covariance_between_predictions_is_that_of_their_deviations():
+    encoder, surrogate, rng = learned(20)
+    rows = encoder([configuration(rng) for _ in range(8)])
+    covariance = surrogate.covariance(rows, rows)
+    assert np.allclose(covariance, covariance.T)
+    assert np.allclose(np.sqrt(np.diag(covariance)), surrogate.predict(rows)[1], atol=1e-6)
+    assert np.allclose(surrogate.covariance(rows[:3], rows[3:]), covariance[:3, 3:])
+
+
+def test_the_noise_between_processes_is_told_apart_from_that_of_rounds():
+    def more(noise):
+        rng = random.Random(0)
+        seen = [configuration(rng) for _ in range(12)] * 6
+        values = np.array([speed(p) + rng.gauss(0, noise) for p in seen])
+        encoder = Encoder(KNOBS)
+        return Surrogate(encoder, encoder(seen), values, np.full(len(seen), 0.02)).more_noise
+
+    assert (more(0.02), more(0.1), more(0.2)) == (0.03, 0.1, 0.15)
 
 
 def test_the_chance_to_be_below_zero():

@@ -1,0 +1,72 @@
+"""What earlier studies of the same engine found, on other models or for other objectives: worth a trial early on.
+
+Nothing is believed of them: their best configurations are ordinary trials of this study.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from search_spaces.domains import contains
+from search_spaces.errors import TunerError
+from search_spaces.parameter import Params
+from search_spaces.space import SearchSpace
+
+MOST = 3
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """The best configuration of another study, as far as it has a place in this one's space."""
+
+    study: str
+    params: Params
+
+
+def earlier_best(outputs: Path, own: str, engine: str, objective: str, space: SearchSpace) -> list[Earlier]:
+    """At most `MOST`, each of them once; studies of the same objective first, then the newest.
+
+    Only a study that ended with a gain says anything. `own` is the folder of this study.
+    """
+    able = [d for d in _deployed(outputs, own) if _of(d, "engine", "name") == engine and d.get("gain")]
+    newest = sorted(able, key=lambda d: str(d.get("created_at", "")), reverse=True)
+    found: list[Earlier] = []
+    for document in sorted(newest, key=lambda d: _of(d, "gain", "objective") != objective):
+        params = _placed(document.get("params"), space)
+        if params is not None and params != space.baseline and all(params != e.params for e in found):
+            found.append(Earlier(str(document.get("study", "")), params))
+    return found[:MOST]
+
+
+def _deployed(outputs: Path, own: str) -> Iterator[Mapping[str, Any]]:
+    for file in sorted(outputs.glob("*/deploy.json")):
+        if file.parent.is_symlink() or file.parent.name == own:
+            continue
+        try:
+            document = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if isinstance(document, dict):
+            yield document
+
+
+def _of(document: Mapping[str, Any], part: str, name: str) -> Any:
+    section = document.get(part)
+    return section.get(name) if isinstance(section, dict) else None
+
+
+def _placed(params: Any, space: SearchSpace) -> Params | None:
+    """The values that are searched here too, on top of the baseline; None where a rule forbids what comes of it."""
+    if not isinstance(params, dict):
+        return None
+    searched = {k.name: params[k.name] for k in space.parameters if k.name in params}
+    known = {name: value for name, value in searched.items() if contains(space.parameter(name).domain, value)}
+    try:
+        placed = space.canonical({**space.baseline, **known})
+    except TunerError:
+        return None
+    return None if space.violation_degree(placed) else placed

@@ -1,0 +1,81 @@
+"""A promising configuration measured again in a new process: one start of a process differs from the next."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from tuner.contestant import Contestant
+from tuner.objective import at_pace
+from tuner.runner import TrialRunner
+from tuner.trial import TrialResult
+
+SHARE_MOST = 0.75
+"""There are at most this many repeats for each trial."""
+TRIALS_LEAST = 10
+"""Before so many trials are known there is no telling which are worth it."""
+RECENT = 10
+WORTH_LEAST = 0.0003
+"""Expected gain in the logarithm of the objective below which nothing is measured again."""
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """Trial number `trial` measured again: `value` is the objective's at the machine's first pace, over `rounds`.
+
+    `value` is None where it failed, for `reason`. A line of `repeats.jsonl`.
+    """
+
+    trial: int
+    value: float | None
+    rounds: int
+    took_s: float
+    at: str
+    reason: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON data."""
+        return asdict(self)
+
+    @staticmethod
+    def from_json(document: Mapping[str, Any]) -> Repeat:
+        """Read what `to_json` wrote. Raises TypeError on anything else."""
+        return Repeat(**document)
+
+
+def price(trials: Sequence[TrialResult], repeats: Sequence[Repeat]) -> float:
+    """What measuring again costs, as a share of what a trial does, which starts from less known and judges quality.
+
+    1 as long as nothing is known.
+    """
+    if not repeats or not any(t.wall_s for t in trials):
+        return 1.0
+    typical_s = statistics.fmean([t.wall_s for t in trials[-RECENT:]])
+    return min(1.0, statistics.fmean([r.took_s for r in repeats[-RECENT:]]) / typical_s) if typical_s else 1.0
+
+
+def measure_again(
+    runner: TrialRunner, trial: TrialResult, metric: str, pace: float, clock: Callable[[], float] = time.monotonic
+) -> Repeat:
+    """One round of `trial` in a new process; once more where it was disturbed, as long as that is allowed."""
+    begin, started_at = clock(), datetime.now(UTC).isoformat(timespec="seconds")
+    contestant = Contestant(trial, runner, metric, alone=True, cold=False)
+    try:
+        played = contestant.play()
+        if played is not None and played.noise.disturbed and runner.allowance.take():
+            played = contestant.play() or played
+        value = None if played is None else at_pace(contestant.value(played), metric, 1 / pace)
+    finally:
+        contestant.release()
+    return Repeat(
+        trial.number, value, int(value is not None), round(clock() - begin, 3), started_at, contestant.failure
+    )
+
+
+def allowed(trials: int, repeats: Sequence[Repeat]) -> bool:
+    """Whether there may be one more."""
+    return trials >= TRIALS_LEAST and len(repeats) < SHARE_MOST * trials
