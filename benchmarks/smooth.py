@@ -3,7 +3,8 @@
 A grid measures each configuration in one process. Where the repeats of the baseline differ much from process to
 process, a single measurement says little, and the best of hundreds is the luckiest. There the logarithms are fitted by
 least squares with an effect for every value of every knob and for every pair of values of two knobs; what the fit
-leaves over is the noise from load to load.
+leaves over is the noise from load to load. A configuration that was measured while others had the machine all the time
+tells nothing of it, and what it would be worth follows from the rest.
 """
 
 from __future__ import annotations
@@ -22,19 +23,22 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Fit:
-    """Fitted values, and what was left over, made as wide as it would be without the fit; one of each row."""
+    """Fitted values of each row, and what was left over of the quiet rows, as wide as it would be without the fit."""
 
     fitted: Array
     left: Array
 
 
-def fit(configurations: Sequence[Params], values: Array) -> Fit:
-    """Least squares with effects of knobs and pairs of knobs; `values` has a column for each quantity."""
-    design = _design(configurations)
-    effects, _, rank, _ = np.linalg.lstsq(design, values, rcond=1e-9)
-    fitted = design @ effects
-    free = max(1, len(values) - int(rank))
-    return Fit(fitted, (values - fitted) * np.sqrt(len(values) / free))
+def fit(configurations: Sequence[Params], values: Array, quiet: Sequence[bool] | None = None) -> Fit:
+    """Least squares with effects of knobs and pairs of knobs; `values` has a column for each quantity.
+
+    Only `quiet` rows are fitted; all of them unless it is given.
+    """
+    design, chosen = _design(configurations), np.array(quiet if quiet is not None else [True] * len(values))
+    effects, _, rank, _ = np.linalg.lstsq(design[chosen], values[chosen], rcond=1e-9)
+    fitted, count = design @ effects, int(chosen.sum())
+    free = max(1, count - int(rank))
+    return Fit(fitted, (values - fitted)[chosen] * np.sqrt(count / free))
 
 
 def _design(configurations: Sequence[Params]) -> Array:

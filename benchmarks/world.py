@@ -8,6 +8,7 @@ and what that left over for configurations with the same threads disturbs each l
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 import statistics
@@ -98,13 +99,15 @@ class Surface:
     def _smooth(self) -> None:
         names = list(self.known)
         times = np.log([[_total(k.items, prefill) for prefill in (False, True)] for k in self.known.values()])
-        smoothed = fit([self.known[name].trial.params for name in names], times)
-        self.biases = {}
-        for name, was, now, (decode, prefill) in zip(names, times, smoothed.fitted, smoothed.left, strict=True):
+        quiet = [_was_quiet(self.known[name].trial) for name in names]
+        smoothed = fit([self.known[name].trial.params for name in names], times, quiet)
+        for name, was, now in zip(names, times, smoothed.fitted, strict=True):
             known = self.known[name]
             change = Bias(float(now[0] - was[0]), float(now[1] - was[1]))
             self.known[name] = replace(known, items=tuple(_slowed(i, change) for i in known.items))
-            group = threads_of(known.trial.params)
+        self.biases = {}
+        for name, (decode, prefill) in zip(itertools.compress(names, quiet), smoothed.left, strict=True):
+            group = threads_of(self.known[name].trial.params)
             self.biases.setdefault(group, []).append(Bias(float(decode), float(prefill)))
 
     @cached_property
@@ -225,6 +228,11 @@ class Loaded:
 
 def _runs(trial: RecordedTrial) -> bool:
     return trial.status == "ok" and len(trial.rounds) > 1
+
+
+def _was_quiet(trial: RecordedTrial) -> bool:
+    """Whether some measured round was undisturbed."""
+    return any(not r.noise.disturbed for r in trial.rounds[1:])
 
 
 def _known(trial: RecordedTrial, task: str) -> Known:
