@@ -19,19 +19,21 @@ from engines.registry import load_engine
 from search_spaces.parameter import Params, Value
 from tuner.config.study_config import Budget, StudyConfig
 from tuner.drift import PaceCheck
-from tuner.events import Outcome, Standing, StudyInfo
+from tuner.earlier import Earlier
+from tuner.events import Outcome
 from tuner.hardware import detect_hardware
 from tuner.measurement import Measurer, Round
 from tuner.memory import DevicePeak
 from tuner.objective import Objective, best
 from tuner.preparation import Prepared
-from tuner.proposals import smoothed
 from tuner.quality_cache import QualityCache
 from tuner.racing import Race
+from tuner.repeats import Repeat
 from tuner.round_metrics import round_metrics
 from tuner.runner import Opened, TrialRunner
 from tuner.study import Study
 from tuner.study_store import StudyStore
+from tuner.tournament import TournamentResult
 from tuner.trial import TrialResult, TrialSpec, TrialStatus
 from tuner.watchers import Watchers
 from tuner.worker import capabilities_from_json, workload_from_json
@@ -183,6 +185,13 @@ class NoFolder(StudyStore):
     def append_pace_check(self, check: PaceCheck) -> None:
         """Forget."""
 
+    def repeats(self) -> list[Repeat]:
+        """None yet."""
+        return []
+
+    def append_repeat(self, repeat: Repeat) -> None:
+        """Forget."""
+
     def point_latest(self) -> None:
         """There is no folder to point to."""
 
@@ -201,8 +210,40 @@ class NoFolder(StudyStore):
         """Forget."""
 
 
+@dataclass
 class ReplayedStudy(Study):
-    """Explains nothing and writes no report: both come after the verdict."""
+    """Keeps the best answer over time. It explains nothing and writes no report: both come after the verdict."""
+
+    trace: Trace = field(default_factory=Trace)
+
+    def _earlier(self) -> list[Earlier]:
+        """None: each replay is the first."""
+        return []
+
+    def _run(self, params: dict[str, Value], purpose: str, pace: float) -> TrialResult:
+        begun_s = self.clock()
+        result = super()._run(params, purpose, pace)
+        self.trace.measured += 1
+        if result.status not in (TrialStatus.OK, TrialStatus.CUT_OFF):
+            self.trace.wasted_s += self.clock() - begun_s
+        self._answer()
+        return result
+
+    def _repeat(self, trial: TrialResult, pace: float) -> Repeat:
+        repeat = super()._repeat(trial, pace)
+        self._answer()
+        return repeat
+
+    def _answer(self) -> None:
+        """What would be deployed if it were stopped now."""
+        if leader := best(self._likely(), self._objective):
+            self.trace.answer(self.clock(), leader.params)
+
+    def _conclude(self, result: TournamentResult) -> Outcome:
+        outcome = super()._conclude(result)
+        if outcome.deploy is not None:
+            self.trace.answer(self.clock(), outcome.deploy["params"])
+        return outcome
 
     def _explain(self, winner: TrialResult | None) -> None:
         """Nothing."""
@@ -211,58 +252,19 @@ class ReplayedStudy(Study):
         """Nothing."""
 
 
-class Watcher:
-    """An observer that keeps the best answer over time."""
-
-    def __init__(self, problem: Problem, world: World, trace: Trace) -> None:
-        self._problem, self._world, self._trace = problem, world, trace
-        self._results: list[TrialResult] = []
-        self._begun_s = 0.0
-
-    def trial_started(self, number: int, params: Mapping[str, Value], purpose: str) -> None:
-        """Note the time."""
-        self._begun_s = self._world.now
-
-    def trial_finished(self, result: TrialResult) -> None:
-        """The best feasible trial is the answer."""
-        self._results.append(result)
-        self._trace.measured += 1
-        if result.status not in (TrialStatus.OK, TrialStatus.CUT_OFF):
-            self._trace.wasted_s += self._world.now - self._begun_s
-        problem = self._problem
-        if leader := best(smoothed(problem.space, problem.objective, self._results), problem.objective):
-            self._trace.answer(self._world.now, leader.params)
-
-    def study_started(self, info: StudyInfo) -> None:
-        """Nothing."""
-
-    def progress(self, text: str) -> None:
-        """Nothing."""
-
-    def round_finished(self, number: int, rounds: int, value: float | None) -> None:
-        """Nothing."""
-
-    def tournament_progress(self, standings: list[Standing], done: int, most: int) -> None:
-        """Nothing."""
-
-    def notice(self, text: str) -> None:
-        """Nothing."""
-
-    def study_finished(self, outcome: Outcome) -> None:
-        """What is deployed is the last answer."""
-        if outcome.deploy is not None:
-            self._trace.answer(self._world.now, outcome.deploy["params"])
-
-
 def replay_study(problem: Problem, seed: int, limit_s: float) -> Trace:
     """A whole study in `limit_s` of the recording's time."""
-    world, trace = World(problem.surface, seed), Trace()
-    watchers = Watchers([Watcher(problem, world, trace)])
-    prepared = _prepared(problem, world, seed, limit_s)
-    study = ReplayedStudy(prepared, NoFolder(Path()), watchers, begin=0.0, clock=world.clock)
+    study = replayed(problem, seed, limit_s)
     study.run()
-    trace.end_s = world.now
-    return trace
+    study.trace.end_s = study.clock()
+    return study.trace
+
+
+def replayed(problem: Problem, seed: int, limit_s: float) -> ReplayedStudy:
+    """The study, not yet run."""
+    world = World(problem.surface, seed)
+    prepared = _prepared(problem, world, seed, limit_s)
+    return ReplayedStudy(prepared, NoFolder(Path()), Watchers([]), begin=0.0, clock=world.clock)
 
 
 _HARDWARE = detect_hardware()

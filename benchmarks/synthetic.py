@@ -25,6 +25,9 @@ _BITS = {"Q4_0": 4.5, "Q4_K_M": 4.9, "Q5_K_M": 5.7, "Q6_K": 6.6, "Q8_0": 8.5, "F
 _KLD = {"Q4_0": 0.081, "Q4_K_M": 0.0142, "Q5_K_M": 0.0039, "Q6_K": 0.0022, "Q8_0": 0.0003, "F16": 0.0}
 _CACHE_KLD = {"q4_0": 0.0011, "q8_0": 0.0, "f16": 0.0}
 _CACHE_SPEED = {"q4_0": 0.86, "q8_0": 0.92, "f16": 1.0}
+_BEST = {"quantization": "Q4_K_M", "n_threads": 2, "n_threads_batch": 2, "flash_attn": True, "type_k": "f16",
+         "type_v": "f16", "n_ubatch": 512}  # fmt: skip
+"""Of the made-up processor, with an answer that keeps to 0.05 nat."""
 _LAYERS = 32
 _DEVICE_MIB = 5000.0
 _WEIGHTS_MIB = 900.0
@@ -71,6 +74,43 @@ def gpu_like(seed: int = 0) -> Recording:
     }  # fmt: skip
     facts = {"cpu_cores": 8, "default_n_threads": 4, "default_n_threads_batch": 8, "gpu_offload": True, "gpu_count": 1}
     return _recorded("gpu-like (synthetic)", facts, fixed, overrides, _gpu_point, Noise(0.012, 0.0), seed)
+
+
+def failing_half(how: str, seed: int = 0) -> Recording:
+    """`cpu_like` of which half crashes: the whole `region` of one value of a knob, or `scattered` configurations.
+
+    Neither the default nor the best is among them.
+    """
+    whole = cpu_like(seed)
+
+    def fails(params: Params) -> bool:
+        if how == "region":
+            return params["n_ubatch"] == 128
+        odd = sum(str(params[name]) != str(value) for name, value in _BEST.items() if name != "quantization") % 2
+        return bool(odd) != (params["quantization"] == "Q6_K")
+
+    trials = [_crashed(t) if fails(t.params) else t for t in whole.trials]
+    about = {**whole.about, "name": f"cpu-like, a failing half ({how}, synthetic)"}
+    return Recording(about, whole.setting, tuple(trials), whole.repeats)
+
+
+def _crashed(trial: RecordedTrial) -> RecordedTrial:
+    return RecordedTrial(trial.params, "crashed", "killed by signal 11", start_s=trial.start_s, load_s=trial.load_s)
+
+
+def flat(seed: int = 0) -> Recording:
+    """A small space in which every configuration is as fast as every other, and rounds differ by nothing."""
+    overrides = {
+        "quantization": "choice(Q6_K,Q8_0,F16)", "n_threads": "range(1,3)", "n_threads_batch": "range(1,3)",
+        "n_ubatch": "choice(128,512)",
+    }  # fmt: skip
+    fixed = {
+        "n_batch": 512, "use_mmap": True, "speculation_tokens": 0, "sampling": "greedy", "type_k": "f16",
+        "type_v": "f16",
+    }  # fmt: skip
+    facts = {"cpu_cores": 2, "default_n_threads": 1, "default_n_threads_batch": 2}
+    point = Point(prefill_s=0.001, decode_s=0.006)
+    return _recorded("flat (synthetic)", facts, fixed, overrides, lambda params: point, Noise(0.0, 0.0), seed)
 
 
 def _cpu_point(params: Params) -> Point:
