@@ -8,8 +8,8 @@ from tuner.objective import Objective, pareto_front, rank_value, steady
 from tuner.sampling import changed_knobs
 from tuner.trial import TrialResult
 
-FINALISTS = 2
-"""More cost the time in which the search can measure the best few again, and tells those apart less well."""
+FINALISTS = 3
+"""More would cost the time in which the search can measure the best few again, which tells those apart less well."""
 CLOSE = 0.95
 """A trial whose value is at least this share of the best one's may be as good."""
 OVERRUN = 1.25
