@@ -117,8 +117,9 @@ class Belief:
         mean, covariance = self._model.predict(rows)[0], self._model.covariance(rows, rows)
         return float(weights @ mean), math.sqrt(max(0.0, float(weights @ covariance @ weights)))
 
-    def judged(self, played: Mapping[int, Sequence[float]], rounds_a_load: int) -> dict[int, float]:
-        """What trials are likely to be worth, by number, once they have `played` side by side as well.
+    def judged(self, played: Mapping[int, Sequence[float]]) -> dict[int, float]:
+        """What trials are likely to be worth, by number, once they have `played` side by side as well, each round in a
+        process of its own.
 
         Only their ratios mean anything, because the machine may have another pace by now. Below a few values the means
         of what was played.
@@ -131,7 +132,7 @@ class Belief:
         rows = self._encoder([params[n] for n in numbers])
         before, covariance = self._model.predict(rows)[0], self._model.covariance(rows, rows)
         counts = np.array([len(played[n]) for n in numbers])
-        chance = NOISE**2 / counts + self._model.more_noise**2 / np.ceil(counts / rounds_a_load)
+        chance = (NOISE**2 + self._model.more_noise**2) / counts
         seen = covariance + np.diag(chance) + PACE**2
         after = before + covariance @ np.linalg.solve(seen, logs - before)
         return {n: math.exp(self._sign * value) for n, value in zip(numbers, after, strict=True)}

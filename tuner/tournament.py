@@ -1,7 +1,10 @@
 """Finalists against the baseline: interleaved rounds in rotated order, decided by a paired test on log ratios.
 
 Both members of a pair run within one block, seconds apart, so drift cancels; only this estimate is published, because
-the best of many noisy trials looks better than it is.
+the best of many noisy trials looks better than it is. Each block has processes of its own: one start of a process
+differs from the next by some per cent on many machines, which rounds of one process never show. Pairs of the same two
+processes would be no further evidence, and a test that takes them for it finds gains among equals (12 % of sweeps with
+two blocks a process where processes differ by 3 %; `benchmarks/false_gains.py`).
 """
 
 from __future__ import annotations
@@ -32,13 +35,6 @@ LOOK_EVERY_PAIRS = 4
 """After the least number of pairs, the test is looked at again after this many more."""
 EQUAL = 0.97
 """A gain of at least this share of the largest one may count as equal to it."""
-RELOAD_EVERY = 2
-"""Blocks after which everyone is loaded anew. One start of a process differs from the next by a per cent or two on the
-same machine (1.2 % seen beside 2 % within a process), which rounds of one process would never show."""
-LOADS_ALIKE = 0.03
-"""Where processes of one configuration differ by more than this (standard deviation of the logarithm), or nobody knows,
-each block has processes of its own: pairs of the same two processes would be no further evidence, and a test that
-takes them for it finds gains among equals."""
 LEAST_RATIO = {"memory": 1.01}
 """What a process's memory varies by from one start to the next is no gain."""
 
@@ -79,8 +75,6 @@ class Tournament:
         self._least, self._most = pairs_least, max(pairs_least, pairs_most)
         self._on_block = on_block
         self._belief = belief
-        alike = belief is not None and belief.load_noise is not None and belief.load_noise <= LOADS_ALIKE
-        self._reload_every = RELOAD_EVERY if alike else 1
         self._disturbed: list[list[float]] = []
 
     def run(
@@ -127,9 +121,8 @@ class Tournament:
             for contestant, its_round in played:
                 contestant.count(its_round)
             done += 1
-            if done % self._reload_every == 0:
-                for contestant in (home, *away):
-                    contestant.release()
+            for contestant in (home, *away):
+                contestant.release()
             tests = [(c, self._test(c, home)) for c in away]
             self._on_block([_standing(c, t) for c, t in tests if not c.failure], done, self._most)
             if done >= self._least and (time_is_up() or (self._is_look(done) and self._decided(tests))):
@@ -188,7 +181,7 @@ class Tournament:
         together = fit_together(self._runner, [t.params for t in playing])
         quiet = math.prod(1 - t.host_noise.get("disturbed_share", 0.0) for t in playing)
         blocks = self._least + min(self._repeats, self._least * (1 - quiet))  # those that others disturb come again
-        loads = math.ceil(self._least / self._reload_every) if together else self._least + 1
+        loads = self._least if together else self._least + 1
         return sum(t.round_s * blocks + (WARM_UP_SHARE * t.round_s + _load_s(t)) * loads for t in playing)
 
     def _result(self, home: Contestant, away: Sequence[Contestant], others_were_tried: bool) -> TournamentResult:
@@ -255,7 +248,7 @@ class Tournament:
         if self._belief is None:
             return {c.trial.number: t.ratio for c, t in winners}
         played = {c.trial.number: c.values for c in (home, *(c for c, _ in winners))}
-        likely = self._belief.judged(played, self._reload_every)
+        likely = self._belief.judged(played)
         reference = next(iter(likely.values()))
         return {number: self._objective.gain(value, reference) for number, value in likely.items()}
 

@@ -15,8 +15,7 @@ def test_nothing_is_better_in_the_flat_space():
     assert problem.surface.load_spread < 0.01
 
 
-def test_a_gain_where_there_is_none_is_found_no_more_often_than_5_percent_and_chance_allow():
-    """With 5 % by design 150 sweeps have more than 14 in one case of a hundred."""
+def test_a_gain_where_there_is_none_is_found_in_5_percent_of_sweeps_at_most():
     rows = [false_gains(differ, range(SWEEPS)) for differ in (0.0, 0.03, 0.12)]
     assert sum(r.sweeps for r in rows) == 150
-    assert sum(r.gains for r in rows) <= 14
+    assert sum(r.gains for r in rows) <= 0.05 * 150

@@ -117,7 +117,7 @@ def test_a_tournament_and_the_search_are_put_together(space):
 
     def ratio(blocks, factor):
         played = {0: [50.0] * blocks, slow.number: [100.0] * blocks, fast.number: [factor * 100.0] * blocks}
-        likely = belief.judged(played, 1)
+        likely = belief.judged(played)
         return likely[fast.number] / likely[slow.number]
 
     assert ratio(8, 1.3) == pytest.approx(1.3, abs=0.05), "the pace of the machine does not matter"
@@ -127,7 +127,7 @@ def test_a_tournament_and_the_search_are_put_together(space):
 
 def test_below_a_few_values_the_tournament_decides(space):
     trials = measured(space, 2, 0.0)
-    assert Belief(space, SPEED, trials).judged({0: [100.0, 100.0], 1: [120.0, 120.0]}, 1) == pytest.approx(
+    assert Belief(space, SPEED, trials).judged({0: [100.0, 100.0], 1: [120.0, 120.0]}) == pytest.approx(
         {0: 100.0, 1: 120.0}
     )
 

