@@ -272,8 +272,12 @@ class Tournament:
 
 
 def _load_s(trial: TrialResult) -> float:
-    """What loading a trial's process took, starting it included: all but its rounds and judging its quality."""
-    return max(0.0, trial.wall_s - trial.quality_s - trial.round_s * (trial.rounds + 1))
+    """What loading a trial's process took, starting it included: all that the engine did but rounds and judging.
+
+    Making its model file, which the tournament finds made, is not the engine's.
+    """
+    again_s = trial.value("load_cached_s") or 0.0
+    return max(again_s, trial.engine_s - trial.quality_s - trial.round_s * (trial.rounds + 1))
 
 
 def _standing(contestant: Contestant, test: RatioTest | None) -> Standing:

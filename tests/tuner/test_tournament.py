@@ -150,3 +150,13 @@ def test_memory_that_only_wobbles_is_no_gain(tmp_path):
     result, _ = hold(tmp_path, [{"threads": 4}], objective=Objective("rss_peak_mib"))
     assert result.verdict == "keep_default"
     assert all(value > 5 for row in result.document["blocks"] for value in row)
+
+
+def test_making_a_model_file_is_not_expected_again(tmp_path):
+    prepared = prepare(fake_config(tmp_path), lambda text: None)
+    metrics = {SPEED.metric: MetricValue(100.0, None, "tok/s"), "load_cached_s": MetricValue(0.5, None, "s")}
+    known = {"metrics": metrics, "rounds": 2, "round_s": 1.0, "engine_s": 5.0, "quality_s": 1.5}
+    home = TrialResult(0, dict(prepared.space.baseline), TrialStatus.OK, wall_s=5.0, **known)
+    away = TrialResult(1, {**prepared.space.baseline, "threads": 4}, TrialStatus.OK, wall_s=40.0, **known)
+    expected_s = Tournament(prepared.runner(), SPEED, 8, 16).estimate_s(home, [away])
+    assert 2 * 8 * 1.5 < expected_s < 2 * 8 * 2.5
