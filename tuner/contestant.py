@@ -64,11 +64,15 @@ class Contestant:
 
     def value(self, played: Round) -> float:
         """The objective in one block. Load and memory, which a process has once, have a load of their own in each."""
+        value = self._value(played)
+        assert value is not None, "_round has looked"
+        return value
+
+    def _value(self, played: Round) -> float | None:
         if self.metric in played.metrics:
             return played.metrics[self.metric]
         value = self._loads[-1].metrics(Measurement((played,))).get(self.metric)
-        assert value is not None, f"trial {self.trial.number} has no {self.metric}"
-        return value.value
+        return value.value if value else None
 
     def metrics(self) -> dict[str, MetricValue]:
         """Over the rounds that counted; the first load's time was a cold one, the cached one is the search's."""
@@ -107,7 +111,10 @@ class Contestant:
         if self._opened is None:
             self._load()
         assert self._opened is not None
-        return self.runner.measurer().one_round(self._opened.worker)
+        played = self.runner.measurer().one_round(self._opened.worker)
+        if self._value(played) is None:
+            raise InvalidOutputError(f"the round tells no {self.metric}", "choose an objective that each round tells")
+        return played
 
     def _guarded(self, action: Callable[[], T]) -> T | None:
         while not self.failure:

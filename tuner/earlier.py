@@ -32,7 +32,7 @@ def earlier_best(outputs: Path, own: str, engine: str, objective: str, space: Se
 
     Only a study that ended with a gain says anything. `own` is the folder of this study.
     """
-    able = [d for d in _deployed(outputs, own) if _of(d, "engine", "name") == engine and d.get("gain")]
+    able = [d for d in _deployed(outputs, own) if _of(d, "engine", "name") == engine and _of(d, "gain", "significant")]
     newest = sorted(able, key=lambda d: str(d.get("created_at", "")), reverse=True)
     found: list[Earlier] = []
     for document in sorted(newest, key=lambda d: _of(d, "gain", "objective") != objective):

@@ -29,7 +29,7 @@ def finalists(trials: Sequence[TrialResult], objectives: Sequence[Objective]) ->
     if not ranked:
         return []
     lead = steady(ranked[0], first.metric) or 0.0
-    close = [t for t in ranked if first.gain(steady(t, first.metric) or lead, lead) >= CLOSE]
+    close = [t for t in ranked if not lead or first.gain(steady(t, first.metric) or lead, lead) >= CLOSE]
     plainest = min(close, key=lambda t: changed_knobs(t.params, baseline.params))
     rest = [t for t in ranked[1:] if t is not plainest]
     return list({t.number: t for t in (ranked[0], plainest, *rest)}.values())[:FINALISTS]

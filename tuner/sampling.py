@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from search_spaces.domains import draw, nearest
 from search_spaces.parameter import Params, Value
 from search_spaces.space import SearchSpace
+from tuner.metrics import metric
 from tuner.objective import Objective, rank_value
 from tuner.repeats import WORTH_LEAST, Repeat, allowed, price
 from tuner.trial import TrialResult
@@ -91,11 +92,13 @@ class Sampler:
         """The trial that is worth measuring again more than any new configuration is; None where that is not so."""
         if len(self._objectives) > 1 or not allowed(len(self._results), self._repeats):
             return None
+        if metric(self._objectives[0].metric).kind == "memory":
+            return None  # a process's memory is what it is
         from tuner.proposals import worth_repeating
 
         belief, promising = self._promising()
         failed = {r.trial for r in self._repeats if r.value is None}
-        untried = promising[0][1] if promising else 0.0
+        untried = next((worth for params, worth in promising if self._is_new(params)), 0.0)
         return worth_repeating(belief, max(untried * price(self._results, self._repeats), WORTH_LEAST), failed)
 
     def ask(self) -> dict[str, Value] | None:
@@ -134,13 +137,16 @@ class Sampler:
         return self._thought[1:]
 
     def _felt(self, belief: Belief, candidates: list[Params]) -> list[Params]:
-        """Those that leave knobs alone which the workload does not feel; all where there is none such."""
+        """With the knobs that are not felt at their defaults; as they are where nothing new comes of that."""
         from tuner.unfelt import unfelt
 
         if len(self._results) % UNFELT_EVERY == 0:
             self._idle = {name: self._space.baseline[name] for name in unfelt(belief)}
-        felt = [p for p in candidates if all(p.get(n, value) == value for n, value in self._idle.items())]
-        return felt or candidates
+        if not self._idle:
+            return candidates
+        calm = [self._space.canonical({**p, **{n: v for n, v in self._idle.items() if n in p}}) for p in candidates]
+        felt = {key(p): p for p in calm if key(p) not in self._seen and not self._space.violation_degree(p)}
+        return list(felt.values()) or candidates
 
     def _candidates(self) -> list[Params]:
         """Untried configurations in an order of chance: all of a small space, else some at chance and some near."""

@@ -276,8 +276,8 @@ def _load_s(trial: TrialResult) -> float:
 
     Making its model file, which the tournament finds made, is not the engine's.
     """
-    again_s = trial.value("load_cached_s") or 0.0
-    return max(again_s, trial.engine_s - trial.quality_s - trial.round_s * (trial.rounds + 1))
+    again_s, rounds = trial.value("load_cached_s") or 0.0, trial.host_noise.get("rounds", trial.rounds + 1)
+    return max(again_s, trial.engine_s - trial.quality_s - trial.round_s * rounds)
 
 
 def _standing(contestant: Contestant, test: RatioTest | None) -> Standing:

@@ -43,9 +43,11 @@ def test_the_tuner_finds_the_optimum_in_a_tenth_of_the_time(cpu_problem):
         assert cpu_problem.regret(trace.answers[-1][1]) <= 0.03
 
 
-def test_the_tuner_finds_the_edge_of_the_memory(gpu_problem):
-    trace = replay_study(gpu_problem, 0, 0.02 * gpu_problem.exhaustive_s)
-    assert gpu_problem.regret(trace.answers[-1][1]) <= 0.03
+@pytest.mark.parametrize("seed", range(2))
+def test_the_tuner_finds_the_edge_of_the_memory(gpu_problem, seed):
+    """A third of this time is the proof's: eight pairs of the default and three finalists, each in a new process."""
+    trace = replay_study(gpu_problem, seed, 0.03 * gpu_problem.exhaustive_s)
+    assert gpu_problem.regret(trace.answers[-1][1]) <= 0.01
 
 
 def traced(*answers):

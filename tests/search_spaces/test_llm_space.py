@@ -74,7 +74,7 @@ def test_a_plain_machine() -> None:
     )
     assert space.off["n_gpu_layers"] == (
         "this build of llama.cpp has no GPU support; with an NVIDIA GPU, rebuild it: CMAKE_ARGS=-DGGML_CUDA=on "
-        "pip install --force-reinstall --no-cache-dir --no-deps llama-cpp-python"
+        ".venv/bin/python -m pip install --force-reinstall --no-cache-dir --no-deps -c constraints.txt llama-cpp-python"
     )
     assert space.off["numa"] == "it matters with two NUMA nodes or more, and this machine has 1"
     assert "ulimit -l unlimited" in space.off["use_mlock"]

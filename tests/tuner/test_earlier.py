@@ -22,7 +22,7 @@ def study(outputs, name, params, engine="fake", objective=SPEED, gain=True, at="
     folder.mkdir(parents=True)
     document = {
         "study": name, "engine": {"name": engine}, "params": params, "created_at": at,
-        "gain": {"objective": objective} if gain else None,
+        "gain": {"objective": objective, "significant": gain},
     }  # fmt: skip
     (folder / "deploy.json").write_text(json.dumps(document))
 

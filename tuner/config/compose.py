@@ -32,6 +32,9 @@ from tuner.config.typed_overrides import OFF, Typed, sort_overrides
 from tuner.config.workload_choice import check_workload
 from tuner.targets import concerning
 
+FILES = ("source", "vad_model", "audio", "prompts")
+"""Options of models and workloads that may name a file or a folder of the user."""
+
 
 def compose(task: str, overrides: Sequence[str]) -> StudyConfig:
     """The configuration of one run. Raises TunerError for anything that is wrong with it. Main thread only.
@@ -111,7 +114,7 @@ def _with_absolute_files(document: Mapping[str, Any], overrides: Sequence[str]) 
         group: {
             key: str(path.absolute())
             for key, value in document[group].items()
-            if isinstance(value, str) and value and (path := user_path(value)).exists()
+            if key in FILES and isinstance(value, str) and value and (path := user_path(value)).exists()
         }
         for group in ("model", "workload")
     }
