@@ -49,7 +49,8 @@ def test_the_largest_proven_gain_wins(tmp_path):
     assert result.winner.params["threads"] == 6
     assert result.verdict == "gain"
     assert result.p_value < 0.05
-    assert result.test.ci95[0] < 3**0.5 < result.test.ci95[1]
+    assert result.test.ci95[0] < result.test.ratio < result.test.ci95[1]
+    assert result.test.ratio == pytest.approx(3**0.5, rel=0.05), "five standard errors of eight pairs"
     assert result.document["pairs"] == len(blocks) == 8
     assert len(result.document["blocks"][0]) == 4
 
