@@ -63,7 +63,7 @@ def test_among_equals_the_one_that_changes_fewer_knobs_wins(tmp_path):
 
 
 def test_an_equal_finalist_loses_to_the_default(tmp_path):
-    result, blocks = hold(tmp_path, [{"level": 0}], noise=0.03)
+    result, blocks = hold(tmp_path, [{"level": 0}], noise=0.0)
     assert result.winner.number == 0
     assert result.verdict == "keep_default"
     assert len(blocks) == 16, "undecided, so it went on to the most pairs"
