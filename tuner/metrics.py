@@ -81,6 +81,13 @@ METRICS: dict[str, Metric] = {
             lowest=-math.inf,
         ),
         Metric("cer", "", _DOWN, "character errors ÷ characters of the reference transcripts", ("stt",), "quality"),
+        Metric(
+            "stall_ms",
+            "ms",
+            _DOWN,
+            "silence inside a text that is played from its first audio on, because audio comes late; worst text",
+            ("tts",),
+        ),
         Metric("synthesis_s", "s", _DOWN, "submitted → last audio of a sentence, mean over sentences", ("tts",)),
         Metric("throughput_x", "s/s", _UP, "seconds of audio per second of the wall clock", ("tts",)),
         Metric(

@@ -32,7 +32,7 @@ from tuner.config.typed_overrides import OFF, Typed, sort_overrides
 from tuner.config.workload_choice import check_workload
 from tuner.targets import concerning
 
-FILES = ("source", "vad_model", "audio", "prompts")
+FILES = ("source", "vad_model", "audio", "prompts", "sentences", "voices", "phrases")
 """Options of models and workloads that may name a file or a folder of the user."""
 
 

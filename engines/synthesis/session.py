@@ -1,0 +1,91 @@
+"""One loaded configuration of any speech synthesis engine: what running, checking and judging it have in common."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Iterator, Mapping
+
+from engines.base import Sample, WorkItem, Workload
+from engines.errors import EngineError
+from engines.synthesis.comparison import distance, features, judged
+from engines.synthesis.gate import Limits, check
+from engines.synthesis.references import Reference, References
+from engines.synthesis.speech import F32, Speech, listen
+from engines.synthesis.workload import judged_texts
+
+
+class SynthesisSession(abc.ABC):
+    """An engine's session subclasses this: `speak` yields audio as it comes, `reset` forgets the request before."""
+
+    sample_rate: int
+    limits: Limits = Limits()
+
+    def __init__(self, references: References) -> None:
+        self._references = references
+        self._reference_of: dict[str, Reference | None] = {}
+        self._heard: dict[str, Speech] = {}
+
+    @abc.abstractmethod
+    def speak(self, text: str) -> Iterator[F32]:
+        """The audio of `text` in chunks, each yielded as soon as a listener could have it. Raises EngineError."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Free everything; may be called once only."""
+
+    @abc.abstractmethod
+    def reset(self) -> None:
+        """Undo what a request changes for the ones after it (grown hop lengths, prompt caches); before each text."""
+
+    def run(self, item: WorkItem) -> Sample:
+        """Speak one text. Raises InvalidOutputError when the audio is none that could be deployed, EngineError."""
+        text = str(item.payload["text"])
+        reference = self._reference(text)
+        speech = self.listen(text)
+        check(speech.audio, speech.sample_rate, text, self.limits, reference.seconds if reference else None)
+        self._heard[text] = speech
+        return sample(item.id, text, speech)
+
+    def listen(self, text: str) -> Speech:
+        """Speak `text` from a clean state."""
+        self.reset()
+        return listen(self.speak(text), self.sample_rate)
+
+    def quality(self, workload: Workload) -> Mapping[str, float]:
+        """Distances from the reference configuration's audio; {} when the workload has nothing for it.
+
+        The audio of the latest round is judged, so that what is judged is what was measured.
+        """
+        distances = {}
+        for text in judged_texts(workload):
+            reference = self._reference(text)
+            if reference is None:
+                raise EngineError("the reference that quality is judged against is gone", "run the sweep again")
+            speech = self._heard.get(text) or self.listen(text)
+            check(speech.audio, speech.sample_rate, text, self.limits, reference.seconds)
+            distances[text] = distance(
+                features(speech.audio, speech.sample_rate, reference.peak_power), reference.features
+            )
+        return judged(distances) if distances else {}
+
+    def _reference(self, text: str) -> Reference | None:
+        if text not in self._reference_of:
+            self._reference_of[text] = self._references.read(text)
+        return self._reference_of[text]
+
+
+def sample(item_id: str, text: str, speech: Speech) -> Sample:
+    """The Sample of a text: characters in, audio seconds out, and the pattern of its chunks as the output."""
+    return Sample(
+        item_id=item_id,
+        output_times_s=tuple(chunk.at_s for chunk in speech.chunks),
+        done_s=speech.done_s,
+        units_in=len(text),
+        units_out=speech.seconds,
+        output=speech.pattern,
+        engine_timings={
+            "chunks": len(speech.chunks),
+            "samples": sum(chunk.samples.size for chunk in speech.chunks),
+            "stall_s": speech.stall_s,
+        },
+    )
