@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from engines.base import Sample, WorkItem, Workload
 from engines.errors import EngineError
 from engines.synthesis.comparison import distance, features, judged
 from engines.synthesis.gate import Limits, check
 from engines.synthesis.references import Reference, References
-from engines.synthesis.speech import F32, Speech, listen
+from engines.synthesis.speech import F32, Listener, Speech
 from engines.synthesis.workload import judged_texts
 
 
-class SynthesisSession(abc.ABC):
-    """An engine's session subclasses this: `speak` yields audio as it comes, `reset` forgets the request before."""
+class PushingSession(abc.ABC):
+    """An engine that calls back with its audio subclasses this, one that yields it SynthesisSession."""
 
     sample_rate: int
     limits: Limits = Limits()
@@ -26,16 +26,16 @@ class SynthesisSession(abc.ABC):
         self._heard: dict[str, Speech] = {}
 
     @abc.abstractmethod
-    def speak(self, text: str) -> Iterator[F32]:
-        """The audio of `text` in chunks, each yielded as soon as a listener could have it. Raises EngineError."""
-
-    @abc.abstractmethod
-    def close(self) -> None:
-        """Free everything; may be called once only."""
+    def utter(self, text: str, hear: Callable[[F32], None]) -> None:
+        """Give `hear` the audio of `text`, each chunk as soon as a listener could have it. Raises EngineError."""
 
     @abc.abstractmethod
     def reset(self) -> None:
         """Undo what a request changes for the ones after it (grown hop lengths, prompt caches); before each text."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Free everything; may be called once only."""
 
     def run(self, item: WorkItem) -> Sample:
         """Speak one text. Raises InvalidOutputError when the audio is none that could be deployed, EngineError."""
@@ -49,7 +49,9 @@ class SynthesisSession(abc.ABC):
     def listen(self, text: str) -> Speech:
         """Speak `text` from a clean state."""
         self.reset()
-        return listen(self.speak(text), self.sample_rate)
+        listener = Listener()
+        self.utter(text, listener.hear)
+        return listener.heard(self.sample_rate)
 
     def quality(self, workload: Workload) -> Mapping[str, float]:
         """Distances from the reference configuration's audio; {} when the workload has nothing for it.
@@ -72,6 +74,19 @@ class SynthesisSession(abc.ABC):
         if text not in self._reference_of:
             self._reference_of[text] = self._references.read(text)
         return self._reference_of[text]
+
+
+class SynthesisSession(PushingSession):
+    """`speak` yields audio as it comes, `reset` forgets the request before."""
+
+    @abc.abstractmethod
+    def speak(self, text: str) -> Iterator[F32]:
+        """The audio of `text` in chunks, each yielded as soon as a listener could have it. Raises EngineError."""
+
+    def utter(self, text: str, hear: Callable[[F32], None]) -> None:
+        """Hand over what `speak` yields."""
+        for samples in self.speak(text):
+            hear(samples)
 
 
 def sample(item_id: str, text: str, speech: Speech) -> Sample:

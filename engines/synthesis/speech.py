@@ -64,18 +64,31 @@ class Speech:
         return f"{sizes} of {self.sample_rate} Hz"
 
 
-def listen(chunks: Iterable[F32], sample_rate: int) -> Speech:
-    """Take all of `chunks` as an engine yields them; the clock starts here. Empty ones are passed over.
+class Listener:
+    """Takes chunks as they come and keeps when that was; the clock starts when it is made. Empty ones do not count."""
 
-    Raises InvalidOutputError for a chunk that is not one channel.
-    """
-    submitted, heard = time.perf_counter(), []
-    for samples in chunks:
-        at_s = time.perf_counter() - submitted
+    def __init__(self) -> None:
+        self._chunks: list[Chunk] = []
+        self._submitted = time.perf_counter()
+
+    def hear(self, samples: F32) -> None:
+        """One more chunk is there."""
+        at_s = time.perf_counter() - self._submitted
         if samples.size:
-            heard.append(Chunk(at_s, samples))
-    done_s = time.perf_counter() - submitted
-    for chunk in heard:
-        if chunk.samples.ndim != 1:
-            raise InvalidOutputError(f"the audio has the shape {chunk.samples.shape}, and one channel is wanted")
-    return Speech(tuple(heard), sample_rate, done_s)
+            self._chunks.append(Chunk(at_s, samples))
+
+    def heard(self, sample_rate: int) -> Speech:
+        """All of it; the engine is done now. Raises InvalidOutputError for a chunk that is not one channel."""
+        done_s = time.perf_counter() - self._submitted
+        for chunk in self._chunks:
+            if chunk.samples.ndim != 1:
+                raise InvalidOutputError(f"the audio has the shape {chunk.samples.shape}, and one channel is wanted")
+        return Speech(tuple(self._chunks), sample_rate, done_s)
+
+
+def listen(chunks: Iterable[F32], sample_rate: int) -> Speech:
+    """Take all of `chunks` as an engine yields them; the clock starts here. Raises InvalidOutputError as a Listener."""
+    listener = Listener()
+    for samples in chunks:
+        listener.hear(samples)
+    return listener.heard(sample_rate)

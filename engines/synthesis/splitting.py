@@ -1,16 +1,13 @@
 """A text in the pieces that it is synthesised in, because the first of them is heard while the rest is made.
 
 Nothing is added, lost or moved: the pieces are the text, cut at spaces (between sentences of Chinese and Japanese also
-where there is none), and each has something to say.
+where there is none), and each has something to say. Imports nothing but the standard library: exports carry this file.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-
-from search_spaces.errors import TunerError, unknown_name
-from search_spaces.parameter import Params
+from collections.abc import Mapping, Sequence
 
 SPLIT = ("none", "sentence", "clause")
 FIRST_CHUNK = ("same", "clause", "words")
@@ -26,8 +23,8 @@ _SENTENCE_END = re.compile(r"""[.!?…]+["'”’)\]]*(?=\s)|[。！？]+["'”�
 _CLAUSE_END = re.compile(r"""[.!?…,;:–—]+["'”’)\]]*(?=\s)|[。！？，、；：]+["'”’」』）]*""")
 
 
-def pieces(text: str, params: Params) -> list[str]:
-    """`text` as `params` have it cut; [] where nothing can be said. Raises TunerError for a knob's impossible value.
+def pieces(text: str, params: Mapping[str, str | int | float | bool]) -> list[str]:
+    """`text` as `params` have it cut; [] where nothing can be said. Raises ValueError for a knob's impossible value.
 
     `split` is how all of it is cut. `first_chunk` cuts the first piece once more: after its first clause, or after
     `first_words` words where no clause ends sooner.
@@ -35,7 +32,7 @@ def pieces(text: str, params: Params) -> list[str]:
     split, first = str(params.get("split", "none")), str(params.get("first_chunk", "same"))
     for name, value, known in (("split", split, SPLIT), ("first_chunk", first, FIRST_CHUNK)):
         if value not in known:
-            raise unknown_name(name, value, known)
+            raise ValueError(f"{name} is {value!r}, and one of {', '.join(known)} is wanted")
     whole = " ".join(text.split())
     cuts = {"none": lambda t: [], "sentence": sentence_ends, "clause": clause_ends}[split](whole)
     if first != "same":
@@ -69,7 +66,7 @@ def _with_early_cut(text: str, cuts: list[int], words: int | None) -> list[int]:
     early = [end for end in clause_ends(text)[:1] if end < first_end]
     if words is not None:
         if words < 1:
-            raise TunerError(f"first_words is {words}", "give a whole number above 0")
+            raise ValueError(f"first_words is {words}, and a whole number above 0 is wanted")
         spaces = [match.start() for match in re.finditer(" ", text[:first_end].rstrip())]
         # A single word is not left over: it would cost another call and say next to nothing.
         early += [spaces[words - 1]] if len(spaces) > words else []
