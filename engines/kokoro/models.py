@@ -16,7 +16,7 @@ from engines.hub import Wanted
 from engines.kokoro.convert import ON_DEMAND, UNQUANTIZED, predicted_bytes, variant
 from engines.kokoro.hub_choice import choose
 from engines.kokoro.onnx_file import OnnxHeader, read_header
-from engines.kokoro.shapes import SHAPES, digest, file_bytes
+from engines.kokoro.shapes import SHAPES, STYLE_WIDTH, digest, file_bytes
 from engines.kokoro.voices import generated_voices, voice_names
 from engines.model_files import EMBEDDED, ModelFiles
 from engines.synthesis.sentences import common_phrases, own
@@ -90,7 +90,7 @@ def _voices_file(config: Mapping[str, Any]) -> Path:
         return Path(str(given)).expanduser()
     if given:
         raise TunerError("model.voices is for a model of yours", "leave it out: a shape has generated voices")
-    width = 2 * SHAPES[str(config["shape"])].style_width
+    width = 2 * STYLE_WIDTH
     path = cache_root() / "embedded" / f"kokoro-voice-{width}.bin"
     return make_once(path, 510 * width * 4, lambda temporary: generated_voices(temporary, width, GENERATED_VOICE))
 

@@ -1,7 +1,7 @@
 """Writes the ONNX file of a shape: Kokoro's own classes (package `kokoro`), random weights, torch's exporter.
 
-The durations are scaled to three frames (75 ms) for each phoneme, about what the trained model says, and the output to
-speech's level. The sound is none that anybody would listen to; the work is that of the published model.
+The durations are scaled to two and a half frames (63 ms) for each phoneme, about what the trained model says, and the
+output to speech's level. The sound is none that anybody would listen to; the work is that of the published model.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from typing import Any
 from engines.base import Progress
 from engines.errors import MissingLibraryError
 from engines.kokoro.library import kokoro_onnx
-from engines.kokoro.shapes import SHAPES, Shape
+from engines.kokoro.shapes import SHAPES, STYLE_WIDTH, Shape
 
 INSTALL = (
     "pip install 'voice-stack-tuner[kokoro,shape]' && pip install --no-deps kokoro==0.9.4, "
     "or give files: model=kokoro.onnx model.voices=voices.bin"
 )
-_FRAMES_A_PHONEME, _FRAMES_MOST = 3.0, 50
+_FRAMES_A_PHONEME, _FRAMES_MOST = 2.5, 50
 _PEAK = 0.5
 _OPSET = 17
 
@@ -38,7 +38,7 @@ def write_shape(name: str, path: Path, progress: Progress) -> None:
     progress(f"making {name} with generated weights")
     torch.manual_seed(0)
     model = _build(classes, SHAPES[name])
-    example = (torch.randint(1, 100, (1, 24)), torch.randn(1, 2 * SHAPES[name].style_width) / 4, torch.ones(1))
+    example = (torch.randint(1, 100, (1, 24)), torch.randn(1, 2 * STYLE_WIDTH) / 4, torch.ones(1))
     _calibrate(model, example)
     # What is exported is phonemes, style and speed in, samples out.
     model.forward = lambda input_ids, style, speed: model.forward_with_tokens(input_ids, style, speed)[0]
@@ -59,14 +59,13 @@ def write_shape(name: str, path: Path, progress: Progress) -> None:
 
 def _kokoro_model() -> Any:
     """The module `kokoro.model`, without its package's text pipeline: that wants spaCy and downloads a model for it."""
-    missing = [name for name in ("torch", "transformers", "loguru", "kokoro") if find_spec(name) is None]
-    if missing:
+    needed = ("torch", "transformers", "loguru", "kokoro")
+    specs = {name: find_spec(name) for name in needed if name not in sys.modules}
+    if missing := [name for name, spec in specs.items() if spec is None]:
         raise MissingLibraryError(
             f"a model of generated weights is made by {', '.join(missing)}, which is not installed", INSTALL
         )
-    package = find_spec("kokoro")
-    assert package is not None
-    if "kokoro" not in sys.modules:
+    if package := specs.get("kokoro"):
         bare = types.ModuleType("kokoro")
         bare.__path__ = list(package.submodule_search_locations or [])
         sys.modules["kokoro"] = bare
@@ -99,14 +98,17 @@ def _config(shape: Shape) -> dict[str, Any]:
 
     file = Path(str(kokoro_onnx().__file__)).parent / "config.json"
     config: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    config["istftnet"]["upsample_initial_channel"] = shape.generator_width
+    config["istftnet"] |= {
+        "resblock_kernel_sizes": list(shape.kernels),
+        "resblock_dilation_sizes": [[1, 3, 5] for _ in shape.kernels],
+    }
     config["plbert"] |= {
         "hidden_size": shape.bert_width,
         "num_attention_heads": shape.bert_heads,
         "intermediate_size": shape.bert_inner,
         "num_hidden_layers": shape.bert_layers,
     }
-    return {**config, "hidden_dim": shape.width, "n_layer": shape.layers, "style_dim": shape.style_width}
+    return {**config, "n_layer": shape.layers}
 
 
 def _calibrate(model: Any, example: Any) -> None:

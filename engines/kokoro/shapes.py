@@ -8,29 +8,32 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 WRITER_VERSION = 1
+STYLE_WIDTH = 128
+"""Of the decoder's half of a style; the prosody has as much."""
 
 
 @dataclass(frozen=True)
 class Shape:
-    """Sizes of the parts: the text model's width, heads, inner width and depth; the prosody's and decoder's width."""
+    """What can differ: the text model's width, heads, inner width and depth, the encoders' depth, the vocoder's kernels.
+
+    The decoder takes a width of 512 and no other.
+    """
 
     bert_width: int
     bert_heads: int
     bert_inner: int
     bert_layers: int
-    width: int
     layers: int
-    generator_width: int
-    style_width: int
+    kernels: tuple[int, ...]
     parameters: int
     """About how many there are."""
 
 
 SHAPES: Mapping[str, Shape] = {
-    "kokoro-82m": Shape(768, 12, 2048, 12, 512, 3, 512, 128, 82_000_000),
-    "kokoro-reduced": Shape(64, 2, 128, 1, 512, 1, 64, 128, 40_000_000),
+    "kokoro-82m": Shape(768, 12, 2048, 12, 3, (3, 7, 11), 82_000_000),
+    "kokoro-reduced": Shape(64, 2, 128, 1, 1, (3,), 59_000_000),
 }
-"""The published model's, and one of the same parts that computes faster. The decoder takes a width of 512 alone."""
+"""The published model's, and one of the same parts that computes faster."""
 
 
 def digest(shape: str) -> str:

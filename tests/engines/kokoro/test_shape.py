@@ -21,6 +21,7 @@ def test_shapes_differ_by_digest_and_size() -> None:
 
 
 def test_without_torch_there_is_one_line_with_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
     monkeypatch.setattr(shape, "find_spec", lambda name: None if name == "torch" else find_spec("sys"))
     with pytest.raises(MissingLibraryError) as caught:
         shape.write_shape("kokoro-reduced", tmp_path / "a.onnx", lambda line: None)
