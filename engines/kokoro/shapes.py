@@ -14,7 +14,7 @@ STYLE_WIDTH = 128
 
 @dataclass(frozen=True)
 class Shape:
-    """What can differ: the text model's width, heads, inner width and depth, the encoders' depth, the vocoder's kernels.
+    """What can differ: the text model's width, heads, inner width, depth; the encoders' depth; the vocoder's kernels.
 
     The decoder takes a width of 512 and no other.
     """
