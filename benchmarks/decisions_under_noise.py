@@ -26,8 +26,8 @@ from search_spaces.parameter import Params
 from tuner.config.compose import compose
 from tuner.config.study_config import StudyConfig
 from tuner.contestant import Contestant
+from tuner.params import key
 from tuner.preparation import Prepared, prepare
-from tuner.sampling import key
 from tuner.stats import geometric_mean
 from tuner.study import run_study
 from tuner.trial import TrialResult, TrialStatus

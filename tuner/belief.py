@@ -18,8 +18,8 @@ import numpy as np
 from search_spaces.parameter import Params
 from search_spaces.space import SearchSpace
 from tuner.objective import Objective, rank_value, steady
+from tuner.params import changed_knobs
 from tuner.repeats import Repeat
-from tuner.sampling import changed_knobs
 from tuner.surrogate import Array, Encoder, Surrogate
 from tuner.trial import TrialResult
 

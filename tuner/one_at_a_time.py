@@ -13,8 +13,8 @@ from search_spaces.domains import values
 from search_spaces.parameter import Parameter, Params, Value
 from search_spaces.space import SearchSpace
 from tuner.objective import Objective, best
+from tuner.params import key
 from tuner.repeats import Repeat
-from tuner.sampling import key
 from tuner.trial import TrialResult
 
 VALUES_MOST = 8

@@ -6,7 +6,6 @@ twice. A space that fits the budget is tried as a whole, in the same order of pr
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -17,6 +16,7 @@ from search_spaces.parameter import Params, Value
 from search_spaces.space import SearchSpace
 from tuner.metrics import metric
 from tuner.objective import Objective, rank_value
+from tuner.params import key
 from tuner.repeats import WORTH_LEAST, Repeat, allowed, price
 from tuner.trial import TrialResult
 
@@ -33,16 +33,6 @@ REDRAWN_MOST = 3
 UNFELT_EVERY = 4
 """After so many trials it is looked anew which knobs the workload does not feel."""
 _ASKS_MOST = 30
-
-
-def changed_knobs(params: Params, baseline: Params) -> int:
-    """How many knobs differ from the baseline, those that only one of the two has included."""
-    return sum(params.get(name) != baseline.get(name) for name in {*params, *baseline})
-
-
-def key(params: Params) -> str:
-    """What makes two configurations the same."""
-    return json.dumps(dict(params), sort_keys=True)
 
 
 class Sampler:

@@ -19,10 +19,11 @@ from tuner.finalists import affordable, finalists
 from tuner.host_noise import said
 from tuner.objective import Objective, at_pace, best, pareto_front
 from tuner.one_at_a_time import OneAtATime
+from tuner.params import key
 from tuner.preparation import Prepared, check_measured, prepare
 from tuner.racing import Race
 from tuner.repeats import Repeat, measure_again
-from tuner.sampling import Sampler, key
+from tuner.sampling import Sampler
 from tuner.study_identity import begun_at, check_identity, finished_documents, other_seed, study_info
 from tuner.study_store import StudyStore, check_writable
 from tuner.tournament import Tournament, TournamentResult

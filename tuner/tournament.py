@@ -21,8 +21,8 @@ from tuner.host_noise import summary
 from tuner.measurement import Round
 from tuner.metrics import metric
 from tuner.objective import Objective, steady
+from tuner.params import changed_knobs
 from tuner.runner import TrialRunner
-from tuner.sampling import changed_knobs
 from tuner.stats import RatioTest, geometric_mean, holm, paired_ratio_test
 from tuner.trial import MetricValue, TrialResult
 

@@ -5,7 +5,7 @@ from search_spaces.domains import values
 from search_spaces.template import load_template
 from tuner.objective import Objective
 from tuner.one_at_a_time import VALUES_MOST, OneAtATime
-from tuner.sampling import key
+from tuner.params import key
 from tuner.trial import MetricValue, TrialResult, TrialStatus
 
 SPACE = load_template("fake").bind({"cpu_cores": 8})

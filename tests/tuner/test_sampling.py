@@ -8,8 +8,9 @@ from search_spaces.narrowing import narrow
 from search_spaces.parameter import IntRange
 from search_spaces.template import load_template
 from tuner.objective import Objective
+from tuner.params import key
 from tuner.repeats import SHARE_MOST, TRIALS_LEAST, Repeat
-from tuner.sampling import Sampler, key
+from tuner.sampling import Sampler
 from tuner.trial import MetricValue, TrialResult, TrialStatus
 
 SPEED = (Objective("decode_tokens_per_second"),)
