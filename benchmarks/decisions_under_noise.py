@@ -63,15 +63,11 @@ def quiet_values(prepared: Prepared) -> dict[str, float]:
     assert grid is not None, "the space is meant to be small"
     runner, metric = prepared.runner(), prepared.objectives[0].metric
     players = [Contestant(TrialResult(n, p, TrialStatus.OK), runner, metric) for n, p in enumerate(grid)]
-    try:
-        for block in range(TRUTH_BLOCKS):
-            for place in range(len(players)):
-                player = players[(place + block) % len(players)]
-                if (played := player.play()) is not None:
-                    player.count(played)
-    finally:
-        for player in players:
-            player.release()
+    for block in range(TRUTH_BLOCKS):
+        for place in range(len(players)):
+            player = players[(place + block) % len(players)]
+            if (played := player.play()) is not None:
+                player.count(played)
     return {key(p.trial.params): geometric_mean(p.values) for p in players}
 
 

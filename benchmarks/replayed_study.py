@@ -96,7 +96,7 @@ class ReplayRunner(TrialRunner):
         before = self.world.now
         return replace(super().run(spec, race), wall_s=self.world.now - before)
 
-    def opened(self, params: Params, evict: bool, stack: ExitStack, alone: bool = True) -> Opened:
+    def opened(self, params: Params, evict: bool, stack: ExitStack) -> Opened:
         """Raises WorkerFailedError as recorded."""
         before = self.world.now
         try:
@@ -123,7 +123,7 @@ class NoDevice(DevicePeak):
     """No device memory."""
 
     def __init__(self) -> None:
-        super().__init__(0, exclusive=False)
+        super().__init__(0)
 
     @property
     def peak_mib(self) -> float | None:

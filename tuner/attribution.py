@@ -1,4 +1,8 @@
-"""What each change brought: the configurations on the way from the default to the winner, measured side by side."""
+"""What each change brought: the configurations on the way from the default to the winner, measured side by side.
+
+As in the tournament, every round has a process of its own: rounds of the same processes would not show what one start
+differs from the next by, and intervals made of them would be too narrow.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from typing import Any
 from search_spaces.parameter import Params, Value
 from search_spaces.space import SearchSpace
 from tuner import interrupts
-from tuner.contestant import WARM_UP_SHARE, Contestant, fit_together
+from tuner.contestant import WARM_UP_SHARE, Contestant
 from tuner.objective import Objective
 from tuner.runner import TrialRunner
 from tuner.stats import paired_ratio_test
@@ -80,13 +84,11 @@ def _distance(one: Params, other: Params) -> int:
     return sum(one.get(n) != other.get(n) for n in {*one, *other})
 
 
-def estimate_s(runner: TrialRunner, baseline: TrialResult, winner: TrialResult, ways: Sequence[Params]) -> float:
+def estimate_s(baseline: TrialResult, winner: TrialResult, ways: Sequence[Params]) -> float:
     """How long `attribute` takes: rounds and loads halfway between those of the ends."""
     ends = (baseline, winner)
     round_s = sum(t.round_s for t in ends) / 2
     load_s = START_S + sum(t.value("load_cached_s") or t.value("load_s") or 0.0 for t in ends) / 2
-    if fit_together(runner, ways):
-        return len(ways) * ((BLOCKS + WARM_UP_SHARE) * round_s + load_s)
     return len(ways) * BLOCKS * ((1 + WARM_UP_SHARE) * round_s + load_s)
 
 
@@ -100,24 +102,14 @@ def attribute(
 
     `on_block` is told how many blocks are done, of how many.
     """
-    resident = fit_together(runner, ways)
-    walkers = [
-        Contestant(TrialResult(-1, params, TrialStatus.OK), runner, objective.metric, alone=not resident)
-        for params in ways
-    ]
-    try:
-        for block in range(BLOCKS):
-            interrupts.check()
-            for place in range(len(walkers)):
-                walker = walkers[(place + block) % len(walkers)]
-                if (played := walker.play()) is not None:
-                    walker.count(played)
-                if not resident:
-                    walker.release()
-            on_block(block + 1, BLOCKS)
-    finally:
-        for walker in walkers:
-            walker.release()
+    walkers = [Contestant(TrialResult(-1, params, TrialStatus.OK), runner, objective.metric) for params in ways]
+    for block in range(BLOCKS):
+        interrupts.check()
+        for place in range(len(walkers)):
+            walker = walkers[(place + block) % len(walkers)]
+            if (played := walker.play()) is not None:
+                walker.count(played)
+        on_block(block + 1, BLOCKS)
     return [_step(before, after, objective) for before, after in pairwise(walkers)]
 
 
