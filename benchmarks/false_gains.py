@@ -21,7 +21,7 @@ from benchmarks.synthetic import flat
 from benchmarks.world import Bias, Surface
 from tuner.attribution import attribute, path
 from tuner.objective import Objective
-from tuner.sampling import changed_knobs
+from tuner.params import changed_knobs
 
 ROUNDS_DIFFER = 0.02
 LOADS_DIFFER = (0.0, 0.012, 0.03, 0.06, 0.12)

@@ -1,7 +1,8 @@
 """What each change brought: the configurations on the way from the default to the winner, measured side by side.
 
 As in the tournament, every round has a process of its own: rounds of the same processes would not show what one start
-differs from the next by, and intervals made of them would be too narrow.
+differs from the next by, and intervals made of them were too narrow (where processes differ by 3 %, they called 19 % of
+the changes that bring nothing an effect; `benchmarks/false_gains.py`).
 """
 
 from __future__ import annotations

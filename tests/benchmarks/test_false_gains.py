@@ -23,7 +23,7 @@ def test_a_gain_where_there_is_none_is_found_in_5_percent_of_sweeps_at_most():
 
 @pytest.mark.parametrize("differ", [0.0, 0.06])
 def test_a_change_that_brings_nothing_is_called_an_effect_about_once_in_twenty(differ):
-    """However much processes differ; where rounds share a process it is half of them and more."""
+    """However much processes differ; where rounds shared a process it was a quarter of them."""
     row = false_effects(differ, range(100))
     assert row.tries >= 300
     assert row.share <= 0.05 + 2.33 * (0.05 * 0.95 / row.tries) ** 0.5, "beyond what chance makes of 5 %"
