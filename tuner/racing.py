@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,7 +40,8 @@ DISTURBED_CUT = 2.0
 @dataclass(frozen=True)
 class Race:
     """Decides after each round. `best` is the best value so far, `None` when there is none to race against;
-    `load_noise` is by how much processes of one configuration differ, as far as it is known.
+    `load_noise` is by how much processes of one configuration differ, as far as it is known. Once the rounds have taken
+    `time_most_s`, one that counts is enough, even if it was disturbed.
 
     The margins lie beyond what undisturbed rounds of one configuration differ by, in one process and from one process
     to the next, so an equal of the best is cut in less than 5 % of cases. What comes near the best is measured until
@@ -53,6 +55,7 @@ class Race:
     half_width: float
     best_round_s: float | None = None
     load_noise: float = 0.0
+    time_most_s: float = math.inf
 
     @property
     def deadline_s(self) -> float | None:
@@ -95,7 +98,12 @@ class Race:
 
 
 def race_against(
-    leader: TrialResult | None, objective: Objective, pace: float, rounds: tuple[int, int], load_noise: float = 0.0
+    leader: TrialResult | None,
+    objective: Objective,
+    pace: float,
+    rounds: tuple[int, int],
+    load_noise: float = 0.0,
+    time_most_s: float = math.inf,
 ) -> Race:
     """Race against the best so far, on a machine of `pace`; `rounds` are the least and the most of them."""
     value = leader.value(objective.metric) if leader else None
@@ -107,6 +115,7 @@ def race_against(
         half_width=INTERVAL_HALF_WIDTH,
         best_round_s=leader.round_s if leader else None,
         load_noise=load_noise,
+        time_most_s=time_most_s,
     )
 
 

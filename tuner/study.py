@@ -36,6 +36,9 @@ from tuner.watchers import Watchers
 BASELINE = 0
 TOURNAMENT_SHARE = 0.5
 """The search leaves the tournament at most this share of the minutes; one that takes longer overruns them."""
+TRIAL_SHARE = 0.1
+"""Of the minutes, after which a trial gets no further rounds: on a machine that is never quiet each would be repeated,
+and one slow configuration would take the whole time."""
 TOLD_OVERRUN_S = 10.0
 
 
@@ -186,7 +189,7 @@ class Study:
         single = len(self.prepared.objectives) == 1 and self._objective == raced
         leader = self.evidence.leader(raced) if single else None
         rounds = budget.rounds_least, budget.rounds_most
-        return race_against(leader, raced, pace, rounds, self.evidence.load_noise())
+        return race_against(leader, raced, pace, rounds, self.evidence.load_noise(), TRIAL_SHARE * 60 * budget.minutes)
 
     def _measure_again(self) -> TrialResult:
         """The baseline once more, by a round or two."""
