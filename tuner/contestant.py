@@ -6,10 +6,8 @@ that they are no further evidence, and a process that stayed loaded would save n
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from engines.errors import InvalidOutputError
 from tuner.measurement import Measurement, Round, summarise
@@ -18,8 +16,6 @@ from tuner.objective import violations
 from tuner.runner import Opened, TrialRunner
 from tuner.trial import MetricValue, TrialResult
 from tuner.worker_process import WorkerFailedError
-
-T = TypeVar("T")
 
 WARM_UP_SHARE = 0.5
 """Of a round, what warming up by its first item takes at the most, for estimates."""
@@ -47,7 +43,14 @@ class Contestant:
 
     def play(self) -> Round | None:
         """Load, warm up by an item, run one round, and end the process; None once it has failed."""
-        return self._guarded(self._round)
+        while not self.failure:
+            try:
+                return self._round()
+            except (WorkerFailedError, InvalidOutputError) as error:
+                if self._chances == 0:
+                    self.failure = error.reason if isinstance(error, WorkerFailedError) else error.message
+                self._chances -= 1
+        return None
 
     def count(self, played: Round) -> None:
         """Let a round count."""
@@ -94,13 +97,3 @@ class Contestant:
         if self._value(played) is None:
             raise InvalidOutputError(f"the round tells no {self.metric}", "choose an objective that each round tells")
         return played
-
-    def _guarded(self, action: Callable[[], T]) -> T | None:
-        while not self.failure:
-            try:
-                return action()
-            except (WorkerFailedError, InvalidOutputError) as error:
-                if self._chances == 0:
-                    self.failure = error.reason if isinstance(error, WorkerFailedError) else error.message
-                self._chances -= 1
-        return None
