@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations, pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from search_spaces.parameter import Params, Value
 from search_spaces.space import SearchSpace
@@ -21,10 +21,15 @@ from tuner.runner import TrialRunner
 from tuner.stats import paired_ratio_test
 from tuner.trial import TrialResult, TrialStatus
 
+if TYPE_CHECKING:
+    from tuner.belief import Belief
+
 START_S = 0.7
 """What a worker takes to start, beside loading."""
 BLOCKS = 4
 """Rounds of each configuration on the way: enough for an interval, not for a verdict, which the tournament gives."""
+TRIFLE = 1.03
+"""As much as two finalists may differ by and still be equal."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +49,30 @@ class Step:
 
     @property
     def brought_nothing(self) -> bool:
-        """Whether the interval holds 1 or lies below it."""
-        return self.ci95 is not None and self.ci95[0] <= 1
+        """Whether the interval holds 1 or lies below it, and its middle is no more than a trifle above: an interval
+        that is wide for the noise of a few rounds says nothing against a change that looks like a good one."""
+        return self.ratio is not None and self.ci95 is not None and self.ci95[0] <= 1 and self.ratio < TRIFLE
 
     def to_json(self) -> dict[str, Any]:
         """As JSON data."""
         return asdict(self)
+
+
+def by_worth(belief: Belief, start: Params, end: Params) -> list[str]:
+    """The knobs in which the two differ, from the one that seems to matter most to what could be left out of `end`.
+
+    Found backwards: of what is left, the change is last without which least is expected to be lost. So a change that
+    is said to have brought nothing was judged beside all others that matter, and not in another surrounding.
+    """
+    found: list[str] = []
+    current = dict(end)
+    while left := [n for n in current if n in start and current[n] != start[n]]:
+        reverted = [{**current, name: start[name]} for name in left]
+        lost = [belief.contrast([current], [other])[0] for other in reverted]
+        least = min(range(len(left)), key=lambda at: lost[at])
+        found.append(left[least])
+        current = reverted[least]
+    return found[::-1]
 
 
 def path(space: SearchSpace, start: Params, end: Params, order: Sequence[str] = ()) -> list[dict[str, Value]]:
