@@ -40,6 +40,7 @@ OPTIMUS_SEEDS = 20
 """llama-optimus runs as a program of its own, which takes seconds a seed."""
 OURS = "voice-stack tuner"
 OURS_UNADVISED = "the same without advice"
+TOLD = "llama-optimus, told the best file"
 PEERS: Mapping[str, Strategy] = {
     "random": random_search,
     "Optuna TPE, mean of 3": optuna_tpe,
@@ -118,8 +119,12 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def verdict(rows: Sequence[Row]) -> str:
-    """The two goals: found in time for 90 of 100 seeds, and three times as soon as the best peer."""
-    ours, peers = rows[0], [r for r in rows[1:] if r.name != OURS_UNADVISED]
+    """The two goals: found in time for 90 of 100 seeds, and three times as soon as the best peer.
+
+    Of the peers that have the same to find: one that was told the file of the optimum has one knob less to search, and
+    the one that matters most.
+    """
+    ours, peers = rows[0], [r for r in rows[1:] if r.name not in (OURS_UNADVISED, TOLD)]
     best = min(peers, key=lambda r: r.median)
     times = 0.0 if math.isinf(ours.median) else best.median / ours.median if ours.median else math.inf
     sooner = "beyond what it was given" if math.isinf(best.median) else f"{times:.1f} times ours"
@@ -141,7 +146,7 @@ def strategies_of(optimus: Path | None) -> dict[str, tuple[Strategy, float, int]
         from benchmarks.llama_optimus import LlamaOptimus
 
         chosen["llama-optimus"] = (LlamaOptimus(optimus), math.inf, OPTIMUS_SEEDS)
-        chosen["llama-optimus, told the best file"] = (LlamaOptimus(optimus, best_file=True), math.inf, OPTIMUS_SEEDS)
+        chosen[TOLD] = (LlamaOptimus(optimus, best_file=True), math.inf, OPTIMUS_SEEDS)
     return chosen
 
 

@@ -174,8 +174,9 @@ class Study:
         number = len(self.trials)
         self.watchers.trial_started(number, params, purpose)
         result = replace(self._runner.run(TrialSpec(number, params), self._race(pace)), pace=round(pace, 4))
-        self.store.append(result)
-        self.trials.append(result)
+        with interrupts.put_off():
+            self.store.append(result)
+            self.trials.append(result)
         self.watchers.trial_finished(result)
         return result
 
@@ -206,8 +207,9 @@ class Study:
         interrupts.check()
         self.watchers.progress(f"measuring trial {trial.number} again")
         repeat = measure_again(self._runner, trial, self._objective.metric, pace, self.clock)
-        self.store.append_repeat(repeat)
-        self.evidence.repeats.append(repeat)
+        with interrupts.put_off():
+            self.store.append_repeat(repeat)
+            self.evidence.repeats.append(repeat)
         return repeat
 
     def _check_measured(self) -> None:
