@@ -20,7 +20,7 @@ from benchmarks.replayed_study import replayed
 from benchmarks.synthetic import cpu_like, failing_half, gpu_like
 from benchmarks.world import Surface
 from tuner.objective import Objective
-from tuner.sampling import key
+from tuner.params import key
 from tuner.trial import TrialStatus
 
 SHARE = 0.10

@@ -1,10 +1,11 @@
-"""How often a sweep finds a gain where there is none: simulated sweeps of a space in which all is equally fast.
+"""How often something is found where there is nothing: simulated sweeps of a space in which all is equally fast.
 
     python -m benchmarks.false_gains [--sweeps 200]
 
 Prints a row for each kind of machine: one where all processes are alike, and ones where a process differs from the next
 by some per cent, which rounds within a process never show. A false gain in at most 5 % of sweeps is what the
-tournament's test promises.
+tournament's test promises. A second table tells how often an attribution's interval leaves out 1 for a change that
+brings nothing; of 95 % intervals that is one in twenty.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from benchmarks.problem import Problem
 from benchmarks.replayed_study import replayed
 from benchmarks.synthetic import flat
 from benchmarks.world import Bias, Surface
+from tuner.attribution import attribute, path
 from tuner.objective import Objective
+from tuner.params import changed_knobs
 
 ROUNDS_DIFFER = 0.02
 LOADS_DIFFER = (0.0, 0.012, 0.03, 0.06, 0.12)
@@ -26,24 +29,25 @@ SHARE = 0.6
 """Of the grid's time, for a sweep: a quarter of the space is tried, and the tournament takes its time."""
 _DRAWN = 500
 HEAD = "| processes differ by | sweeps | gains found | share |\n| --- | --- | --- | --- |"
+STEPS_HEAD = "| processes differ by | changes | called an effect | share |\n| --- | --- | --- | --- |"
 
 
 @dataclass(frozen=True)
 class Row:
-    """False gains on one kind of machine."""
+    """What was found on one kind of machine in so many tries, where there was nothing to find."""
 
     loads_differ: float
-    sweeps: int
-    gains: int
+    tries: int
+    found: int
 
     @property
     def share(self) -> float:
-        """Of the sweeps."""
-        return self.gains / self.sweeps
+        """Of the tries."""
+        return self.found / self.tries
 
     def line(self) -> str:
         """For the table."""
-        return f"| {100 * self.loads_differ:.1f} % | {self.sweeps} | {self.gains} | {100 * self.share:.1f} % |"
+        return f"| {100 * self.loads_differ:.1f} % | {self.tries} | {self.found} | {100 * self.share:.1f} % |"
 
 
 def flat_problem(loads_differ: float, seed: int = 0) -> Problem:
@@ -67,6 +71,22 @@ def false_gains(loads_differ: float, seeds: Sequence[int]) -> Row:
     return Row(loads_differ, len(seeds), gains)
 
 
+def false_effects(loads_differ: float, seeds: Sequence[int]) -> Row:
+    """One attribution for each seed, of the way through all knobs of the space."""
+    problem = flat_problem(loads_differ)
+    space = problem.space
+    grid = [trial.params for trial in problem.surface.recording.trials]
+    ways = path(space, space.baseline, max(grid, key=lambda p: changed_knobs(p, space.baseline)))
+    effects = steps = 0
+    for seed in seeds:
+        runner = replayed(problem, seed, problem.exhaustive_s).prepared.runner()
+        for step in attribute(runner, problem.objective, ways):
+            assert step.ci95 is not None, "nothing fails in this space"
+            steps += 1
+            effects += not step.ci95[0] <= 1 <= step.ci95[1]
+    return Row(loads_differ, steps, effects)
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -75,6 +95,9 @@ def main() -> None:
     print(HEAD, flush=True)
     for differ in LOADS_DIFFER:
         print(false_gains(differ, range(options.sweeps)).line(), flush=True)
+    print(f"\n{STEPS_HEAD}", flush=True)
+    for differ in LOADS_DIFFER:
+        print(false_effects(differ, range(options.sweeps)).line(), flush=True)
 
 
 if __name__ == "__main__":

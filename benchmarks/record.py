@@ -30,9 +30,9 @@ from search_spaces.errors import TunerError
 from search_spaces.parameter import Params
 from tuner.config.compose import compose
 from tuner.measurement import Measurer, Round
+from tuner.params import key
 from tuner.preparation import Prepared, prepare
 from tuner.runner import TrialRunner
-from tuner.sampling import key
 from tuner.trial import TrialStatus
 from tuner.worker_process import Worker, WorkerFailedError
 

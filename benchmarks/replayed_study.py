@@ -24,7 +24,7 @@ from tuner.events import Outcome
 from tuner.hardware import detect_hardware
 from tuner.measurement import Measurer, Round
 from tuner.memory import DevicePeak
-from tuner.objective import Objective, best
+from tuner.objective import Objective
 from tuner.preparation import Prepared
 from tuner.quality_cache import QualityCache
 from tuner.racing import Race
@@ -96,7 +96,7 @@ class ReplayRunner(TrialRunner):
         before = self.world.now
         return replace(super().run(spec, race), wall_s=self.world.now - before)
 
-    def opened(self, params: Params, evict: bool, stack: ExitStack, alone: bool = True) -> Opened:
+    def opened(self, params: Params, evict: bool, stack: ExitStack) -> Opened:
         """Raises WorkerFailedError as recorded."""
         before = self.world.now
         try:
@@ -123,7 +123,7 @@ class NoDevice(DevicePeak):
     """No device memory."""
 
     def __init__(self) -> None:
-        super().__init__(0, exclusive=False)
+        super().__init__(0)
 
     @property
     def peak_mib(self) -> float | None:
@@ -215,6 +215,10 @@ class ReplayedStudy(Study):
     """Keeps the best answer over time. It explains nothing and writes no report: both come after the verdict."""
 
     trace: Trace = field(default_factory=Trace)
+    advised: bool = True
+
+    def _early(self) -> list[Params]:
+        return super()._early() if self.advised else []
 
     def _earlier(self) -> list[Earlier]:
         """None: each replay is the first."""
@@ -236,7 +240,7 @@ class ReplayedStudy(Study):
 
     def _answer(self) -> None:
         """What would be deployed if it were stopped now."""
-        if leader := best(self._likely(), self._objective):
+        if leader := self.evidence.leader(self._objective):
             self.trace.answer(self.clock(), leader.params)
 
     def _conclude(self, result: TournamentResult) -> Outcome:
@@ -254,7 +258,15 @@ class ReplayedStudy(Study):
 
 def replay_study(problem: Problem, seed: int, limit_s: float) -> Trace:
     """A whole study in `limit_s` of the recording's time."""
-    study = replayed(problem, seed, limit_s)
+    return _run(replayed(problem, seed, limit_s))
+
+
+def replay_study_without_advice(problem: Problem, seed: int, limit_s: float) -> Trace:
+    """The same, but the values that the space file advises to try first are not."""
+    return _run(replace(replayed(problem, seed, limit_s), advised=False))
+
+
+def _run(study: ReplayedStudy) -> Trace:
     study.run()
     study.trace.end_s = study.clock()
     return study.trace

@@ -3,9 +3,10 @@
     python -m benchmarks.whisper_builds --python .venv/bin/python --python /path/to/native/bin/python [--pairs 12]
 
 Two virtual environments with the tool's requirements, one with PyPI's wheel and one with the build that `python -m
-tuner doctor` gives the command for. Rounds of both alternate, either one first in turn, and both are loaded anew every
-other pair: what one start of a process differs by is no gain. Printed are the median real-time factors and the ratio
-first ÷ second (above 1: the second is faster) with its 95 % interval, for some configurations.
+tuner doctor` gives the command for. A pair is one round of each, either one first in turn, in processes of its own:
+what one start of a process differs by is no gain, and pairs of the same processes would not show it. Printed are the
+median real-time factors and the ratio first ÷ second (above 1: the second is faster) with its 95 % interval, for some
+configurations.
 """
 
 from __future__ import annotations
@@ -30,7 +31,6 @@ CONFIGURATIONS: Mapping[str, Mapping[str, Any]] = {
     "window cut, Q8_0": {"audio_ctx": "clip", "quantization": "Q8_0"},
     "window cut, Q5_1": {"audio_ctx": "clip", "quantization": "Q5_1"},
 }
-LOADED_FOR_PAIRS = 2
 TIMEOUT_S = 900.0
 
 
@@ -61,15 +61,14 @@ class Build:
 def compare(
     pythons: Sequence[str], subject: Subject, params: Mapping[str, Any], pairs: int
 ) -> tuple[list[float], list[float]]:
-    """The real-time factors of both builds, `pairs` each, measured in turn."""
+    """The real-time factors of both builds, `pairs` each, every pair measured with both loaded anew."""
     values: tuple[list[float], list[float]] = ([], [])
-    while len(values[0]) < pairs:
+    for pair in range(pairs):
         with ExitStack() as stack:
             builds = [Build(stack, python, subject, params) for python in pythons]
-            for _ in range(min(LOADED_FOR_PAIRS, pairs - len(values[0]))):
-                first = len(values[0]) % 2
-                for at in (first, 1 - first):
-                    values[at].append(builds[at].rtf())
+            first = pair % 2
+            for at in (first, 1 - first):
+                values[at].append(builds[at].rtf())
     return values
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from search_spaces.errors import TunerError, unknown_name
 
@@ -109,4 +109,4 @@ def typed(value: object, wanted: type[T], where: str) -> T:
     accepted: tuple[type, ...] = (int, float) if wanted is float else (wanted,)
     if not isinstance(value, accepted) or (isinstance(value, bool) and wanted is not bool):
         raise TunerError(f"{where}: {_WORDS[wanted]} is needed, not {value!r}")
-    return value  # type: ignore[return-value]  # a whole number is accepted as float
+    return cast("T", value)  # a whole number is accepted as float

@@ -1,25 +1,35 @@
-"""What each change brought: the configurations on the way from the default to the winner, measured side by side."""
+"""What each change brought: the configurations on the way from the default to the winner, measured side by side.
+
+As in the tournament, every round has a process of its own: rounds of the same processes would not show what one start
+differs from the next by, and intervals made of them were too narrow (where processes differ by 3 %, they called 19 % of
+the changes that bring nothing an effect; `benchmarks/false_gains.py`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations, pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from search_spaces.parameter import Params, Value
 from search_spaces.space import SearchSpace
 from tuner import interrupts
-from tuner.contestant import WARM_UP_SHARE, Contestant, fit_together
+from tuner.contestant import WARM_UP_SHARE, Contestant
 from tuner.objective import Objective
 from tuner.runner import TrialRunner
 from tuner.stats import paired_ratio_test
 from tuner.trial import TrialResult, TrialStatus
 
+if TYPE_CHECKING:
+    from tuner.belief import Belief
+
 START_S = 0.7
 """What a worker takes to start, beside loading."""
 BLOCKS = 4
 """Rounds of each configuration on the way: enough for an interval, not for a verdict, which the tournament gives."""
+TRIFLE = 1.03
+"""As much as two finalists may differ by and still be equal."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +49,30 @@ class Step:
 
     @property
     def brought_nothing(self) -> bool:
-        """Whether the interval holds 1 or lies below it."""
-        return self.ci95 is not None and self.ci95[0] <= 1
+        """Whether the interval holds 1 or lies below it, and its middle is no more than a trifle above: an interval
+        that is wide for the noise of a few rounds says nothing against a change that looks like a good one."""
+        return self.ratio is not None and self.ci95 is not None and self.ci95[0] <= 1 and self.ratio < TRIFLE
 
     def to_json(self) -> dict[str, Any]:
         """As JSON data."""
         return asdict(self)
+
+
+def by_worth(belief: Belief, start: Params, end: Params) -> list[str]:
+    """The knobs in which the two differ, from the one that seems to matter most to what could be left out of `end`.
+
+    Found backwards: of what is left, the change is last without which least is expected to be lost. So a change that
+    is said to have brought nothing was judged beside all others that matter, and not in another surrounding.
+    """
+    found: list[str] = []
+    current = dict(end)
+    while left := [n for n in current if n in start and current[n] != start[n]]:
+        reverted = [{**current, name: start[name]} for name in left]
+        lost = [belief.contrast([current], [other])[0] for other in reverted]
+        least = min(range(len(left)), key=lambda at: lost[at])
+        found.append(left[least])
+        current = reverted[least]
+    return found[::-1]
 
 
 def path(space: SearchSpace, start: Params, end: Params, order: Sequence[str] = ()) -> list[dict[str, Value]]:
@@ -80,13 +108,11 @@ def _distance(one: Params, other: Params) -> int:
     return sum(one.get(n) != other.get(n) for n in {*one, *other})
 
 
-def estimate_s(runner: TrialRunner, baseline: TrialResult, winner: TrialResult, ways: Sequence[Params]) -> float:
+def estimate_s(baseline: TrialResult, winner: TrialResult, ways: Sequence[Params]) -> float:
     """How long `attribute` takes: rounds and loads halfway between those of the ends."""
     ends = (baseline, winner)
     round_s = sum(t.round_s for t in ends) / 2
     load_s = START_S + sum(t.value("load_cached_s") or t.value("load_s") or 0.0 for t in ends) / 2
-    if fit_together(runner, ways):
-        return len(ways) * ((BLOCKS + WARM_UP_SHARE) * round_s + load_s)
     return len(ways) * BLOCKS * ((1 + WARM_UP_SHARE) * round_s + load_s)
 
 
@@ -100,24 +126,14 @@ def attribute(
 
     `on_block` is told how many blocks are done, of how many.
     """
-    resident = fit_together(runner, ways)
-    walkers = [
-        Contestant(TrialResult(-1, params, TrialStatus.OK), runner, objective.metric, alone=not resident)
-        for params in ways
-    ]
-    try:
-        for block in range(BLOCKS):
-            interrupts.check()
-            for place in range(len(walkers)):
-                walker = walkers[(place + block) % len(walkers)]
-                if (played := walker.play()) is not None:
-                    walker.count(played)
-                if not resident:
-                    walker.release()
-            on_block(block + 1, BLOCKS)
-    finally:
-        for walker in walkers:
-            walker.release()
+    walkers = [Contestant(TrialResult(-1, params, TrialStatus.OK), runner, objective.metric) for params in ways]
+    for block in range(BLOCKS):
+        interrupts.check()
+        for place in range(len(walkers)):
+            walker = walkers[(place + block) % len(walkers)]
+            if (played := walker.play()) is not None:
+                walker.count(played)
+        on_block(block + 1, BLOCKS)
     return [_step(before, after, objective) for before, after in pairwise(walkers)]
 
 

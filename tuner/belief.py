@@ -17,9 +17,10 @@ import numpy as np
 
 from search_spaces.parameter import Params
 from search_spaces.space import SearchSpace
-from tuner.objective import Objective, rank_value, steady
+from tuner.metrics import metric
+from tuner.objective import Objective, leaders, steady
+from tuner.params import changed_knobs
 from tuner.repeats import Repeat
-from tuner.sampling import changed_knobs
 from tuner.surrogate import Array, Encoder, Surrogate
 from tuner.trial import TrialResult
 
@@ -32,6 +33,8 @@ ODD = 3.0
 how much processes differ: now and then one is slow for reasons of its own."""
 PACE = 0.5
 """Standard deviation of the logarithm of the machine's pace in a tournament, about which nothing is assumed."""
+TIMED = ("speed", "load")
+"""Kinds of metrics that differ from one measurement to the next."""
 LEAST = 4
 """Below so many values there is nothing to go by."""
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(24)
@@ -73,8 +76,13 @@ class Belief:
         return self._model.more_noise if self._model and len(self.measured) >= LEAST else None
 
     def likely(self) -> list[TrialResult]:
-        """The results with the objective's value, at the first pace, as all together make it likely, in their order."""
+        """The results with the objective's value, at the first pace, as all together make it likely, in their order.
+
+        What is not a time, such as the size of a model, is what it was.
+        """
         name = self._objective.metric
+        if metric(name).kind not in TIMED:
+            return self.results
         known = [r for r in self.measured if name in r.metrics]
         if self._model is None or len(known) < LEAST:
             return self.results
@@ -104,9 +112,7 @@ class Belief:
 
     def leaders(self, count: int) -> list[Params]:
         """The likeliest best of the feasible trials."""
-        name = self._objective.metric
-        able = [r for r in self.likely() if r.feasible and r.value(name) is not None]
-        return [r.params for r in sorted(able, key=lambda r: rank_value(r, self._objective))[:count]]
+        return [r.params for r in leaders(self.likely(), self._objective, count)]
 
     def contrast(self, changed: Sequence[Params], unchanged: Sequence[Params]) -> tuple[float, float]:
         """By how much the logarithm differs on average between the two: (expected, standard deviation)."""

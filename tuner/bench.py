@@ -14,8 +14,7 @@ from tuner.host_noise import summary
 from tuner.metrics import METRICS
 from tuner.objective import Objective
 from tuner.preparation import Prepared, prepare
-from tuner.racing import Race
-from tuner.study import INTERVAL_HALF_WIDTH
+from tuner.racing import Race, race_against
 from tuner.targets import judge
 from tuner.trial import MetricValue, TrialStatus
 from tuner.watchers import Watchers
@@ -83,10 +82,4 @@ class _Bench:
         }
 
     def _race(self) -> Race:
-        return Race(
-            maximize=Objective(self._prepared.raced_metric).maximize,
-            best=None,
-            rounds_least=ROUNDS_LEAST,
-            rounds_most=ROUNDS_MOST,
-            half_width=INTERVAL_HALF_WIDTH,
-        )
+        return race_against(None, Objective(self._prepared.raced_metric), 1.0, (ROUNDS_LEAST, ROUNDS_MOST))

@@ -6,7 +6,8 @@ import json
 from collections.abc import Sequence
 
 from search_spaces.errors import TunerError
-from tuner.attribution import Step, attribute, estimate_s, path
+from tuner.attribution import Step, attribute, by_worth, estimate_s, path
+from tuner.evidence import Evidence
 from tuner.importance import importance
 from tuner.preparation import Prepared
 from tuner.runner import TrialRunner
@@ -25,7 +26,7 @@ def explain(
     prepared: Prepared,
     runner: TrialRunner,
     store: StudyStore,
-    trials: Sequence[TrialResult],
+    evidence: Evidence,
     winner: TrialResult | None,
     left_s: float,
     watchers: Watchers,
@@ -36,17 +37,19 @@ def explain(
     """
     for name in EXPLANATIONS:
         store.remove(name)
+    trials, belief = evidence.trials, evidence.belief
     try:
         known = importance(trials, prepared.objectives[0].metric, prepared.space.parameters, prepared.config.seed)
         if known is not None:
             store.write_json("importance.json", known.to_json())
         if winner is None:
             return
-        ways = path(prepared.space, trials[0].params, winner.params, [k.knob for k in known.knobs] if known else ())
+        start, end = trials[0].params, winner.params
+        ways = path(prepared.space, start, end, by_worth(belief, start, end) if belief else ())
         if len(ways) < CONFIGURATIONS_LEAST:
             store.write_json("attribution.json", {"winner": winner.number, "steps": []})
             return
-        needed_s = estimate_s(runner, trials[0], winner, ways)
+        needed_s = estimate_s(trials[0], winner, ways)
         if needed_s > left_s + OVERRUN * 60 * prepared.config.budget.minutes:
             watchers.notice(
                 f"what each of the {len(ways) - 1} changes brings was not measured, which takes {needed_s:.0f} s; "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from tuner.objective import Objective, pareto_front, rank_value, steady
-from tuner.sampling import changed_knobs
+from tuner.params import changed_knobs
 from tuner.trial import TrialResult
 
 FINALISTS = 3

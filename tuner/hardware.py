@@ -6,6 +6,7 @@ import os
 import platform
 import re
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from engines.machine_limits import memory_limit_bytes, usable_cores
@@ -79,7 +80,7 @@ def _slug(text: str) -> str:
 def _cpu_name() -> str:
     """The processor's name; the architecture where the system does not tell."""
     try:
-        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:  # noqa: PTH123
+        with Path("/proc/cpuinfo").open(encoding="utf-8", errors="replace") as lines:
             fields = dict(line.split(":", 1) for line in lines if ":" in line)
     except OSError:
         fields = {}

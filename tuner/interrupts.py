@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 _requested = threading.Event()
+_put_off = threading.Event()
 
 
 def install() -> None:
@@ -26,6 +29,18 @@ def check() -> None:
         raise KeyboardInterrupt
 
 
+@contextmanager
+def put_off() -> Iterator[None]:
+    """Let what happens inside happen as a whole; an interruption comes at its end."""
+    _put_off.set()
+    try:
+        yield
+    finally:
+        _put_off.clear()
+    check()
+
+
 def _interrupt(*_: object) -> None:
     _requested.set()
-    raise KeyboardInterrupt
+    if not _put_off.is_set():
+        raise KeyboardInterrupt

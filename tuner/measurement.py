@@ -131,11 +131,12 @@ class Measurer:
     def _decide(self, rounds: Sequence[Round], race: Race) -> Decision:
         quiet = [r for r in rounds if r.kind == "measured"]
         noisy = [r for r in rounds if r.kind == "disturbed"]
-        if rounds[-1].kind == "disturbed" and self.allowance.take():
+        late = sum(r.wall_s for r in rounds) > race.time_most_s or self.time_is_up()
+        if rounds[-1].kind == "disturbed" and not late and self.allowance.take():
             return "go_on"
         disturbed = not quiet and len(noisy) > 1
         decision = race.after_round([self._value(r) for r in (noisy if disturbed else quiet)], disturbed)
-        if decision == "go_on" and (len(quiet) + len(noisy) >= race.rounds_most or self.time_is_up()):
+        if decision == "go_on" and (len(quiet) + len(noisy) >= race.rounds_most or late):
             return "enough"
         return decision
 

@@ -49,13 +49,11 @@ class DevicePeak:
     """Polls the device memory that one process holds. Use as a context manager.
 
     Where the driver does not tell processes apart (containers, WSL), the growth of the whole device since the start is
-    taken instead, which counts what others allocate meanwhile: only an `exclusive` process, beside which the tuner
-    keeps no other on the device, gets that figure.
+    taken instead, which counts what others allocate meanwhile; the tuner keeps no other process on the device.
     """
 
-    def __init__(self, pid: int, exclusive: bool = True) -> None:
+    def __init__(self, pid: int) -> None:
         self._pid = pid
-        self._exclusive = exclusive
         self._devices = devices()
         self._start = self._device_used()
         self._held = 0.0
@@ -80,7 +78,7 @@ class DevicePeak:
         """The peak so far; None without a device, and where nothing tells what this process holds."""
         if self._held:
             return self._held / _MIB
-        return self._growth / _MIB if self._exclusive and self._growth is not None else None
+        return self._growth / _MIB if self._growth is not None else None
 
     def _poll(self) -> None:
         while not self._done.wait(_POLL_S):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tuner.metrics import metric
@@ -48,6 +48,12 @@ class Constraint:
 def violations(constraints: tuple[Constraint, ...], values: Mapping[str, float]) -> dict[str, float]:
     """The slack of each constraint whose metric is among `values`."""
     return {c.metric: c.slack(values[c.metric]) for c in constraints if c.metric in values}
+
+
+def leaders(results: Sequence[TrialResult], objective: Objective, count: int) -> list[TrialResult]:
+    """The best feasible results, the best first; at most `count`."""
+    able = [r for r in results if r.feasible and r.value(objective.metric) is not None]
+    return sorted(able, key=lambda r: rank_value(r, objective))[:count]
 
 
 def best(trials: list[TrialResult], objective: Objective) -> TrialResult | None:

@@ -6,15 +6,14 @@ It finds no interactions, and says of each knob what it brings. Of several objec
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from itertools import islice
 
 from search_spaces.domains import values
 from search_spaces.parameter import Parameter, Params, Value
-from search_spaces.space import SearchSpace
-from tuner.objective import Objective, best
-from tuner.repeats import Repeat
-from tuner.sampling import key
+from tuner.evidence import Evidence
+from tuner.objective import best
+from tuner.params import key
 from tuner.trial import TrialResult
 
 VALUES_MOST = 8
@@ -23,26 +22,14 @@ _RANGE_MOST = 10_000
 
 
 class OneAtATime:
-    """As `Sampler`: proposes configurations and learns from results, of this run or an earlier one."""
+    """As `Sampler`: proposes configurations by the evidence of this run and earlier ones."""
 
-    def __init__(
-        self,
-        space: SearchSpace,
-        objectives: Sequence[Objective],
-        infeasible: Callable[[Params], str] = lambda params: "",
-    ) -> None:
-        self._space = space
-        self._objective = objectives[0]
+    def __init__(self, evidence: Evidence, infeasible: Callable[[Params], str] = lambda params: "") -> None:
+        self.evidence = evidence
+        self._space = evidence.space
+        self._objective = evidence.objectives[0]
         self._infeasible = infeasible
-        self._results: dict[str, TrialResult] = {}
         self.ruled_out: dict[str, str] = {}
-
-    def tell(self, result: TrialResult) -> None:
-        """Learn from a finished trial."""
-        self._results[key(result.params)] = result
-
-    def told_again(self, repeat: Repeat) -> None:
-        """A walk is what its trials showed first."""
 
     def again(self) -> TrialResult | None:
         """None: it measures each configuration once."""
@@ -53,17 +40,18 @@ class OneAtATime:
 
         The walk is done anew from the results each time, so that it goes on after an interruption where it was.
         """
+        results = {key(t.params): t for t in self.evidence.trials}
         centre: Params = self._space.baseline
         for knob in self._space.parameters:
             group = [centre]
             for params in self._variations(knob, centre):
-                if key(params) not in self._results:
+                if key(params) not in results:
                     if not (reason := self._infeasible(params)):
                         self.ruled_out.pop(key(params), None)
                         return params
                     self.ruled_out[key(params)] = reason
                 group.append(params)
-            told = [self._results[key(p)] for p in group if key(p) in self._results]
+            told = [results[key(p)] for p in group if key(p) in results]
             leader = best(told, self._objective)
             centre = leader.params if leader else centre
         return None

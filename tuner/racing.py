@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from tuner.objective import Objective, at_pace
 from tuner.stats import relative_half_width
+from tuner.trial import TrialResult
 
 Decision = Literal["go_on", "enough", "cut_off"]
 
@@ -28,6 +31,8 @@ more than another round, because rounds in one process differ less than processe
 LOADS_DIFFER = 0.06
 """Where processes of one configuration differ by this much (standard deviation of the logarithm), one undisturbed round
 is enough as well: rounds in one process agree to 2 %, so another one adds little, and another process much."""
+INTERVAL_HALF_WIDTH = 0.03
+"""Rounds of a trial go on until the objective's 95 % interval, or all of its values, lie this close together."""
 DISTURBED_CUT = 2.0
 """The same for rounds that were disturbed, on a machine that is never quiet: their median over two rounds or more."""
 
@@ -35,7 +40,8 @@ DISTURBED_CUT = 2.0
 @dataclass(frozen=True)
 class Race:
     """Decides after each round. `best` is the best value so far, `None` when there is none to race against;
-    `load_noise` is by how much processes of one configuration differ, as far as it is known.
+    `load_noise` is by how much processes of one configuration differ, as far as it is known. Once the rounds have taken
+    `time_most_s`, one that counts is enough, even if it was disturbed.
 
     The margins lie beyond what undisturbed rounds of one configuration differ by, in one process and from one process
     to the next, so an equal of the best is cut in less than 5 % of cases. What comes near the best is measured until
@@ -49,6 +55,7 @@ class Race:
     half_width: float
     best_round_s: float | None = None
     load_noise: float = 0.0
+    time_most_s: float = math.inf
 
     @property
     def deadline_s(self) -> float | None:
@@ -88,3 +95,31 @@ class Race:
         if self.best is None or value <= 0 or self.best <= 0:
             return 0.0
         return self.best / value if self.maximize else value / self.best
+
+
+def race_against(
+    leader: TrialResult | None,
+    objective: Objective,
+    pace: float,
+    rounds: tuple[int, int],
+    load_noise: float = 0.0,
+    time_most_s: float = math.inf,
+) -> Race:
+    """Race against the best so far, on a machine of `pace`; `rounds` are the least and the most of them."""
+    value = leader.value(objective.metric) if leader else None
+    return Race(
+        maximize=objective.maximize,
+        best=None if leader is None or value is None else _easier(value, pace / leader.pace, objective),
+        rounds_least=rounds[0],
+        rounds_most=rounds[1],
+        half_width=INTERVAL_HALF_WIDTH,
+        best_round_s=leader.round_s if leader else None,
+        load_noise=load_noise,
+        time_most_s=time_most_s,
+    )
+
+
+def _easier(best: float, pace: float, objective: Objective) -> float:
+    """The value to race against on a machine of another pace; never a harder one than was measured."""
+    there = at_pace(best, objective.metric, pace)
+    return min(best, there) if objective.maximize else max(best, there)

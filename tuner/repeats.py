@@ -63,14 +63,11 @@ def measure_again(
 ) -> Repeat:
     """One round of `trial` in a new process; once more where it was disturbed, as long as that is allowed."""
     begin, started_at = clock(), datetime.now(UTC).isoformat(timespec="seconds")
-    contestant = Contestant(trial, runner, metric, alone=True, cold=False)
-    try:
-        played = contestant.play()
-        if played is not None and played.noise.disturbed and runner.allowance.take():
-            played = contestant.play() or played
-        value = None if played is None else at_pace(contestant.value(played), metric, 1 / pace)
-    finally:
-        contestant.release()
+    contestant = Contestant(trial, runner, metric, cold=False)
+    played = contestant.play()
+    if played is not None and played.noise.disturbed and runner.allowance.take():
+        played = contestant.play() or played
+    value = None if played is None else at_pace(contestant.value(played), metric, 1 / pace)
     return Repeat(
         trial.number, value, int(value is not None), round(clock() - begin, 3), started_at, contestant.failure
     )

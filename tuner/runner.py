@@ -90,15 +90,15 @@ class TrialRunner:
         too_large, _ = self._memory_shortage(params)
         return too_large or self._quality_shortfall(self.quality_cache.get(params) or {})
 
-    def opened(self, params: Params, evict: bool, stack: ExitStack, alone: bool = True) -> Opened:
+    def opened(self, params: Params, evict: bool, stack: ExitStack) -> Opened:
         """A worker with `params` loaded, which `stack` ends. Raises WorkerFailedError.
 
-        `evict` drops the model file from the page cache first; `alone` says that no other worker is on the device.
+        `evict` drops the model file from the page cache first. No other worker may be on the device.
         """
         worker = Worker(self.engine.name, self.on_progress)
         stack.callback(self._account, worker)
         stack.enter_context(worker)
-        peak = stack.enter_context(DevicePeak(worker.pid, exclusive=alone))
+        peak = stack.enter_context(DevicePeak(worker.pid))
         worker.ask("capabilities", self.timeout_s)  # imports the library, so that the load alone is timed as one
         subject = {"model": asdict(self.model), "params": dict(params)}
         file = worker.ask("prepare", PREPARE_TIMEOUT_S, **subject)

@@ -1,12 +1,11 @@
 """Which configuration to try next: one that is expected to beat the best (`proposals.py`), or to extend the front.
 
-A sampler is fed from the finished trials alone, so resuming is telling them again. A configuration is never proposed
+A sampler knows the finished trials alone, so that resuming needs nothing else. A configuration is never proposed
 twice. A space that fits the budget is tried as a whole, in the same order of promise where there is one objective.
 """
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -14,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from search_spaces.domains import draw, nearest
 from search_spaces.parameter import Params, Value
-from search_spaces.space import SearchSpace
+from tuner.evidence import Evidence
 from tuner.metrics import metric
-from tuner.objective import Objective, rank_value
-from tuner.repeats import WORTH_LEAST, Repeat, allowed, price
+from tuner.params import key
+from tuner.repeats import WORTH_LEAST, allowed, price
 from tuner.trial import TrialResult
 
 if TYPE_CHECKING:
@@ -35,18 +34,8 @@ UNFELT_EVERY = 4
 _ASKS_MOST = 30
 
 
-def changed_knobs(params: Params, baseline: Params) -> int:
-    """How many knobs differ from the baseline, those that only one of the two has included."""
-    return sum(params.get(name) != baseline.get(name) for name in {*params, *baseline})
-
-
-def key(params: Params) -> str:
-    """What makes two configurations the same."""
-    return json.dumps(dict(params), sort_keys=True)
-
-
 class Sampler:
-    """Proposes configurations of `space` and learns from results.
+    """Proposes configurations by what the evidence says, which may grow between any two questions.
 
     `enumerates` tells whether `budget_trials` are enough for the whole space; `infeasible` tells of a configuration
     that need not be run (a reason, or ""); `ruled_out` collects those that would have been proposed, with reasons.
@@ -55,64 +44,60 @@ class Sampler:
 
     def __init__(
         self,
-        space: SearchSpace,
-        objectives: Sequence[Objective],
+        evidence: Evidence,
         budget_trials: int,
         seed: int,
         infeasible: Callable[[Params], str] = lambda params: "",
         early: Sequence[Params] = (),
     ) -> None:
-        self._space = space
-        self._objectives = tuple(objectives)
+        self.evidence, self._space = evidence, evidence.space
         self._infeasible = infeasible
         self._early = tuple(early)
         self._idle: Params = {}
         self._rng = random.Random(seed)
-        self._results: list[TrialResult] = []
-        self._repeats: list[Repeat] = []
-        self._thought: tuple[tuple[int, int], Belief, list[tuple[Params, float]]] | None = None
+        self._promise: tuple[Belief, list[tuple[Params, float]]] | None = None
         self._seen: set[str] = set()
+        self._looked_at = 0
         self.ruled_out: dict[str, str] = {}
         self._budget_trials = budget_trials
-        self.enumerates = space.size(budget_trials) is not None
-        self._front = self._new_front(seed) if len(self._objectives) > 1 and not self.enumerates else None
-
-    def tell(self, result: TrialResult) -> None:
-        """Learn from a finished trial, of this run or of an earlier one."""
-        self._seen.add(key(result.params))
-        self._results.append(result)
-        if self._front is not None:
-            self._front.tell(result)
-
-    def told_again(self, repeat: Repeat) -> None:
-        """Learn from a trial that was measured once more."""
-        self._repeats.append(repeat)
+        self.enumerates = self._space.size(budget_trials) is not None
+        self._front = self._new_front(seed) if len(evidence.objectives) > 1 and not self.enumerates else None
 
     def again(self) -> TrialResult | None:
         """The trial that is worth measuring again more than any new configuration is; None where that is not so."""
-        if len(self._objectives) > 1 or not allowed(len(self._results), self._repeats):
+        trials, repeats, belief = self.evidence.trials, self.evidence.repeats, self.evidence.belief
+        if belief is None or not allowed(len(trials), repeats):
             return None
-        if metric(self._objectives[0].metric).kind == "memory":
+        if metric(self.evidence.objectives[0].metric).kind == "memory":
             return None  # a process's memory is what it is
         from tuner.proposals import worth_repeating
 
-        belief, promising = self._promising()
-        failed = {r.trial for r in self._repeats if r.value is None}
-        untried = next((worth for params, worth in promising if self._is_new(params)), 0.0)
-        return worth_repeating(belief, max(untried * price(self._results, self._repeats), WORTH_LEAST), failed)
+        self._look()
+        failed = {r.trial for r in repeats if r.value is None}
+        untried = next((worth for params, worth in self._promising(belief) if self._is_new(params)), 0.0)
+        return worth_repeating(belief, max(untried * price(trials, repeats), WORTH_LEAST), failed)
 
     def ask(self) -> dict[str, Value] | None:
         """A valid configuration that was never told or asked before; None when there is none left."""
+        self._look()
         params = next((p for p in self._proposals() if self._is_new(p)), None)
         if params is None:
             return None
         self._seen.add(key(params))
         return dict(params)
 
+    def _look(self) -> None:
+        """Take note of the trials that were not there before."""
+        for result in self.evidence.trials[self._looked_at :]:
+            self._seen.add(key(result.params))
+            if self._front is not None:
+                self._front.tell(result)
+        self._looked_at = len(self.evidence.trials)
+
     def _new_front(self, seed: int) -> ParetoSampler:
         from tuner.pareto_sampling import ParetoSampler
 
-        return ParetoSampler(self._space, self._objectives, seed)
+        return ParetoSampler(self._space, self.evidence.objectives, seed)
 
     def _proposals(self) -> Iterator[Params]:
         """The best first; old ones among them."""
@@ -121,26 +106,23 @@ class Sampler:
             for _ in range(_ASKS_MOST):
                 if params := self._front.ask():
                     yield params
-        if len(self._objectives) == 1:
-            yield from (params for params, _ in self._promising()[1])
+        if (belief := self.evidence.belief) is not None:
+            yield from (params for params, _ in self._promising(belief))
         yield from self._candidates()
 
-    def _promising(self) -> tuple[Belief, list[tuple[Params, float]]]:
-        """What is known, and the candidates by what is expected of them; thought of once for all that is known."""
-        from tuner.belief import Belief
+    def _promising(self, belief: Belief) -> list[tuple[Params, float]]:
+        """The candidates by what is expected of them; thought of once for all that is known."""
         from tuner.proposals import by_promise
 
-        known = len(self._results), len(self._repeats)
-        if self._thought is None or self._thought[0] != known:
-            belief = Belief(self._space, self._objectives[0], self._results, self._repeats)
-            self._thought = known, belief, by_promise(belief, self._felt(belief, self._candidates()))
-        return self._thought[1:]
+        if self._promise is None or self._promise[0] is not belief:
+            self._promise = belief, by_promise(belief, self._felt(belief, self._candidates()))
+        return self._promise[1]
 
     def _felt(self, belief: Belief, candidates: list[Params]) -> list[Params]:
         """With the knobs that are not felt at their defaults; as they are where nothing new comes of that."""
         from tuner.unfelt import unfelt
 
-        if len(self._results) % UNFELT_EVERY == 0:
+        if len(self.evidence.trials) % UNFELT_EVERY == 0:
             self._idle = {name: self._space.baseline[name] for name in unfelt(belief)}
         if not self._idle:
             return candidates
@@ -163,8 +145,9 @@ class Sampler:
         return None if listed is None else {key(p): p for p in listed}
 
     def _near_the_best(self) -> list[Params]:
-        """Neighbours of the best configuration, and the best few with one knob or a few drawn anew."""
-        leaders = [self._inside(p) for p in self._leaders() or [self._space.baseline]]
+        """Neighbours of the likeliest best configuration, and the best few with one knob or a few drawn anew."""
+        likeliest = [t.params for t in self.evidence.leaders(LEADERS)]
+        leaders = [self._inside(p) for p in likeliest or [self._space.baseline]]
         found: list[Params] = list(self._space.neighbours(leaders[0]))
         for _ in range(NEAR_DRAWN):
             drawn = dict(self._rng.choice(leaders))
@@ -180,11 +163,6 @@ class Sampler:
         """The nearest configuration within the searched ranges: the baseline may lie outside of them."""
         searched = {k.name: nearest(k.domain, params[k.name]) for k in self._space.parameters if k.name in params}
         return {**params, **searched}
-
-    def _leaders(self) -> list[Params]:
-        first = self._objectives[0]
-        able = [r for r in self._results if r.feasible and r.value(first.metric) is not None]
-        return [r.params for r in sorted(able, key=lambda r: rank_value(r, first))[:LEADERS]]
 
     def _is_new(self, params: Params) -> bool:
         """Never told or asked, and not known to be infeasible: memory that is short for a moment may come back."""

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import Any
 
-from search_spaces.parameter import Value
+from search_spaces.parameter import Params, Value
 from tuner import interrupts
 from tuner.config.study_config import StudyConfig
 from tuner.deploy import deploy_document, judged_again
 from tuner.drift import PaceWatch
 from tuner.earlier import Earlier, earlier_best
 from tuner.events import Observer, Outcome
+from tuner.evidence import Evidence
 from tuner.explanation import EXPLANATIONS, explain
-from tuner.finalists import affordable, finalists
+from tuner.finalists import affordable
 from tuner.host_noise import said
-from tuner.objective import Objective, at_pace, best, pareto_front
+from tuner.objective import Objective, pareto_front
 from tuner.one_at_a_time import OneAtATime
+from tuner.params import key
 from tuner.preparation import Prepared, check_measured, prepare
-from tuner.racing import Race
+from tuner.racing import Race, race_against
 from tuner.repeats import Repeat, measure_again
-from tuner.sampling import Sampler, key
+from tuner.sampling import Sampler
+from tuner.search_notices import search_notices
 from tuner.study_identity import begun_at, check_identity, finished_documents, other_seed, study_info
 from tuner.study_store import StudyStore, check_writable
 from tuner.tournament import Tournament, TournamentResult
@@ -30,15 +33,13 @@ from tuner.trial import TrialResult, TrialSpec, TrialStatus
 from tuner.verdict import counted, interrupted, nothing_feasible, sentence, statuses
 from tuner.watchers import Watchers
 
-if TYPE_CHECKING:
-    from tuner.belief import Belief
-
 BASELINE = 0
 TOURNAMENT_SHARE = 0.5
 """The search leaves the tournament at most this share of the minutes; one that takes longer overruns them."""
+TRIAL_SHARE = 0.1
+"""Of the minutes, after which a trial gets no further rounds: on a machine that is never quiet each would be repeated,
+and one slow configuration would take the whole time."""
 TOLD_OVERRUN_S = 10.0
-INTERVAL_HALF_WIDTH = 0.03
-"""Rounds of a trial go on until the objective's 95 % interval, or all of its values, lie this close together."""
 
 
 def run_study(config: StudyConfig, observers: Sequence[Observer]) -> Outcome:
@@ -64,11 +65,11 @@ class Study:
     watchers: Watchers
     begin: float
     clock: Callable[[], float] = time.monotonic
-    trials: list[TrialResult] = field(default_factory=list)
-    repeats: list[Repeat] = field(default_factory=list)
     search_begin: float = 0.0
     exhausted: bool = False
-    _believed: tuple[int, Belief] | None = None
+
+    def __post_init__(self) -> None:
+        self.evidence = Evidence(self.prepared.space, self.prepared.objectives)
 
     def run(self) -> Outcome:
         """Search what is left of the budget, hold the tournament, write the verdict."""
@@ -91,7 +92,8 @@ class Study:
     def _open(self) -> None:
         known = self.store.read_yaml("study.yaml") or {}
         check_identity(known, self.prepared, self.store.directory)
-        self.trials, self.repeats = self.store.trials(), self.store.repeats()
+        self.trials.extend(self.store.trials())
+        self.evidence.repeats.extend(self.store.repeats())
         self.store.write_yaml("study.yaml", {"created_at": begun_at(known), **self.prepared.document()})
         self.store.point_latest()
         self._runner = self.prepared.runner(
@@ -110,6 +112,11 @@ class Study:
         self.search_begin = self.clock()
 
     @property
+    def trials(self) -> list[TrialResult]:
+        """The finished ones; the first is the baseline."""
+        return self.evidence.trials
+
+    @property
     def _objective(self) -> Objective:
         return self.prepared.objectives[0]
 
@@ -121,35 +128,35 @@ class Study:
         """Ask, run, tell, until the budget of trials or of time ends or nothing is left to try."""
         config, sampler = self.prepared.config, self._sampler()
         pace = PaceWatch(self._raced, self._measure_again, self.store.append_pace_check, self.clock)
-        for trial in self.trials:
-            sampler.tell(trial)
-        for repeat in self.repeats:
-            sampler.told_again(repeat)
         if not self.trials:
-            sampler.tell(self._run(dict(self.prepared.space.baseline), "baseline", 1.0))
+            self._run(dict(self.prepared.space.baseline), "baseline", 1.0)
         self._judge_baseline()
         while len(self.trials) < config.budget.trials and not self._search_time_is_up():
             self._check_measured()
             pace.look(self.trials)
             if contender := sampler.again():
-                sampler.told_again(self._repeat(contender, pace.now(self._baseline)))
+                self._repeat(contender, pace.now(self._baseline))
                 continue
             params = sampler.ask()
             if params is None:
                 self.exhausted = True
                 break
-            sampler.tell(self._run(params, "search", pace.now(self._baseline)))
+            self._run(params, "search", pace.now(self._baseline))
         self._check_measured()
-        self._say_how_it_ended(sampler)
+        for notice in search_notices(self.evidence, config, self.exhausted, sampler.ruled_out):
+            self.watchers.notice(notice)
 
     def _sampler(self) -> Sampler | OneAtATime:
-        prepared, config = self.prepared, self.prepared.config
+        config = self.prepared.config
         if config.strategy == "ablation":
-            return OneAtATime(prepared.space, prepared.objectives, self._runner.known_infeasible)
+            return OneAtATime(self.evidence, self._runner.known_infeasible)
         seed = config.seed + len(self.trials)
         infeasible = self._runner.known_infeasible
-        early = [p for p in (prepared.space.first(), *(e.params for e in self._earlier())) if p]
-        return Sampler(prepared.space, prepared.objectives, config.budget.trials, seed, infeasible, early)
+        return Sampler(self.evidence, config.budget.trials, seed, infeasible, self._early())
+
+    def _early(self) -> list[Params]:
+        """What is tried before all else: what the space file advises, and what was best in earlier studies."""
+        return [p for p in (self.prepared.space.first(), *(e.params for e in self._earlier())) if p]
 
     def _earlier(self) -> list[Earlier]:
         """The best of earlier studies of the engine, and a line about them."""
@@ -162,37 +169,14 @@ class Study:
             self.watchers.notice(f"what was best in earlier studies of this engine is tried first: {', '.join(fresh)}")
         return found
 
-    def _say_how_it_ended(self, sampler: Sampler | OneAtATime) -> None:
-        done, budget = len(self.trials), self.prepared.config.budget
-        if idle := self._unfelt():
-            most = 100 * max(idle.values())
-            self.watchers.notice(f"not felt by this workload (surely less than {most:.1f} %): {', '.join(idle)}")
-        if sampler.ruled_out:
-            example = next(iter(sampler.ruled_out.values()))
-            self.watchers.notice(f"{len(sampler.ruled_out)} configurations were ruled out unseen, such as: {example}")
-        if self.prepared.config.strategy == "ablation" and not self.exhausted:
-            self.watchers.notice(f"the walk through the knobs did not end within {counted(done)}: raise budget.trials")
-        if self.exhausted:
-            self.watchers.notice(f"nothing is left to try after {counted(done)}")
-        elif done < budget.trials:
-            self.watchers.notice(
-                f"the time ended the search after {done} of {budget.trials} trials; "
-                f"the same command goes on, or raise budget.minutes={budget.minutes:g}"
-            )
-
-    def _unfelt(self) -> dict[str, float]:
-        from tuner.unfelt import unfelt
-
-        belief = self._belief()
-        return unfelt(belief) if belief else {}
-
     def _run(self, params: dict[str, Value], purpose: str, pace: float) -> TrialResult:
         interrupts.check()
         number = len(self.trials)
         self.watchers.trial_started(number, params, purpose)
         result = replace(self._runner.run(TrialSpec(number, params), self._race(pace)), pace=round(pace, 4))
-        self.store.append(result)
-        self.trials.append(result)
+        with interrupts.put_off():
+            self.store.append(result)
+            self.trials.append(result)
         self.watchers.trial_finished(result)
         return result
 
@@ -204,22 +188,14 @@ class Study:
         """Race against the best, if the one objective is what rounds show; several objectives have no single best."""
         budget, raced = self.prepared.config.budget, self._raced
         single = len(self.prepared.objectives) == 1 and self._objective == raced
-        leader = best(self._likely(), raced) if single else None
-        value = leader.value(raced.metric) if leader else None
-        return Race(
-            maximize=raced.maximize,
-            best=None if leader is None or value is None else _easier(value, pace / leader.pace, raced),
-            rounds_least=budget.rounds_least,
-            rounds_most=budget.rounds_most,
-            half_width=INTERVAL_HALF_WIDTH,
-            best_round_s=leader.round_s if leader else None,
-            load_noise=(belief.load_noise or 0.0) if (belief := self._belief()) else 0.0,
-        )
+        leader = self.evidence.leader(raced) if single else None
+        rounds = budget.rounds_least, budget.rounds_most
+        return race_against(leader, raced, pace, rounds, self.evidence.load_noise(), TRIAL_SHARE * 60 * budget.minutes)
 
     def _measure_again(self) -> TrialResult:
         """The baseline once more, by a round or two."""
         self.watchers.progress("measuring the default again")
-        race = Race(self._raced.maximize, None, 1, 2, INTERVAL_HALF_WIDTH)
+        race = race_against(None, self._raced, 1.0, (1, 2))
         told, self._runner.on_round = self._runner.on_round, lambda rounds, value: None
         try:
             return self._runner.run(TrialSpec(-1, self._baseline.params), race)
@@ -231,8 +207,9 @@ class Study:
         interrupts.check()
         self.watchers.progress(f"measuring trial {trial.number} again")
         repeat = measure_again(self._runner, trial, self._objective.metric, pace, self.clock)
-        self.store.append_repeat(repeat)
-        self.repeats.append(repeat)
+        with interrupts.put_off():
+            self.store.append_repeat(repeat)
+            self.evidence.repeats.append(repeat)
         return repeat
 
     def _check_measured(self) -> None:
@@ -262,28 +239,9 @@ class Study:
         """Leave the time that the tournament will take, up to a share of the budget."""
         if not self.trials:
             return False
-        rivals = self._finalists() or [self._baseline]
+        rivals = self.evidence.finalists() or [self._baseline]
         reserve_s = self._new_tournament().estimate_s(self._baseline, rivals)
         return self._left_s() < min(reserve_s, TOURNAMENT_SHARE * 60 * self.prepared.config.budget.minutes)
-
-    def _finalists(self) -> list[TrialResult]:
-        return [self.trials[t.number] for t in finalists(self._likely(), self.prepared.objectives)]
-
-    def _likely(self) -> list[TrialResult]:
-        """The trials with the objective as all measurements together make it likely, where there is one objective."""
-        belief = self._belief()
-        return belief.likely() if belief else self.trials
-
-    def _belief(self) -> Belief | None:
-        """What is known about the one objective; None where there are several."""
-        if len(self.prepared.objectives) > 1 or not self.trials:
-            return None
-        known = len(self.trials) + len(self.repeats)
-        if self._believed is None or self._believed[0] != known:
-            from tuner.belief import Belief
-
-            self._believed = known, Belief(self.prepared.space, self._objective, self.trials, self.repeats)
-        return self._believed[1]
 
     def _hold_tournament(self) -> TournamentResult:
         """Only the finalists that the time allows; a slow default may take longer than what is left all the same."""
@@ -292,7 +250,7 @@ class Study:
         def estimate_s(some: Sequence[TrialResult]) -> float:
             return tournament.estimate_s(self._baseline, some)
 
-        invited = affordable(self._finalists(), estimate_s, left_s)
+        invited = affordable(self.evidence.finalists(), estimate_s, left_s)
         if invited and (beyond_s := estimate_s(invited) - left_s) > TOLD_OVERRUN_S:
             self.watchers.notice(
                 f"the tournament takes about {beyond_s / 60:.1f} min more than budget.minutes: "
@@ -309,7 +267,7 @@ class Study:
             budget.tournament_pairs,
             budget.tournament_pairs_most,
             self.watchers.tournament_progress,
-            self._belief(),
+            self.evidence.belief,
         )
 
     def _conclude(self, result: TournamentResult) -> Outcome:
@@ -332,7 +290,7 @@ class Study:
 
     def _explain(self, winner: TrialResult | None) -> None:
         self._report()  # the verdict is out, however long explaining takes
-        explain(self.prepared, self._runner, self.store, self.trials, winner, self._left_s(), self.watchers)
+        explain(self.prepared, self._runner, self.store, self.evidence, winner, self._left_s(), self.watchers)
 
     def _finished_before(self) -> Outcome | None:
         """The outcome of an earlier run that used up the same budget; None when there is something left to do."""
@@ -375,9 +333,3 @@ class Study:
         from tuner.report import write_report
 
         write_report(self.store.directory)
-
-
-def _easier(best: float, pace: float, objective: Objective) -> float:
-    """The value to race against on a machine of another pace; never a harder one than was measured."""
-    there = at_pace(best, objective.metric, pace)
-    return min(best, there) if objective.maximize else max(best, there)

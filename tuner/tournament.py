@@ -1,10 +1,12 @@
 """Finalists against the baseline: interleaved rounds in rotated order, decided by a paired test on log ratios.
 
-Both members of a pair run within one block, seconds apart, so drift cancels; only this estimate is published, because
-the best of many noisy trials looks better than it is. Each block has processes of its own: one start of a process
-differs from the next by some per cent on many machines, which rounds of one process never show. Pairs of the same two
-processes would be no further evidence, and a test that takes them for it finds gains among equals (12 % of sweeps with
-two blocks a process where processes differ by 3 %; `benchmarks/false_gains.py`).
+Both members of a pair run within one block, one after the other, so drift cancels; only this estimate is published,
+because the best of many noisy trials looks better than it is. Each round has a process of its own: one start of a
+process differs from the next by some per cent on many machines, which rounds of one process never show. Pairs of the
+same two processes would be no further evidence, and a test that takes them for it finds gains among equals (12 % of
+sweeps with two blocks a process where processes differ by 3 %; `benchmarks/false_gains.py`). So nothing stays loaded
+from block to block; within one, each process plays a single round, and one that waited loaded for the others' would
+only take their memory.
 """
 
 from __future__ import annotations
@@ -15,14 +17,14 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from tuner import interrupts
-from tuner.contestant import WARM_UP_SHARE, Contestant, fit_together
+from tuner.contestant import WARM_UP_SHARE, Contestant
 from tuner.events import Standing
 from tuner.host_noise import summary
 from tuner.measurement import Round
 from tuner.metrics import metric
 from tuner.objective import Objective, steady
+from tuner.params import changed_knobs
 from tuner.runner import TrialRunner
-from tuner.sampling import changed_knobs
 from tuner.stats import RatioTest, geometric_mean, holm, paired_ratio_test
 from tuner.trial import MetricValue, TrialResult
 
@@ -88,31 +90,19 @@ class Tournament:
 
         Without finalists the default is kept when `others_were_tried` and none came near; else nothing is decided.
         """
-        resident = fit_together(self._runner, [t.params for t in (baseline, *finalists)])
-        everyone = [
-            Contestant(t, self._runner, self._objective.metric, alone=not resident) for t in (baseline, *finalists)
-        ]
-        home, *away = everyone
+        home, *away = (Contestant(t, self._runner, self._objective.metric) for t in (baseline, *finalists))
         if not baseline.metrics:
             home.failure = baseline.reason  # it did not run in the search; there is nothing to compare with
-        try:
-            for contestant in everyone if away else ():
-                contestant.enter()
-                if not resident:
-                    contestant.release()
-            if away:
-                self._play(home, away, resident, time_is_up)
-        finally:
-            for contestant in everyone:
-                contestant.release()
+        if away:
+            self._play(home, away, time_is_up)
         return self._result(home, away, others_were_tried)
 
-    def _play(self, home: Contestant, away: list[Contestant], resident: bool, time_is_up: Callable[[], bool]) -> None:
+    def _play(self, home: Contestant, away: list[Contestant], time_is_up: Callable[[], bool]) -> None:
         repeats = self._repeats
         done = block = 0
         while done < self._most and any(not c.failure for c in away):
             interrupts.check()
-            played = self._block([home, *away], block, resident)
+            played = self._block([home, *away], block)
             block += 1
             if repeats > 0 and any(r.noise.disturbed for _, r in played):
                 repeats -= 1
@@ -121,8 +111,6 @@ class Tournament:
             for contestant, its_round in played:
                 contestant.count(its_round)
             done += 1
-            for contestant in (home, *away):
-                contestant.release()
             tests = [(c, self._test(c, home)) for c in away]
             self._on_block([_standing(c, t) for c, t in tests if not c.failure], done, self._most)
             if done >= self._least and (time_is_up() or (self._is_look(done) and self._decided(tests))):
@@ -133,7 +121,7 @@ class Tournament:
         """How many disturbed blocks are played again at the most."""
         return max(2, self._least // 2)
 
-    def _block(self, everyone: Sequence[Contestant], block: int, resident: bool) -> list[tuple[Contestant, Round]]:
+    def _block(self, everyone: Sequence[Contestant], block: int) -> list[tuple[Contestant, Round]]:
         """One round of each contestant that still stands, each block beginning with the next one."""
         standing = [c for c in everyone if not c.failure]
         played = []
@@ -142,8 +130,6 @@ class Tournament:
             its_round = contestant.play()
             if its_round is not None:
                 played.append((contestant, its_round))
-            if not resident:
-                contestant.release()
         return played
 
     def _is_look(self, done: int) -> bool:
@@ -178,11 +164,9 @@ class Tournament:
     def estimate_s(self, baseline: TrialResult, finalists: Sequence[TrialResult]) -> float:
         """How long the least number of pairs will take, at the pace that the contestants had in the search."""
         playing = [t for t in (baseline, *finalists) if t.metrics]
-        together = fit_together(self._runner, [t.params for t in playing])
         quiet = math.prod(1 - t.host_noise.get("disturbed_share", 0.0) for t in playing)
         blocks = self._least + min(self._repeats, self._least * (1 - quiet))  # those that others disturb come again
-        loads = self._least if together else self._least + 1
-        return sum(t.round_s * blocks + (WARM_UP_SHARE * t.round_s + _load_s(t)) * loads for t in playing)
+        return sum((1 + WARM_UP_SHARE) * t.round_s + _load_s(t) for t in playing) * blocks
 
     def _result(self, home: Contestant, away: Sequence[Contestant], others_were_tried: bool) -> TournamentResult:
         tests = [(c, self._test(c, home)) for c in away]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-import torch.nn.functional as F  # noqa: N812 (the usual name)
+from torch.nn import functional
 
 from engines.embedded.weights import HEAD_SIZE, NORM_EPSILON, ROPE_THETA, Dimensions
 
@@ -46,21 +46,23 @@ def initial_tensors(dimensions: Dimensions, vocabulary: int, seed: int) -> dict[
 
 def logits(tensors: Tensors, dimensions: Dimensions, tokens: Any) -> Any:
     """Next-token logits (batch, time, vocabulary) of `tokens` (batch, time)."""
-    x = F.embedding(tokens, tensors["token_embd.weight"])
+    x = functional.embedding(tokens, tensors["token_embd.weight"])
     rotation = _rotation(tokens.shape[1])
     for layer in range(dimensions.layers):
         w = {name: tensors[f"blk.{layer}.{name}.weight"] for name in _BLOCK}
         x = x + _attention(_norm(x, w["attn_norm"]), w, rotation)
         h = _norm(x, w["ffn_norm"])
-        x = x + F.linear(F.silu(F.linear(h, w["ffn_gate"])) * F.linear(h, w["ffn_up"]), w["ffn_down"])
-    return F.linear(_norm(x, tensors["output_norm.weight"]), tensors["output.weight"])
+        x = x + functional.linear(
+            functional.silu(functional.linear(h, w["ffn_gate"])) * functional.linear(h, w["ffn_up"]), w["ffn_down"]
+        )
+    return functional.linear(_norm(x, tensors["output_norm.weight"]), tensors["output.weight"])
 
 
 _BLOCK = ("attn_norm", "attn_q", "attn_k", "attn_v", "attn_output", "ffn_norm", "ffn_gate", "ffn_up", "ffn_down")
 
 
 def _norm(x: Any, weight: Any) -> Any:
-    return F.rms_norm(x, (x.shape[-1],), weight, NORM_EPSILON)
+    return functional.rms_norm(x, (x.shape[-1],), weight, NORM_EPSILON)
 
 
 def _rotation(time: int) -> tuple[Any, Any]:
@@ -78,6 +80,6 @@ def _rotate(x: Any, rotation: tuple[Any, Any]) -> Any:
 
 
 def _attention(x: Any, w: Tensors, rotation: tuple[Any, Any]) -> Any:
-    q, k, v = (F.linear(x, w[name]).unflatten(-1, (-1, HEAD_SIZE)).transpose(1, 2) for name in _BLOCK[1:4])
-    y = F.scaled_dot_product_attention(_rotate(q, rotation), _rotate(k, rotation), v, is_causal=True)
-    return F.linear(y.transpose(1, 2).flatten(-2), w["attn_output"])
+    q, k, v = (functional.linear(x, w[name]).unflatten(-1, (-1, HEAD_SIZE)).transpose(1, 2) for name in _BLOCK[1:4])
+    y = functional.scaled_dot_product_attention(_rotate(q, rotation), _rotate(k, rotation), v, is_causal=True)
+    return functional.linear(y.transpose(1, 2).flatten(-2), w["attn_output"])

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-import torch.nn.functional as F  # noqa: N812 (the usual name)
+from torch.nn import functional
 
 from engines.embedded.whisper_tensors import HEAD_SIZE, WhisperSize, sines, tensor_shapes
 
@@ -32,8 +32,10 @@ def initial_tensors(size: WhisperSize, rows: int, seed: int) -> dict[str, Any]:
 
 def encode(tensors: Mapping[str, Any], size: WhisperSize, mel: Any) -> Any:
     """(batch, frames / 2, width) from a log-mel spectrogram (batch, MEL_BANDS, frames), frames even."""
-    x = _gelu(F.conv1d(mel, tensors["encoder.conv1.weight"], tensors["encoder.conv1.bias"].flatten(), padding=1))
-    x = _gelu(F.conv1d(x, tensors["encoder.conv2.weight"], tensors["encoder.conv2.bias"].flatten(), 2, 1))
+    x = _gelu(
+        functional.conv1d(mel, tensors["encoder.conv1.weight"], tensors["encoder.conv1.bias"].flatten(), padding=1)
+    )
+    x = _gelu(functional.conv1d(x, tensors["encoder.conv2.weight"], tensors["encoder.conv2.bias"].flatten(), 2, 1))
     x = x.transpose(1, 2)
     x = x + tensors["encoder.positional_embedding"][: x.shape[1]]
     for layer in range(size.layers):
@@ -67,33 +69,35 @@ def decode(
 
 def _attend(tensors: Mapping[str, Any], prefix: str, size: WhisperSize, x: Any, source: Any, causal: bool) -> Any:
     def heads(part: str, of: Any) -> Any:
-        projected = F.linear(of, tensors[f"{prefix}.{part}.weight"], tensors.get(f"{prefix}.{part}.bias"))
+        projected = functional.linear(of, tensors[f"{prefix}.{part}.weight"], tensors.get(f"{prefix}.{part}.bias"))
         return projected.unflatten(-1, (size.heads, HEAD_SIZE)).transpose(1, 2)
 
-    mixed = F.scaled_dot_product_attention(
+    mixed = functional.scaled_dot_product_attention(
         heads("query", x), heads("key", source), heads("value", source), is_causal=causal
     )
     joined = mixed.transpose(1, 2).flatten(-2)
-    return F.linear(joined, tensors[f"{prefix}.out.weight"], tensors[f"{prefix}.out.bias"])
+    return functional.linear(joined, tensors[f"{prefix}.out.weight"], tensors[f"{prefix}.out.bias"])
 
 
 def _first_head(tensors: Mapping[str, Any], prefix: str, x: Any, source: Any) -> Any:
     """The attention of the first head, which sums to one over `source`."""
-    query = F.linear(x, tensors[f"{prefix}.query.weight"][:HEAD_SIZE], tensors[f"{prefix}.query.bias"][:HEAD_SIZE])
-    key = F.linear(source, tensors[f"{prefix}.key.weight"][:HEAD_SIZE])
+    query = functional.linear(
+        x, tensors[f"{prefix}.query.weight"][:HEAD_SIZE], tensors[f"{prefix}.query.bias"][:HEAD_SIZE]
+    )
+    key = functional.linear(source, tensors[f"{prefix}.key.weight"][:HEAD_SIZE])
     return torch.softmax((query @ key.transpose(1, 2)).float() / math.sqrt(HEAD_SIZE), dim=-1)
 
 
 def _mlp(tensors: Mapping[str, Any], prefix: str, x: Any) -> Any:
     x = _norm(tensors, f"{prefix}.mlp_ln", x)
-    x = _gelu(F.linear(x, tensors[f"{prefix}.mlp.0.weight"], tensors[f"{prefix}.mlp.0.bias"]))
-    return F.linear(x, tensors[f"{prefix}.mlp.2.weight"], tensors[f"{prefix}.mlp.2.bias"])
+    x = _gelu(functional.linear(x, tensors[f"{prefix}.mlp.0.weight"], tensors[f"{prefix}.mlp.0.bias"]))
+    return functional.linear(x, tensors[f"{prefix}.mlp.2.weight"], tensors[f"{prefix}.mlp.2.bias"])
 
 
 def _norm(tensors: Mapping[str, Any], prefix: str, x: Any) -> Any:
     weight = tensors[f"{prefix}.weight"]
-    return F.layer_norm(x, weight.shape, weight, tensors[f"{prefix}.bias"])
+    return functional.layer_norm(x, weight.shape, weight, tensors[f"{prefix}.bias"])
 
 
 def _gelu(x: Any) -> Any:
-    return F.gelu(x, approximate="tanh")
+    return functional.gelu(x, approximate="tanh")

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812 (the usual name)
+from torch.nn import functional
 
 from engines.embedded.corpus import documents, fingerprint
 from engines.embedded.skills import pick
@@ -87,7 +87,7 @@ def train(tokenizer: Tokenizer, steps: int, seed: int) -> dict[str, Any]:
         inputs, targets = next(long if step % LONG_EVERY == 0 else short)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             out = logits(tensors, DIMENSIONS, inputs)
-        loss = F.cross_entropy(out.float().flatten(0, 1), targets.flatten())
+        loss = functional.cross_entropy(out.float().flatten(0, 1), targets.flatten())
         loss.backward()
         for optimizer, schedule in zip(optimizers, schedules, strict=True):
             optimizer.step()
@@ -103,7 +103,7 @@ def held_out_loss(tensors: dict[str, Any], tokenizer: Tokenizer, length: int, ro
     batch = torch.tensor(list(itertools.islice(token_rows(tokenizer, 1 << 20, length, held_out=True), rows)))
     with torch.no_grad():
         out = logits(tensors, DIMENSIONS, batch[:, :-1])
-    return float(F.cross_entropy(out.flatten(0, 1), batch[:, 1:].flatten()))
+    return float(functional.cross_entropy(out.flatten(0, 1), batch[:, 1:].flatten()))
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812 (the usual name)
+from torch.nn import functional
 
 from engines.embedded.espeak import Espeak
 from engines.embedded.log_mel import FFT_SIZE, HOP, MEL_BANDS, SAMPLE_RATE, mel_filters
@@ -157,7 +157,7 @@ class Trainer:
         for row, example in zip(heard, examples, strict=True):
             for place, begin_s, end_s in example.words:
                 row[round(begin_s * POSITIONS_A_SECOND) : round(end_s * POSITIONS_A_SECOND)] = example.said[place]
-        return F.cross_entropy((audio @ self._heard.T).flatten(0, 1), heard.flatten())
+        return functional.cross_entropy((audio @ self._heard.T).flatten(0, 1), heard.flatten())
 
 
 def _looked_loss(attended: Sequence[Any], examples: Sequence[Example]) -> Any:
@@ -256,7 +256,9 @@ def _texts(examples: Sequence[Example]) -> tuple[Any, Any]:
 def _loss(logits: Any, targets: Any, unused: int) -> Any:
     """Cross-entropy in which the file's unused rows take part with their logits of zero."""
     zeros = logits.new_full((*logits.shape[:-1], 1), math.log(unused))
-    return F.cross_entropy(torch.cat([logits, zeros], -1).flatten(0, 1), targets.flatten(), ignore_index=IGNORED)
+    return functional.cross_entropy(
+        torch.cat([logits, zeros], -1).flatten(0, 1), targets.flatten(), ignore_index=IGNORED
+    )
 
 
 def _rate(step: int, steps: int, later: bool) -> float:

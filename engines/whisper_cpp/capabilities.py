@@ -24,8 +24,12 @@ _MISSING_HINT = {
     "AVX512_VNNI": "AVX-512 VNNI of this processor is not used",
     "AVX_VNNI": "AVX-VNNI of this processor is not used",
 }
-_COMPARE = "a build with them is not always faster: compare the two by benchmarks/whisper_builds.py before you keep one"
-"""Of features of the processor. That a GPU pays needs no measuring."""
+_COMPARE = (
+    "on an EPYC with AVX-512 a build with them was 12 to 20 % slower with F16 and 2 to 7 % faster with Q8_0 and Q5_1: "
+    "compare the two by benchmarks/whisper_builds.py before you keep one"
+)
+"""Of features of the processor, measured with whisper-tiny on two cores (`benchmarks/README.md`). That a GPU pays needs
+no measuring."""
 _CPU_FLAGS = {"AVX512": "avx512f", "AVX512_BF16": "avx512_bf16", "AVX512_VNNI": "avx512_vnni", "AVX_VNNI": "avx_vnni"}
 """A build's word for a feature, and Linux's in /proc/cpuinfo."""
 

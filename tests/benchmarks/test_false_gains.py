@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.false_gains import false_gains, flat_problem
+from benchmarks.false_gains import false_effects, false_gains, flat_problem
 
 SWEEPS = 50
 """At each noise; together over a hundred."""
@@ -17,5 +17,13 @@ def test_nothing_is_better_in_the_flat_space():
 
 def test_a_gain_where_there_is_none_is_found_in_5_percent_of_sweeps_at_most():
     rows = [false_gains(differ, range(SWEEPS)) for differ in (0.0, 0.03, 0.12)]
-    assert sum(r.sweeps for r in rows) == 150
-    assert sum(r.gains for r in rows) <= 0.05 * 150
+    assert sum(r.tries for r in rows) == 150
+    assert sum(r.found for r in rows) <= 0.05 * 150
+
+
+@pytest.mark.parametrize("differ", [0.0, 0.06])
+def test_a_change_that_brings_nothing_is_called_an_effect_about_once_in_twenty(differ):
+    """However much processes differ; where rounds shared a process it was a quarter of them."""
+    row = false_effects(differ, range(100))
+    assert row.tries >= 300
+    assert row.share <= 0.05 + 2.33 * (0.05 * 0.95 / row.tries) ** 0.5, "beyond what chance makes of 5 %"

@@ -22,7 +22,7 @@ def test_both_interpreters_are_measured_in_turn(monkeypatch):
     values = compare(["slow", "fast"], Subject("e", {}, {}), {}, pairs=3)
     assert values == ([0.2] * 3, [0.1] * 3)
     assert rounds == ["slow", "fast", "fast", "slow", "slow", "fast"]
-    assert loads == ["slow", "fast"] * 2, "loaded anew after two pairs"
+    assert loads == ["slow", "fast"] * 3, "loaded anew for every pair"
 
 
 def test_a_line_says_how_much_and_how_sure():

@@ -3,8 +3,8 @@ import statistics
 import pytest
 
 from benchmarks.world import FailedError, World
+from tuner.params import key
 from tuner.round_metrics import round_metrics
-from tuner.sampling import key
 
 
 def test_rounds_scatter_around_the_truth_and_take_recorded_time(cpu_problem):

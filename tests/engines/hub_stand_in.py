@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 _RESOLVE = """
@@ -41,7 +42,7 @@ class Client:
     requests: list[str]
     environment: dict[str, str] = field(default_factory=dict)
 
-    def resolve(self, source: str) -> dict[str, object]:
+    def resolve(self, source: str) -> dict[str, Any]:
         """The model's variants, native quantization and what was told; or the error, its hint and exit status."""
         environment = {
             **os.environ, "HF_ENDPOINT": self.endpoint, "HF_HOME": str(self.home), "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -50,7 +51,7 @@ class Client:
         command = [sys.executable, "-c", _RESOLVE, self.engine, source]
         run = subprocess.run(command, env=environment, capture_output=True, text=True)
         assert run.returncode == 0, run.stderr
-        answer: dict[str, object] = json.loads(run.stdout)
+        answer: dict[str, Any] = json.loads(run.stdout)
         return answer
 
     def downloads(self, suffix: str) -> list[str]:

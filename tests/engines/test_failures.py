@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from types import ModuleType
+
 import pytest
 
 from engines.errors import EngineError, ModelFileError, OutOfMemoryError, UnsupportedError
@@ -30,8 +32,8 @@ def test_the_exceptions_words_count_too_and_speak_without_a_log() -> None:
 
 
 @pytest.mark.parametrize("library", [llama, whisper])
-def test_each_library_is_told_by_its_own_log(library: object) -> None:
-    log, failure = library.LOG, library.failure  # type: ignore[attr-defined]
+def test_each_library_is_told_by_its_own_log(library: ModuleType) -> None:
+    log, failure = library.LOG, library.failure
     log.clear()
     log.receive(4, "load_it: unable to go on: out of memory\n")
     error = failure("Failed to initialise", "m.bin")

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -23,7 +24,7 @@ from tests.search_spaces.strategies import brute_force, spaces
 ROOT = Path(__file__).parents[2]
 
 
-def small(**changes: object) -> SearchSpace:
+def small(**changes: Any) -> SearchSpace:
     knobs = (
         Parameter("threads", IntRange(1, 4), 2),
         Parameter("turbo", Choices((False, True)), False),
@@ -31,7 +32,7 @@ def small(**changes: object) -> SearchSpace:
         Parameter("mode", Choices(("a", "b", "c")), "a"),
     )
     rule = Require((Condition("mode", ("c",)),), (Condition("threads", at_least=2),), "c shares the work")
-    return replace(build("small", knobs, (rule,)), **changes)  # type: ignore[arg-type]
+    return replace(build("small", knobs, (rule,)), **changes)
 
 
 def as_set(configurations: list[dict[str, object]]) -> set[str]:
@@ -98,8 +99,8 @@ def test_the_digest_changes_with_any_range_rule_default_and_fixed_value() -> Non
     space = small()
     threads, turbo, *rest = space.knobs
 
-    def with_threads(**changes: object) -> SearchSpace:
-        return replace(space, knobs=(replace(threads, **changes), turbo, *rest))  # type: ignore[arg-type]
+    def with_threads(**changes: Any) -> SearchSpace:
+        return replace(space, knobs=(replace(threads, **changes), turbo, *rest))
 
     rule = space.rules[0]
     assert isinstance(rule, Require)
@@ -156,9 +157,9 @@ def test_canonical_fills_with_the_searched_value_nearest_to_the_default() -> Non
         ({"threads": 1, "mode": "c"}, "mode=c requires threads at least 2 (is 1): c shares the work"),
     ],
 )
-def test_what_cannot_run_is_refused_in_one_line(params: dict[str, object], message: str) -> None:
+def test_what_cannot_run_is_refused_in_one_line(params: dict[str, Any], message: str) -> None:
     with pytest.raises(TunerError) as caught:
-        small().validate(params)  # type: ignore[arg-type]
+        small().validate(params)
     assert caught.value.message == message
     assert caught.value.hint
     assert "\n" not in caught.value.message + caught.value.hint

@@ -26,40 +26,40 @@ class FakeNvml:
     def _refuse(self, *arguments):
         raise self.NVMLError("Not Supported")
 
-    def nvmlInit(self):  # noqa: N802
+    def nvmlInit(self):
         pass
 
-    def nvmlSystemGetDriverVersion(self):  # noqa: N802
+    def nvmlSystemGetDriverVersion(self):
         return b"570.1"
 
-    def nvmlDeviceGetCount(self):  # noqa: N802
+    def nvmlDeviceGetCount(self):
         return 2
 
-    def nvmlDeviceGetHandleByIndex(self, index):  # noqa: N802
+    def nvmlDeviceGetHandleByIndex(self, index):
         return index
 
-    def nvmlDeviceGetUUID(self, handle):  # noqa: N802
+    def nvmlDeviceGetUUID(self, handle):
         return f"GPU-{handle}"
 
-    def nvmlDeviceGetName(self, handle):  # noqa: N802
+    def nvmlDeviceGetName(self, handle):
         return ("NVIDIA H200", b"NVIDIA L4")[handle]
 
-    def nvmlDeviceGetMemoryInfo(self, handle):  # noqa: N802
+    def nvmlDeviceGetMemoryInfo(self, handle):
         total = (handle + 1) * GIB
         return SimpleNamespace(total=total, used=self.used[handle], free=total - self.used[handle])
 
-    def nvmlDeviceGetCudaComputeCapability(self, handle):  # noqa: N802
+    def nvmlDeviceGetCudaComputeCapability(self, handle):
         return (9, 0)
 
-    def nvmlDeviceGetComputeRunningProcesses(self, handle):  # noqa: N802
+    def nvmlDeviceGetComputeRunningProcesses(self, handle):
         return [SimpleNamespace(pid=pid, usedGpuMemory=held) for pid, held in self.processes[handle]]
 
-    def nvmlDeviceGetClockInfo(self, handle, kind):  # noqa: N802
+    def nvmlDeviceGetClockInfo(self, handle, kind):
         assert kind == 1, "NVML_CLOCK_SM"
         return self.clocks[handle]
 
-    def nvmlDeviceGetCurrentClocksThrottleReasons(self, handle):  # noqa: N802
+    def nvmlDeviceGetCurrentClocksThrottleReasons(self, handle):
         return self.reasons[handle]
 
-    def nvmlDeviceGetTotalEnergyConsumption(self, handle):  # noqa: N802
+    def nvmlDeviceGetTotalEnergyConsumption(self, handle):
         return 1000 * (handle + 1)

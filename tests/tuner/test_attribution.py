@@ -8,12 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engines import fake
+from search_spaces.build import build
+from search_spaces.parameter import Choices, Parameter
 from search_spaces.template import load_template
 from tests.tuner.fake_study import fake_config
-from tuner.attribution import Step, attribute, path
+from tuner.attribution import Step, attribute, by_worth, path
+from tuner.belief import Belief
 from tuner.explanation import _idle
 from tuner.objective import Objective
 from tuner.preparation import prepare
+from tuner.trial import MetricValue, TrialResult, TrialStatus
 
 SPACE = load_template("fake").bind({"cpu_cores": 8})
 LLM = load_template("llm").bind(
@@ -24,6 +28,8 @@ LLM = load_template("llm").bind(
         "architecture": "llama", "n_ctx": 4096,
     }
 )  # fmt: skip
+
+SPEED = "decode_tokens_per_second"
 
 
 def changes(one, other):
@@ -81,11 +87,31 @@ def test_a_step_that_fails_says_why_and_the_others_stand(tmp_path):
     assert [(step.ratio, "SIGSEGV" in step.failure) for step in broken] == [(None, True)] * 2
 
 
+def test_what_matters_most_changes_first_and_what_could_be_left_out_last():
+    """`b` is worth it in its level only: the order is that of the effects at the end of the way, not at its start."""
+    knobs = [Parameter(name, Choices((False, True)), False) for name in ("a", "b", "c", "d")]
+    space = build("four", knobs, ())
+
+    def speed(params):
+        return (3.0 if params["c"] else 1.0) * (1.3 if params["b"] and params["c"] else 0.8 if params["b"] else 1.0)
+
+    told = [
+        TrialResult(
+            n, p, TrialStatus.OK, rounds=4, metrics={"decode_tokens_per_second": MetricValue(speed(p), None, "")}
+        )
+        for n, p in enumerate(4 * space.enumerate(16))
+    ]
+    belief = Belief(space, Objective(SPEED), told)
+    order = by_worth(belief, space.baseline, {"a": True, "b": True, "c": True, "d": False})
+    assert order == ["c", "b", "a"]
+
+
 def test_changes_that_brought_nothing_are_named_as_what_leaves_them_out():
     steps = [
         Step({"n_batch": (512, 128)}, {}, 0.96, (0.81, 1.14), 4),
         Step({"use_mmap": (True, False)}, {}, 0.9, (0.88, 0.92), 4),
         Step({"quantization": ("F16", "Q6_K")}, {}, 1.8, (1.7, 1.9), 4),
+        Step({"n_threads": (1, 2)}, {}, 1.27, (0.97, 1.65), 4),
         Step({"mode": ("a", "b")}, {}, None, None, 0, "gone"),
     ]
     assert _idle(steps) == "params.n_batch=512 params.use_mmap=true"

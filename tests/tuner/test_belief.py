@@ -144,3 +144,13 @@ def test_of_equals_the_plainer_is_worth_more(space):
         [{**base, "threads": 7}, {**base, "threads": 7, "mode": "b"}]
     )
     assert plain > other
+
+
+def test_what_is_no_time_is_what_it_was(space):
+    sizes = [
+        TrialResult(n, space.random(random.Random(n)), TrialStatus.OK, rounds=1,
+                    metrics={"model_mib": MetricValue(100.0 + n % 3, None, "MiB")})
+        for n in range(12)
+    ]  # fmt: skip
+    likely = Belief(space, Objective("model_mib"), sizes).likely()
+    assert [t.value("model_mib") for t in likely] == [t.value("model_mib") for t in sizes]

@@ -1,7 +1,7 @@
 import json
-import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -82,7 +82,7 @@ def test_folders_without_room_or_permission_are_warned_of(monkeypatch, tmp_path)
     assert not diagnosis.healthy
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/stat"), reason="the counters are Linux's")  # noqa: PTH110
+@pytest.mark.skipif(not Path("/proc/stat").exists(), reason="the counters are Linux's")
 def test_a_busy_machine_is_noticed_and_the_busiest_named():
     busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
     try:

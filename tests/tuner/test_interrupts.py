@@ -33,3 +33,20 @@ def test_what_nohup_ignores_stays_ignored():
     interrupts.install()
     signal.raise_signal(signal.SIGHUP)
     interrupts.check()
+
+
+def test_what_belongs_together_is_done_before_an_interrupt_comes():
+    interrupts.install()
+    done = []
+
+    def both():
+        with interrupts.put_off():
+            signal.raise_signal(signal.SIGINT)
+            done.append("the rest of it")
+
+    with pytest.raises(KeyboardInterrupt):
+        both()
+    assert done
+    interrupts.install()
+    with interrupts.put_off():
+        done.append("more")

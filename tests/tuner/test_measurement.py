@@ -1,5 +1,6 @@
 import itertools
 import json
+import math
 from types import SimpleNamespace
 
 import pytest
@@ -36,11 +37,11 @@ class Script:
         return {"samples": [document], "wall_s": 1.0, "cpu_s": 1.0, "rss_peak_mib": 10.0}
 
 
-def measured(monkeypatch, speeds, noises=(), best=None, least=2, most=6, allowance=None):
+def measured(monkeypatch, speeds, noises=(), best=None, least=2, most=6, allowance=None, time_most_s=math.inf):
     noise = itertools.chain(noises, itertools.repeat(QUIET))
     monkeypatch.setattr(measurement, "NoiseWatch", lambda pid: SimpleNamespace(stop=lambda cpu_s: next(noise)))
     worker = Script(itertools.chain(speeds, itertools.repeat(speeds[-1])))
-    race = Race(maximize=True, best=best, rounds_least=least, rounds_most=most, half_width=0.02)
+    race = Race(True, best, least, most, half_width=0.02, time_most_s=time_most_s)
     measurer = Measurer("llm", "decode_tokens_per_second", 1.0, allowance or RepeatAllowance())
     return measurer.measure(worker, race), worker
 
@@ -72,6 +73,14 @@ def test_on_a_machine_that_is_never_quiet_the_rounds_end_and_count(monkeypatch):
     assert worker.rounds < 20
     assert {r.kind for r in result.used} == {"disturbed"}
     assert result.metrics()["decode_tokens_per_second"].ci95 is not None
+
+
+def test_a_slow_configuration_takes_a_share_of_the_time_and_no_more(monkeypatch):
+    """A round takes a second here: the warm-up and one that counts, although it was disturbed."""
+    for noise in (QUIET, NOISY):
+        result, worker = measured(monkeypatch, [100.0, 90.0], itertools.repeat(noise), time_most_s=1.5)
+        assert worker.rounds == 2
+        assert speed(result) == pytest.approx(90, rel=0.01)
 
 
 def test_repeats_are_rationed_over_the_study():

@@ -20,9 +20,9 @@ def nvml(monkeypatch):
     return fake
 
 
-def peak_while(change, **options):
+def peak_while(change):
     """The peak after `change` has been seen by the poll."""
-    with DevicePeak(ME, **options) as peak:
+    with DevicePeak(ME) as peak:
         change()
         time.sleep(0.2)
     return peak.peak_mib
@@ -49,18 +49,15 @@ def test_the_peak_of_a_process_is_its_own(nvml):
         nvml.processes = [[(ME, GIB // 2), (ME + 1, GIB // 2)], []]
 
     assert peak_while(change) == 512
-    assert peak_while(change, exclusive=False) == 512
 
 
 @pytest.mark.parametrize("told", [[], [(ME, None)], [(987654321, GIB)]], ids=["none", "no figure", "other pids"])
-def test_the_growth_of_the_device_counts_only_for_a_process_that_has_it_alone(nvml, told):
+def test_where_processes_are_not_told_apart_the_growth_of_the_device_counts(nvml, told):
     def change():
         nvml.used = [GIB, 0]
         nvml.processes = [told, []]
 
     assert peak_while(change) == 1024
-    nvml.used = [0, 0]
-    assert peak_while(change, exclusive=False) is None
 
 
 @pytest.mark.parametrize("broken", ["nvmlDeviceGetMemoryInfo", "nvmlDeviceGetComputeRunningProcesses"])

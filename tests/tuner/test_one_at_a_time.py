@@ -3,9 +3,10 @@
 from engines import fake
 from search_spaces.domains import values
 from search_spaces.template import load_template
+from tuner.evidence import Evidence
 from tuner.objective import Objective
 from tuner.one_at_a_time import VALUES_MOST, OneAtATime
-from tuner.sampling import key
+from tuner.params import key
 from tuner.trial import MetricValue, TrialResult, TrialStatus
 
 SPACE = load_template("fake").bind({"cpu_cores": 8})
@@ -21,13 +22,13 @@ def walk(strategy, results):
     while (params := strategy.ask()) is not None:
         SPACE.validate(params)
         results.append(measured(len(results), params))
-        strategy.tell(results[-1])
+        strategy.evidence.trials.append(results[-1])
     return results
 
 
 def begun():
-    strategy, first = OneAtATime(SPACE, SPEED), measured(0, dict(SPACE.baseline))
-    strategy.tell(first)
+    strategy, first = OneAtATime(Evidence(SPACE, SPEED)), measured(0, dict(SPACE.baseline))
+    strategy.evidence.trials.append(first)
     return strategy, [first]
 
 
@@ -57,14 +58,12 @@ def test_a_long_range_is_tried_at_a_few_places():
 
 def test_it_goes_on_after_an_interruption_where_it_was():
     whole = walk(*begun())
-    resumed = OneAtATime(SPACE, SPEED)
-    for result in whole[:7]:
-        resumed.tell(result)
+    resumed = OneAtATime(Evidence(SPACE, SPEED, whole[:7]))
     assert [key(r.params) for r in walk(resumed, whole[:7])] == [key(r.params) for r in whole]
 
 
 def test_what_is_known_to_be_infeasible_is_passed_over():
-    strategy = OneAtATime(SPACE, SPEED, lambda params: "no" if params["mode"] == "b" else "")
-    strategy.tell(measured(0, dict(SPACE.baseline)))
+    strategy = OneAtATime(Evidence(SPACE, SPEED), lambda params: "no" if params["mode"] == "b" else "")
+    strategy.evidence.trials.append(measured(0, dict(SPACE.baseline)))
     assert all(r.params["mode"] != "b" for r in walk(strategy, [measured(0, dict(SPACE.baseline))]))
     assert set(strategy.ruled_out.values()) == {"no"}

@@ -7,9 +7,9 @@ from search_spaces.narrowing import narrow
 from search_spaces.template import load_template
 from tuner.belief import Belief
 from tuner.objective import Objective
+from tuner.params import key
 from tuner.proposals import JUDGED_MOST, by_promise, worth_repeating
 from tuner.repeats import Repeat
-from tuner.sampling import key
 from tuner.trial import MetricValue, TrialResult, TrialStatus
 
 SPEED = Objective("decode_tokens_per_second")

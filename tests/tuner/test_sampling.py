@@ -7,9 +7,11 @@ from engines import fake
 from search_spaces.narrowing import narrow
 from search_spaces.parameter import IntRange
 from search_spaces.template import load_template
+from tuner.evidence import Evidence
 from tuner.objective import Objective
+from tuner.params import key
 from tuner.repeats import SHARE_MOST, TRIALS_LEAST, Repeat
-from tuner.sampling import Sampler, key
+from tuner.sampling import Sampler
 from tuner.trial import MetricValue, TrialResult, TrialStatus
 
 SPEED = (Objective("decode_tokens_per_second"),)
@@ -23,12 +25,12 @@ def space():
 def told(sampler, number, params, status=TrialStatus.OK):
     metrics = {"decode_tokens_per_second": MetricValue(fake.speed(params), None, "tok/s")}
     result = TrialResult(number, params, status, metrics=metrics if status is TrialStatus.OK else {})
-    sampler.tell(result)
+    sampler.evidence.trials.append(result)
     return result
 
 
 def searched(space, trials, seed=0, infeasible=lambda params: "", crashes=lambda params: False):
-    sampler = Sampler(space, SPEED, trials, seed, infeasible)
+    sampler = Sampler(Evidence(space, SPEED), trials, seed, infeasible)
     results = [told(sampler, 0, dict(space.baseline))]
     for number in range(1, trials):
         params = sampler.ask()
@@ -87,9 +89,7 @@ def test_a_space_that_fits_the_budget_is_enumerated_once(space):
 
 def test_earlier_trials_are_not_proposed_again(space):
     first = searched(space, 20)
-    sampler = Sampler(space, SPEED, 40, 0)
-    for result in first:
-        sampler.tell(result)
+    sampler = Sampler(Evidence(space, SPEED, first), 40, 0)
     fresh = [key(sampler.ask()) for _ in range(20)]
     assert not set(fresh) & {key(r.params) for r in first}
     assert len(set(fresh)) == 20
@@ -108,7 +108,7 @@ def test_a_shortage_that_passes_takes_no_configuration_out_of_the_grid(space):
     """The middle of the search is short of memory; afterwards what was passed over is tried."""
     small = narrow(space, {"turbo": False, "scale": 1.0, "precision": "high"}, {}, {})
     short = {"now": True}
-    sampler = Sampler(small, SPEED, 10_000, 0, lambda params: "no memory" if short["now"] else "")
+    sampler = Sampler(Evidence(small, SPEED), 10_000, 0, lambda params: "no memory" if short["now"] else "")
     assert sampler.enumerates
     told(sampler, 0, dict(small.baseline))
     assert sampler.ask() is None
@@ -129,7 +129,7 @@ def test_proposals_keep_to_the_searched_ranges_where_the_default_does_not(space)
 
 def test_several_objectives_are_searched_too(space):
     both = (Objective("decode_tokens_per_second"), Objective("ftl_ms"))
-    sampler = Sampler(space, both, 20, 0)
+    sampler = Sampler(Evidence(space, both), 20, 0)
     asked = []
     for number in range(20):
         params = dict(space.baseline) if number == 0 else sampler.ask()
@@ -138,21 +138,21 @@ def test_several_objectives_are_searched_too(space):
         speed = fake.speed(params)
         metrics = {"decode_tokens_per_second": speed, "ftl_ms": 1e3 / speed}
         metrics = {name: MetricValue(value, None, "") for name, value in metrics.items()}
-        sampler.tell(TrialResult(number, params, TrialStatus.OK, metrics=metrics))
+        sampler.evidence.trials.append(TrialResult(number, params, TrialStatus.OK, metrics=metrics))
     assert len(set(asked)) == 20
 
 
 def test_early_proposals_come_first_where_they_are_new_and_feasible(space):
     base = dict(space.baseline)
     early = [base, {**base, "threads": 6}, {**base, "threads": 7}, {**base, "mode": "b"}]
-    sampler = Sampler(space, SPEED, 40, 0, lambda p: "too many" if p["threads"] == 7 else "", early)
+    sampler = Sampler(Evidence(space, SPEED), 40, 0, lambda p: "too many" if p["threads"] == 7 else "", early)
     told(sampler, 0, base)
     assert [sampler.ask(), sampler.ask()] == [early[1], early[3]]
     assert key(sampler.ask()) not in {key(p) for p in early}
 
 
 def test_trials_are_measured_again_once_enough_are_known_and_not_without_end(space):
-    sampler = Sampler(space, SPEED, 40, 0)
+    sampler = Sampler(Evidence(space, SPEED), 40, 0)
     for number, params in enumerate([dict(space.baseline), *(sampler.ask() for _ in range(19))]):
         assert sampler.again() is None or number >= TRIALS_LEAST
         told(sampler, number, params)
@@ -160,23 +160,23 @@ def test_trials_are_measured_again_once_enough_are_known_and_not_without_end(spa
     while (rival := sampler.again()) is not None:
         asked.append(rival.number)
         value = fake.speed(rival.params) * (1.3 if len(asked) % 2 else 0.8)
-        sampler.told_again(Repeat(rival.number, value, 1, 1.0, ""))
+        sampler.evidence.repeats.append(Repeat(rival.number, value, 1, 1.0, ""))
     assert len(asked) <= SHARE_MOST * 20
 
 
 def test_what_failed_when_measured_again_is_left_alone(space):
-    sampler = Sampler(space, SPEED, 40, 0)
+    sampler = Sampler(Evidence(space, SPEED), 40, 0)
     for number, params in enumerate([dict(space.baseline), *(sampler.ask() for _ in range(19))]):
         told(sampler, number, params)
     asked = []
     while (rival := sampler.again()) is not None:
         assert rival.number not in asked
         asked.append(rival.number)
-        sampler.told_again(Repeat(rival.number, None, 0, 1.0, "", "crashed"))
+        sampler.evidence.repeats.append(Repeat(rival.number, None, 0, 1.0, "", "crashed"))
 
 
 def test_several_objectives_are_not_measured_again(space):
-    sampler = Sampler(space, (*SPEED, Objective("ftl_ms")), 40, 0)
+    sampler = Sampler(Evidence(space, (*SPEED, Objective("ftl_ms"))), 40, 0)
     for number in range(12):
         told(sampler, number, space.random(random.Random(number)))
     assert sampler.again() is None

@@ -13,7 +13,7 @@ import pytest
 from search_spaces.errors import TunerError
 from search_spaces.parameter import Choices
 from tests.tuner.fake_study import FIXED, Recorder, fake_config, lines_of, wide_config
-from tuner.sampling import key
+from tuner.params import key
 from tuner.study import run_study
 from tuner.study_store import StudyStore, check_writable
 

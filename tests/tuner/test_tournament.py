@@ -102,16 +102,37 @@ def test_a_default_that_ran_in_the_search_and_fails_now_leaves_it_undecided(tmp_
 
 
 def test_one_passing_failure_is_forgiven(tmp_path):
-    contestant = Contestant(None, None, SPEED.metric)
-    failures = iter([WorkerFailedError(TrialStatus.OUT_OF_MEMORY, "a passing shortage")])
+    prepared = prepare(fake_config(tmp_path), lambda text: None)
+    runner = prepared.runner()
+    opened, failures = runner.opened, [WorkerFailedError(TrialStatus.OUT_OF_MEMORY, "a passing shortage")]
 
-    def action():
-        for failure in failures:
-            raise failure
-        return "played"
+    def opened_at_last(*arguments):
+        if failures:
+            raise failures.pop()
+        return opened(*arguments)
 
-    assert contestant._guarded(action) == "played"
+    runner.opened = opened_at_last
+    contestant = Contestant(TrialResult(0, dict(prepared.space.baseline), TrialStatus.OK), runner, SPEED.metric)
+    assert contestant.play() is not None
     assert not contestant.failure
+
+
+def test_every_round_has_a_process_of_its_own(tmp_path):
+    prepared = prepare(fake_config(tmp_path), lambda text: None)
+    runner = prepared.runner()
+    opened, pids = runner.opened, []
+
+    def watched(*arguments):
+        loaded = opened(*arguments)
+        pids.append((loaded.worker.pid, loaded.load_metric))
+        return loaded
+
+    runner.opened = watched
+    contestant = Contestant(TrialResult(0, dict(prepared.space.baseline), TrialStatus.OK), runner, SPEED.metric)
+    for _ in range(3):
+        contestant.play()
+    assert len({pid for pid, _ in pids}) == 3
+    assert [metric for _, metric in pids] == ["load_s", "load_cached_s", "load_cached_s"], "the first from a cold file"
 
 
 def test_a_default_that_breaks_a_constraint_cannot_be_kept(tmp_path):

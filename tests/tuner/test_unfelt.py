@@ -10,6 +10,7 @@ from search_spaces.narrowing import narrow
 from search_spaces.parameter import Choices
 from search_spaces.template import load_template
 from tuner.belief import Belief
+from tuner.evidence import Evidence
 from tuner.objective import Objective
 from tuner.sampling import Sampler
 from tuner.trial import MetricValue, TrialResult, TrialStatus
@@ -52,9 +53,7 @@ def test_little_knowledge_and_much_noise_find_none(space):
 
 
 def test_proposals_leave_it_at_its_default(space):
-    sampler = Sampler(space, (SPEED,), 100, 0)
-    for trial in trials(space, 100):
-        sampler.tell(trial)
+    sampler = Sampler(Evidence(space, (SPEED,), trials(space, 100)), 100, 0)
     asked = [sampler.ask() for _ in range(5)]
     assert all(p["mode"] == space.baseline["mode"] for p in asked)
 

@@ -24,7 +24,7 @@ from tuner.config.checks import (
     metrics_of,
     redacted,
 )
-from tuner.config.hydra_files import MISSING, check_complete, compose_document, group_names
+from tuner.config.hydra_files import check_complete, compose_document, group_names
 from tuner.config.model_choice import model_overrides, settle_model
 from tuner.config.overrides import parse_scalar, user_path
 from tuner.config.study_config import Budget, StudyConfig
@@ -32,8 +32,8 @@ from tuner.config.typed_overrides import OFF, Typed, sort_overrides
 from tuner.config.workload_choice import check_workload
 from tuner.targets import concerning
 
-FILES = ("source", "vad_model", "audio", "prompts", "sentences", "voices", "phrases")
-"""Options of models and workloads that may name a file or a folder of the user."""
+FILES = ("vad_model", "audio", "prompts", "sentences", "voices", "phrases")
+"""Options of models and workloads that name a file or a folder of the user; a model's source is settled with it."""
 
 
 def compose(task: str, overrides: Sequence[str]) -> StudyConfig:
@@ -51,7 +51,7 @@ def compose(task: str, overrides: Sequence[str]) -> StudyConfig:
     overrides = [*base, *(o.text for o in typed.hydra), *model.hydra]
     document = compose_document(overrides)
     _check_keys(typed, document, task)
-    document = _with_absolute_files(document, overrides)
+    document = {**document, **{group: _with_absolute_files(document[group]) for group in ("model", "workload")}}
     document["model"] = settle_model(document["model"], model)
     check_complete(document)
     document = {"task": task, **document, **_settled(task, typed, document)}
@@ -104,27 +104,14 @@ def _settled(task: str, typed: Typed, document: dict[str, Any]) -> dict[str, Any
     }
 
 
-def _with_absolute_files(document: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
-    """The user's files and folders by absolute paths, so that the study can be measured again from any folder.
-
-    An option of the model or the workload is one where its own file leaves it null: a folder that happens to be called
-    `chunks` does not change what workload.clips=chunks means.
-    """
+def _with_absolute_files(section: Mapping[str, Any]) -> dict[str, Any]:
+    """The user's files and folders by absolute paths, so that the study can be measured again from any folder."""
     found = {
-        group: {
-            key: str(path.absolute())
-            for key, value in document[group].items()
-            if key in FILES and isinstance(value, str) and value and (path := user_path(value)).exists()
-        }
-        for group in ("model", "workload")
+        key: str(path.absolute())
+        for key in FILES
+        if isinstance(value := section.get(key), str) and value and (path := user_path(value)).exists()
     }
-    if not any(found.values()):
-        return dict(document)
-    plain = compose_document([o for o in overrides if "." not in o.partition("=")[0]])
-    for group, paths in found.items():
-        open_to_user = {key: path for key, path in paths.items() if plain[group].get(key, MISSING) is None}
-        document = {**document, group: {**document[group], **open_to_user}}
-    return dict(document)
+    return {**section, **found}
 
 
 def _targets(task: str, typed: Typed, document: dict[str, Any]) -> dict[str, Any]:

@@ -184,7 +184,11 @@ def _time(study: StudyFiles) -> str:
     wall_s, engine_s = sum(t.wall_s for t in study.trials), sum(t.engine_s for t in study.trials)
     if not wall_s:
         return ""
-    return f"{duration(wall_s)} in trials, {engine_s / wall_s:.0%} of it loading, warming or measuring the engine"
+    trials = f"{duration(wall_s)} in trials, {engine_s / wall_s:.0%} of it loading, warming or measuring the engine"
+    if not study.repeats:
+        return trials
+    times = f"{len(study.repeats)} time{'s' * (len(study.repeats) > 1)}"
+    return f"{trials}; {duration(sum(r.took_s for r in study.repeats))} measuring promising ones again, {times}"
 
 
 def _noise(study: StudyFiles) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from search_spaces.errors import TunerError
 from tuner.drift import PaceCheck
 from tuner.metrics import METRICS
+from tuner.repeats import Repeat
 from tuner.round_metrics import LEADING
 from tuner.study_store import StudyStore
 from tuner.trial import TrialResult
@@ -28,6 +29,7 @@ class StudyFiles:
     importance: Mapping[str, Any] = field(default_factory=dict)
     attribution: Mapping[str, Any] = field(default_factory=dict)
     pace_checks: tuple[PaceCheck, ...] = ()
+    repeats: tuple[Repeat, ...] = ()
 
     @property
     def name(self) -> str:
@@ -94,6 +96,7 @@ def read_study(directory: Path) -> StudyFiles:
         store.read_json("importance.json") or {},
         store.read_json("attribution.json") or {},
         tuple(store.pace_checks()),
+        tuple(store.repeats()),
     )
 
 

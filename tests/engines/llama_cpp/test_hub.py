@@ -41,15 +41,15 @@ def client(files: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> 
 def test_an_unquantized_file_is_all_that_is_downloaded(client: Client) -> None:
     answer = client.resolve("hf:org/whole")
     assert answer["native"] == "F16"
-    assert answer["variants"]["Q6_K"] == ""  # type: ignore[index]
-    assert "downloading tiny-f16.gguf 100 %" in answer["told"]  # type: ignore[operator]
+    assert answer["variants"]["Q6_K"] == ""
+    assert "downloading tiny-f16.gguf 100 %" in answer["told"]
     downloaded = [r for r in client.requests if r.startswith("GET") and r.endswith(".gguf")]
     assert downloaded == ["GET /org/whole/resolve/" + downloaded[0].split("/")[4] + "/sub/tiny-f16.gguf"]
 
 
 def test_quantized_files_become_the_variants(client: Client) -> None:
     answer = client.resolve("hf:org/quantized")
-    assert set(answer["variants"]) == {"Q4_K_M", "Q8_0"}  # type: ignore[call-overload]
+    assert set(answer["variants"]) == {"Q4_K_M", "Q8_0"}
     assert answer["native"] == "Q8_0"
 
 
@@ -57,7 +57,7 @@ def test_one_file_can_be_named_and_is_not_downloaded_twice(client: Client) -> No
     first = client.resolve("hf:org/quantized@main/tiny.Q4_K_M.gguf")
     client.requests.clear()
     assert client.resolve("hf:org/quantized@main/tiny.Q4_K_M.gguf")["variants"] == first["variants"]
-    assert list(first["variants"]) == ["Q4_K_M"]  # type: ignore[call-overload]
+    assert list(first["variants"]) == ["Q4_K_M"]
     assert not [r for r in client.requests if r.startswith("GET") and r.endswith(".gguf")]
 
 
@@ -92,7 +92,7 @@ def test_offline_what_was_downloaded_before_is_used(client: Client) -> None:
     online = client.resolve("hf:org/whole")
     answer = Client("llama_cpp", "http://127.0.0.1:9", client.home, []).resolve("hf:org/whole")
     assert answer["variants"] == online["variants"]
-    assert any("using what was downloaded" in line for line in answer["told"])  # type: ignore[attr-defined]
+    assert any("using what was downloaded" in line for line in answer["told"])
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from engines.whisper_cpp.library import LOG
 from engines.whisper_cpp.memory import compute_bytes, predict_memory
 from engines.whisper_cpp.models import prepare
 from engines.whisper_cpp.session import WhisperCppSession
-from search_spaces.parameter import Params
+from search_spaces.parameter import Params, Value
 from tests.engines.whisper_cpp.conftest import SHAPE, quiet
 
 TINY = {
@@ -87,8 +87,8 @@ def test_the_peak_stays_below_what_is_predicted(model_path: Path, params: Params
 def test_memory_grows_with_what_is_kept(model: Model) -> None:
     none = Capabilities({"gpu_count": 0}, {})
 
-    def host(**params: object) -> float:
-        return predict_memory(model, params, none).host_mib  # type: ignore[arg-type]
+    def host(**params: Value) -> float:
+        return predict_memory(model, params, none).host_mib
 
     assert host(quantization="Q4_0") < host()
     assert host(n_processors=2) > host()

@@ -1,4 +1,3 @@
-import os
 from pathlib import Path
 
 import pytest
@@ -145,7 +144,7 @@ def test_a_path_of_a_model_works_without_quotes(name, tmp_path, monkeypatch):
 
 
 def test_the_home_folder_is_expanded():
-    assert composed("model=~/m.gguf").model["source"] == os.path.expanduser("~/m.gguf")  # noqa: PTH111
+    assert composed("model=~/m.gguf").model["source"] == str(Path.home() / "m.gguf")
 
 
 def test_a_file_without_suffix_is_a_path_when_it_exists(tmp_path, monkeypatch):

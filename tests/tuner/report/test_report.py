@@ -10,8 +10,10 @@ import pytest
 
 from search_spaces.errors import EnvironmentLackingError, TunerError
 from tests.tuner.synthetic import BASELINE, OBJECTIVE, TRIALS, deploy, failed, measured, tournament, write_study
+from tuner.repeats import Repeat
 from tuner.report import write_report
 from tuner.report.markdown import escaped
+from tuner.study_store import StudyStore
 from tuner.trial import TrialResult, TrialStatus
 
 
@@ -263,3 +265,12 @@ def test_many_trials_are_reported_quickly(tmp_path: Path) -> None:
     trials: tuple[TrialResult, ...] = tuple(measured(n, 100.0 + n % 37, flash_attn=n % 2 == 0) for n in range(1000))
     page = Page(html_of(write_study(tmp_path / "study", trials, decided=False)))
     assert len([row for row in page.rows if row and row[0].isdecimal()]) == 1000
+
+
+def test_the_time_of_measuring_again_counts(tmp_path: Path) -> None:
+    folder = write_study(tmp_path / "study")
+    in_trials = Page(html_of(folder)).row("time")[1]
+    assert "again" not in in_trials
+    for took_s in (50.0, 40.0):
+        StudyStore(folder).append_repeat(Repeat(5, 180.0, 1, took_s, "2026-03-01T12:05:00+00:00"))
+    assert Page(html_of(folder)).row("time")[1] == f"{in_trials}; 1 min 30 s measuring promising ones again, 2 times"

@@ -1,0 +1,62 @@
+"""What was measured in a study, trials and trials once more, and what all of it together says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from search_spaces.space import SearchSpace
+from tuner.finalists import finalists
+from tuner.objective import Objective, best, leaders
+from tuner.repeats import Repeat
+from tuner.trial import TrialResult
+
+if TYPE_CHECKING:
+    from tuner.belief import Belief
+
+
+class Evidence:
+    """`trials` in the order of their numbers, and `repeats`; who searches reads them, who measures adds to them."""
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        objectives: Sequence[Objective],
+        trials: Sequence[TrialResult] = (),
+        repeats: Sequence[Repeat] = (),
+    ) -> None:
+        self.space, self.objectives = space, tuple(objectives)
+        self.trials, self.repeats = list(trials), list(repeats)
+        self._thought: tuple[int, Belief] | None = None
+
+    @property
+    def belief(self) -> Belief | None:
+        """What is known about the one objective; None where there are several. Thought of once."""
+        if len(self.objectives) > 1:
+            return None
+        known = len(self.trials) + len(self.repeats)
+        if self._thought is None or self._thought[0] != known:
+            from tuner.belief import Belief
+
+            self._thought = known, Belief(self.space, self.objectives[0], self.trials, self.repeats)
+        return self._thought[1]
+
+    def likely(self) -> list[TrialResult]:
+        """The trials with the objective as all measurements together make it likely, where there is one objective."""
+        return belief.likely() if (belief := self.belief) else list(self.trials)
+
+    def leader(self, objective: Objective) -> TrialResult | None:
+        """The likeliest best of the feasible trials."""
+        return best(self.likely(), objective)
+
+    def leaders(self, count: int) -> list[TrialResult]:
+        """The likeliest best of the feasible trials in the first objective, the best first."""
+        return leaders(self.likely(), self.objectives[0], count)
+
+    def finalists(self) -> list[TrialResult]:
+        """The trials, as they were measured, that are worth a tournament."""
+        return [self.trials[t.number] for t in finalists(self.likely(), self.objectives)]
+
+    def load_noise(self) -> float:
+        """By how much processes of one configuration differ (standard deviation of the logarithm); 0 where unknown."""
+        return (belief.load_noise or 0.0) if (belief := self.belief) else 0.0

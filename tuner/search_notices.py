@@ -1,0 +1,36 @@
+"""What is said at the end of a search: what its knobs did not do, what was ruled out, and why it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from tuner.config.study_config import StudyConfig
+from tuner.evidence import Evidence
+from tuner.verdict import counted
+
+
+def search_notices(
+    evidence: Evidence, config: StudyConfig, exhausted: bool, ruled_out: Mapping[str, str]
+) -> Iterator[str]:
+    """A line for each; `exhausted` when nothing was left to try, `ruled_out` are configurations with the reason."""
+    done, budget = len(evidence.trials), config.budget
+    if idle := _unfelt(evidence):
+        yield f"not felt by this workload (surely less than {100 * max(idle.values()):.1f} %): {', '.join(idle)}"
+    if ruled_out:
+        example = next(iter(ruled_out.values()))
+        yield f"{len(ruled_out)} configurations were ruled out unseen, such as: {example}"
+    if config.strategy == "ablation" and not exhausted:
+        yield f"the walk through the knobs did not end within {counted(done)}: raise budget.trials"
+    if exhausted:
+        yield f"nothing is left to try after {counted(done)}"
+    elif done < budget.trials:
+        yield (
+            f"the time ended the search after {done} of {budget.trials} trials; "
+            f"the same command goes on, or raise budget.minutes={budget.minutes:g}"
+        )
+
+
+def _unfelt(evidence: Evidence) -> dict[str, float]:
+    from tuner.unfelt import unfelt
+
+    return unfelt(evidence.belief) if evidence.belief else {}
