@@ -7,7 +7,7 @@ is a little longer is no other sound.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -137,9 +137,6 @@ def _alignment(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[
     return steps
 
 
-def judged(distances: Mapping[str, Distance]) -> dict[str, float]:
+def judged(distances: Sequence[Distance]) -> dict[str, float]:
     """The metrics over all texts."""
-    total = Distance(0.0, 0, 0.0, 0, 0.0)
-    for one in distances.values():
-        total = total + one
-    return total.metrics(len(distances))
+    return sum(distances, Distance(0.0, 0, 0.0, 0, 0.0)).metrics(len(distances))

@@ -9,6 +9,7 @@ from engines.base import Sample, WorkItem, Workload
 from engines.errors import EngineError
 from engines.synthesis.comparison import distance, features, judged
 from engines.synthesis.gate import Limits, check
+from engines.synthesis.intelligibility import Sound, word_errors
 from engines.synthesis.references import Reference, References
 from engines.synthesis.speech import F32, Listener, Speech
 from engines.synthesis.workload import judged_texts
@@ -58,17 +59,29 @@ class PushingSession(abc.ABC):
 
         The audio of the latest round is judged, so that what is judged is what was measured.
         """
-        distances = {}
-        for text in judged_texts(workload):
-            reference = self._reference(text)
-            if reference is None:
-                raise EngineError("the reference that quality is judged against is gone", "run the sweep again")
-            speech = self._heard.get(text) or self.listen(text)
-            check(speech.audio, speech.sample_rate, text, self.limits, reference.seconds)
-            distances[text] = distance(
-                features(speech.audio, speech.sample_rate, reference.peak_power), reference.features
-            )
-        return judged(distances) if distances else {}
+        texts = judged_texts(workload)
+        said, references = [self._judged(text) for text in texts], [self._needed(text) for text in texts]
+        distances = [
+            distance(features(*sound, reference.peak_power), reference.features)
+            for sound, reference in zip(said, references, strict=True)
+        ]
+        if not distances:
+            return {}
+        found = judged(distances)
+        if who := workload.quality.get("heard_by"):
+            found |= word_errors(who, texts, said, [(r.audio, r.sample_rate) for r in references])
+        return found
+
+    def _judged(self, text: str) -> Sound:
+        """The audio of the latest round, or new. Raises InvalidOutputError."""
+        speech = self._heard.get(text) or self.listen(text)
+        check(speech.audio, speech.sample_rate, text, self.limits, self._needed(text).seconds)
+        return speech.audio, speech.sample_rate
+
+    def _needed(self, text: str) -> Reference:
+        if (reference := self._reference(text)) is None:
+            raise EngineError("the reference that quality is judged against is gone", "run the sweep again")
+        return reference
 
     def _reference(self, text: str) -> Reference | None:
         if text not in self._reference_of:

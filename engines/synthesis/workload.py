@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from engines.base import Model, Progress, WorkItem, Workload
+from engines.synthesis.intelligibility import listener
 from engines.synthesis.sentences import LENGTHS, REPLY, Sentence, SentencesError, by_length, own, shipped
 from search_spaces.errors import unknown_name
 
-_OPTIONS = ("name", "sentences", "lengths", "timed")
+_OPTIONS = ("name", "sentences", "lengths", "timed", "heard_by", "heard_language")
 MIXED = "mixed"
 KINDS = (MIXED, *LENGTHS, REPLY)
 _MIXED_SHARES = (2, 2, 1)
@@ -18,11 +19,12 @@ DEFAULT_TIMED = 5
 
 
 def resolve_workload(config: Mapping[str, Any], model: Model, progress: Progress) -> Workload:
-    """The Workload of a `workload` configuration. Raises SentencesError.
+    """The Workload of a `workload` configuration. Raises SentencesError, ModelFileError.
 
     `sentences` is a file (a text a line, or .jsonl of `{id, text}`) or a list; without it `lengths` chooses among those
     that come with the tool: one of KINDS. `timed` is how many texts a round has, spread over the lengths. Quality is
-    judged on the audio of the same texts. An item's payload is `{"text": TEXT}`.
+    judged on the audio of the same texts, with the word errors that a whisper.cpp model of the user's hears where
+    `heard_by` names its file (`heard_language`, `en` unless given). An item's payload is `{"text": TEXT}`.
     """
     for option in config:
         if option not in _OPTIONS:
@@ -38,7 +40,9 @@ def resolve_workload(config: Mapping[str, Any], model: Model, progress: Progress
             raise unknown_name("workload.lengths", kind, KINDS)
         chosen = _shipped(kind, timed)
     items = tuple(WorkItem(sentence.id, {"text": sentence.text}) for sentence in chosen)
-    quality = {"texts": [sentence.text for sentence in chosen]}
+    quality: dict[str, Any] = {"texts": [sentence.text for sentence in chosen]}
+    if config.get("heard_by"):
+        quality["heard_by"] = listener(str(config["heard_by"]), config.get("heard_language"))
     return Workload(str(config.get("name") or "sentences"), items, quality)
 
 

@@ -57,5 +57,5 @@ def test_levels_are_relative_to_the_reference() -> None:
 
 def test_texts_weigh_by_their_frames() -> None:
     short, long = Distance(100.0, 1, 0.0, 0, 0.0), Distance(0.0, 99, 50.0, 2, 0.2)
-    found = judged({"a": short, "b": long})
+    found = judged([short, long])
     assert found == {"mel_distance_db": 1.0, "f0_rmse_hz": 5.0, "duration_ratio": pytest.approx(np.exp(0.1))}
