@@ -1,11 +1,13 @@
 # make sweep   sets up when needed, then searches for the fastest llama.cpp configuration of this machine
 # make test    sets up when needed, then checks and tests
+# make test-torch  also installs torch, then runs the tests that need it
 # Variables: PYTHON=python3.12   ARGS='model=path/to/f16.gguf budget=quick'   CMAKE_ARGS=-DGGML_CUDA=on
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
+TORCH_STAMP := $(VENV)/.set-up-torch
 ARGS ?=
 
 # llama.cpp is compiled here, for the GPU where there is one and the CUDA compiler too. pip would then take a build without
@@ -14,7 +16,7 @@ CMAKE_ARGS ?= $(shell command -v nvcc >/dev/null && nvidia-smi -L 2>/dev/null | 
 export CMAKE_ARGS
 PIP_FLAGS := --disable-pip-version-check $(if $(strip $(CMAKE_ARGS)),--no-cache-dir)
 
-.PHONY: help setup sweep test check format ui clean
+.PHONY: help setup sweep test test-torch check format ui clean
 
 help:
 	@sed -n 's/^# \(make\|Var\)/\1/p' Makefile
@@ -33,7 +35,7 @@ $(STAMP): pyproject.toml constraints.txt
 	    echo "hint: install one, for example: apt install g++, or xcode-select --install" >&2; exit 3; }
 	@echo "setting up $(VENV); llama.cpp is compiled, which takes some minutes (4 on 2 cores without CUDA)"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install $(PIP_FLAGS) --quiet -c constraints.txt -e '.[llm,stt,dev]'
+	$(BIN)/python -m pip install $(PIP_FLAGS) --quiet -c constraints.txt -e '.[llm,stt,tts,kokoro,dev]'
 	@touch $(STAMP)
 
 sweep: $(STAMP)
@@ -41,6 +43,17 @@ sweep: $(STAMP)
 
 test: check
 	$(BIN)/python -m pytest
+
+# On Linux PyPI's torch is the one for CUDA (3 GB with its libraries). Without a GPU this takes a tenth of that:
+# PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make test-torch
+# Of kokoro only the model's classes are used: its text pipeline needs spaCy, which is left out.
+$(TORCH_STAMP): $(STAMP)
+	$(BIN)/python -m pip install $(PIP_FLAGS) --quiet -c constraints.txt -e '.[shape]'
+	$(BIN)/python -m pip install $(PIP_FLAGS) --quiet --no-deps kokoro==0.9.4
+	@touch $(TORCH_STAMP)
+
+test-torch: $(TORCH_STAMP)
+	$(BIN)/python -m pytest -m torch
 
 check: $(STAMP)
 	$(BIN)/ruff check .

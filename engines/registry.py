@@ -10,12 +10,16 @@ from search_spaces.errors import unknown_name
 ENGINES = {
     "llama_cpp": "engines.llama_cpp:LlamaCppEngine",
     "whisper_cpp": "engines.whisper_cpp:WhisperCppEngine",
+    "espeak": "engines.espeak:EspeakEngine",
+    "kokoro": "engines.kokoro:KokoroEngine",
     "fake": "engines.fake:FakeEngine",
+    "fake_voice": "engines.fake_voice:FakeVoiceEngine",
 }
 
 DEFAULT_ENGINE = {
     "llm": "llama_cpp",
     "stt": "whisper_cpp",
+    "tts": "espeak",
 }
 
 

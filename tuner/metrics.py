@@ -70,17 +70,26 @@ METRICS: dict[str, Metric] = {
         Metric("rtf", "", _DOWN, "processing seconds per second of audio", ("stt", "tts")),
         Metric("latency_ms", "ms", _DOWN, "end of the audio → transcript, median over clips", ("stt",)),
         Metric("latency_ms_p95", "ms", _DOWN, "end of the audio → transcript, 95th percentile over clips", ("stt",)),
-        Metric("wer", "", _DOWN, "word errors ÷ words of the reference transcripts", ("stt",), "quality"),
+        Metric("wer", "", _DOWN, "word errors ÷ words of the reference transcripts", ("stt", "tts"), "quality"),
         Metric(
             "wer_increase",
             "",
             _DOWN,
             "wer minus that of the most precise configuration on the same clips: 0.01 is one point",
-            ("stt",),
+            ("stt", "tts"),
             "quality",
             lowest=-math.inf,
         ),
-        Metric("cer", "", _DOWN, "character errors ÷ characters of the reference transcripts", ("stt",), "quality"),
+        Metric(
+            "cer", "", _DOWN, "character errors ÷ characters of the reference transcripts", ("stt", "tts"), "quality"
+        ),
+        Metric(
+            "stall_ms",
+            "ms",
+            _DOWN,
+            "silence inside a text that is played from its first audio on, because audio comes late; worst text",
+            ("tts",),
+        ),
         Metric("synthesis_s", "s", _DOWN, "submitted → last audio of a sentence, mean over sentences", ("tts",)),
         Metric("throughput_x", "s/s", _UP, "seconds of audio per second of the wall clock", ("tts",)),
         Metric(

@@ -67,12 +67,33 @@ def _stt(samples: Sequence[Sample]) -> dict[str, float]:
     }
 
 
+def _tts(samples: Sequence[Sample]) -> dict[str, float]:
+    """Real-time factor and throughput pooled over the round's texts, first audio over texts.
+
+    A sample may be of several requests at once: `requests` of them, which took `request_s` together, each on its own
+    clock. Throughput is by the wall clock.
+    """
+    first = [s.output_times_s[0] for s in samples]
+    audio_s = sum(s.units_out for s in samples)
+    requests = sum(s.engine_timings.get("requests", 1.0) for s in samples)
+    requests_s = sum(s.engine_timings.get("request_s", s.done_s) for s in samples)
+    return {
+        "ftl_ms": 1e3 * statistics.median(first),
+        "ftl_ms_p95": 1e3 * percentile(first, 0.95),
+        "rtf": requests_s / audio_s,
+        "stall_ms": 1e3 * max(s.engine_timings.get("stall_s", 0.0) for s in samples),
+        "synthesis_s": requests_s / requests,
+        "throughput_x": audio_s / sum(s.done_s for s in samples),
+    }
+
+
 LEADING: dict[str, tuple[str, ...]] = {
     "llm": (
         "decode_tokens_per_second", "prefill_tokens_per_second", "ftl_ms", "ftl_ms_p95", "itl_ms_p95", "response_s",
     ),
     "stt": ("rtf", "latency_ms", "latency_ms_p95"),
+    "tts": ("ftl_ms", "rtf", "synthesis_s", "throughput_x", "ftl_ms_p95", "stall_ms"),
 }  # fmt: skip
 """What every round of a task shows, whatever the engine; the first is what matters most unless the user says else."""
 
-_BY_TASK: dict[str, RoundMetrics] = {"llm": _llm, "stt": _stt}
+_BY_TASK: dict[str, RoundMetrics] = {"llm": _llm, "stt": _stt, "tts": _tts}

@@ -71,7 +71,11 @@ class WhisperCppSession:
 
     def transcript(self, passage: Passage) -> str:
         """What is heard in a passage."""
-        return self._transcribe(passage.load())
+        return self.hear(passage.load())
+
+    def hear(self, audio: F32) -> str:
+        """What is heard in (samples,) at SAMPLE_RATE."""
+        return self._transcribe(audio)
 
     def _transcripts(self, passages: Sequence[Passage]) -> list[str]:
         own = self._whisper.get_params()["n_threads"]

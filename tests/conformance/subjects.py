@@ -26,9 +26,21 @@ def _llama_cpp(folder: Path) -> Mapping[str, Any]:
     return {"source": str(write_model(folder / "tiny.gguf"))}
 
 
+def _kokoro(folder: Path) -> Mapping[str, Any]:
+    from tests.engines.kokoro.onnx_builder import write_model, write_voices
+
+    model, voices = write_model(folder / "tiny.onnx"), write_voices(folder / "voices.bin")
+    return {"source": str(model), "voices": str(voices)}
+
+
 SUBJECTS: Mapping[str, Subject] = {
     "fake": Subject(lambda folder: {"source": "fake"}, {"source": "missing"}),
+    "fake_voice": Subject(
+        lambda folder: {"source": "fake_voice", "speakers": ["sound", "nan"]}, {"source": "missing"}, {"timed": 2}
+    ),
+    "kokoro": Subject(_kokoro, {"source": "/nowhere/model.onnx", "voices": "/nowhere/voices.bin"}, {"timed": 2}),
     "llama_cpp": Subject(_llama_cpp, {"source": "/nowhere/model.gguf"}, {"max_tokens": 4}),
+    "espeak": Subject(lambda folder: {"voice": "en-us"}, {"source": "/nowhere/voice.onnx"}, {"timed": 3}),
     "whisper_cpp": Subject(
         lambda folder: {"source": "embedded", "shape": "small-trained"},
         {"source": "/nowhere/model.bin"},

@@ -155,3 +155,23 @@ def test_llm_metrics_of_a_known_round():
 def test_samples_that_no_one_could_deploy_are_refused(broken, words):
     with pytest.raises(InvalidOutputError, match=words):
         round_metrics("llm", [broken])
+
+
+def spoken(first, done, seconds, **timings):
+    return Sample("a", (first, done), done, 10.0, seconds, "pattern", timings)
+
+
+def test_the_metrics_of_speech_synthesis_pool_over_the_texts():
+    metrics = round_metrics("tts", [spoken(0.1, 1.0, 2.0, stall_s=0.2), spoken(0.3, 2.0, 8.0), spoken(0.2, 1.0, 2.0)])
+    assert metrics["ftl_ms"] == pytest.approx(200)
+    assert metrics["rtf"] == pytest.approx(4 / 12)
+    assert metrics["throughput_x"] == pytest.approx(12 / 4)
+    assert metrics["synthesis_s"] == pytest.approx(4 / 3)
+    assert metrics["stall_ms"] == pytest.approx(200)
+
+
+def test_requests_at_once_each_have_their_own_time_and_share_the_wall_clock():
+    metrics = round_metrics("tts", [spoken(0.1, 2.0, 12.0, requests=4, request_s=7.0)])
+    assert metrics["rtf"] == pytest.approx(7 / 12)
+    assert metrics["synthesis_s"] == pytest.approx(7 / 4)
+    assert metrics["throughput_x"] == pytest.approx(6)

@@ -32,7 +32,10 @@ from tuner.report.wording import (
 )
 from tuner.studies import reference_to
 
-FIGURES = ("ftl_ms", "latency_ms", "prefill_tokens_per_second", "wer", "rss_peak_mib", "vram_peak_mib", "kld")
+FIGURES = (
+    "ftl_ms", "latency_ms", "prefill_tokens_per_second", "wer", "mel_distance_db", "rss_peak_mib", "vram_peak_mib",
+    "kld",
+)  # fmt: skip
 MOST_FIGURES = 3
 CAPTIONS = {
     "tournament": "Finalists against the default, in interleaved rounds. Only this estimate is published: the best of "

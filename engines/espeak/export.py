@@ -1,0 +1,98 @@
+"""Production files of a measured configuration."""
+
+from __future__ import annotations
+
+import pprint
+from collections.abc import Mapping
+from typing import Any
+
+from engines.base import ExportFile
+from engines.espeak.library import LEAST_BUFFER_MS, MODES, RETRIEVAL
+from engines.export_text import files_of, title
+from engines.synthesis.export import splitting_file
+from engines.synthesis.splitting import KNOBS
+from search_spaces.parameter import Params
+
+TARGETS: Mapping[str, str] = {
+    "python": "module that streams speech with the measured settings, through espeakng-loader"
+}
+
+
+def export(target: str, deploy: Mapping[str, Any]) -> list[ExportFile]:
+    """The files of `target`. Raises TunerError."""
+    return files_of(target, deploy, {"python": _python_module})
+
+
+def _python_module(deploy: Mapping[str, Any]) -> list[ExportFile]:
+    params: Params = deploy["params"]
+    facts = deploy["model"].get("facts", {})
+    values = {
+        "VOICE": str(facts.get("voice", "en-us")),
+        "WORDS_A_MINUTE": int(facts.get("words_a_minute", 175)),
+        "PITCH": int(facts.get("pitch", 50)),
+        "OUTPUT_MODE": MODES[str(params.get("mode", RETRIEVAL))],
+        "BUFFER_MS": int(params.get("buffer_ms", LEAST_BUFFER_MS)),
+        "SPLITTING": {knob: params[knob] for knob in KNOBS if knob in params},
+    }
+    assignments = "\n".join(f"{name} = {pprint.pformat(v, sort_dicts=False)}" for name, v in values.items())
+    return [ExportFile("tts.py", _MODULE.format(title=repr(title(deploy)), values=assignments)), splitting_file()]
+
+
+_MODULE = '''{title}
+
+import ctypes
+from typing import Any, Callable
+
+from splitting import pieces
+
+{values}
+
+
+class Properties(ctypes.Structure):
+    """espeak_VOICE of speak_lib.h."""
+
+    _fields_ = [
+        *((name, ctypes.c_char_p) for name in ("name", "languages", "identifier")),
+        *((name, ctypes.c_ubyte) for name in ("gender", "age", "variant", "unused")),
+        ("score", ctypes.c_int),
+        ("spare", ctypes.c_void_p),
+    ]
+
+
+class Voice:
+    """espeak-ng with the measured settings; one at a time in a process. `sample_rate` is in Hz."""
+
+    def __init__(self) -> None:
+        import espeakng_loader
+
+        self._library = ctypes.CDLL(espeakng_loader.get_library_path())
+        data = espeakng_loader.get_data_path().encode()
+        self.sample_rate = self._library.espeak_Initialize(OUTPUT_MODE, BUFFER_MS, data, 0)
+        if self.sample_rate <= 0:
+            raise RuntimeError("espeak-ng does not start")
+        self._receive: Callable[[bytes], None] = lambda pcm: None
+        kind = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
+        self._callback = kind(self._on_audio)
+        self._library.espeak_SetSynthCallback(self._callback)
+        language = Properties(languages=VOICE.encode())
+        if self._library.espeak_SetVoiceByName(VOICE.encode()) and self._library.espeak_SetVoiceByProperties(
+            ctypes.byref(language)
+        ):
+            raise RuntimeError("espeak-ng has no voice " + VOICE)
+        self._library.espeak_SetParameter(1, WORDS_A_MINUTE, 0)
+        self._library.espeak_SetParameter(3, PITCH, 0)
+
+    def say(self, text: str, receive: Callable[[bytes], None]) -> None:
+        """Speak: `receive` gets 16-bit samples of one channel, buffer by buffer, as they are made."""
+        self._receive = receive
+        for piece in pieces(text, SPLITTING):
+            data = piece.encode()
+            if self._library.espeak_Synth(data, len(data) + 1, 0, 0, 0, 1, None, None):
+                raise RuntimeError("espeak-ng refused a text")
+            self._library.espeak_Synchronize()
+
+    def _on_audio(self, samples: Any, count: int, events: Any) -> int:
+        if count > 0:
+            self._receive(ctypes.string_at(samples, 2 * count))
+        return 0
+'''

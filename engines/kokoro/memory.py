@@ -1,0 +1,23 @@
+"""What a configuration will take: the process, the weights, and what a text's activations need."""
+
+from __future__ import annotations
+
+from engines.base import Capabilities, MemoryPrediction, Model
+from engines.kokoro.providers import CPU, ON_DEVICE
+from search_spaces.parameter import Params
+
+_PROCESS_MIB = 150.0
+_ACTIVATIONS_MIB = 500.0
+_WEIGHTS_FACTOR = 1.6
+_DEVICE_CONTEXT_MIB = 400.0
+
+
+def predict_memory(model: Model, params: Params, capabilities: Capabilities) -> MemoryPrediction:
+    """The peak of `params` on host and device."""
+    quantization = str(params.get("quantization", model.native))
+    file_mib = float(model.facts.get(f"file_mib_{quantization}", model.facts[f"file_mib_{model.native}"]))
+    parts = {"weights": _WEIGHTS_FACTOR * file_mib, "activations": _ACTIVATIONS_MIB}
+    on_device = str(params.get("provider", CPU)) in ON_DEVICE
+    host = {"process": _PROCESS_MIB, **({"loading": file_mib} if on_device else parts)}
+    device = {**parts, "context": _DEVICE_CONTEXT_MIB} if on_device else {}
+    return MemoryPrediction(sum(host.values()), sum(device.values()), {**host, **device})

@@ -1,0 +1,29 @@
+"""onnxruntime's execution providers by short names: what computes the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from engines.kokoro.library import onnxruntime
+
+CPU = "cpu"
+PROVIDERS: Mapping[str, str] = {
+    CPU: "CPUExecutionProvider",
+    "xnnpack": "XnnpackExecutionProvider",
+    "openvino": "OpenVINOExecutionProvider",
+    "dnnl": "DnnlExecutionProvider",
+    "coreml": "CoreMLExecutionProvider",
+    "directml": "DmlExecutionProvider",
+    "rocm": "ROCMExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+}
+"""What sends the graph to another machine is none of them."""
+ON_DEVICE = ("cuda", "tensorrt", "rocm", "directml")
+"""Providers that keep the weights in a device's memory."""
+
+
+def available() -> list[str]:
+    """Those of this build of onnxruntime. That one is there does not say that its libraries are: loading tells."""
+    built: Sequence[str] = onnxruntime().get_available_providers()
+    return [name for name, full in PROVIDERS.items() if full in built]

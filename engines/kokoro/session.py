@@ -1,0 +1,114 @@
+"""One configuration, loaded: kokoro-onnx's Kokoro, the class that people deploy, on a session of onnxruntime's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from engines.base import Model, ModelFile
+from engines.errors import EngineError, ModelFileError, UnsupportedError
+from engines.kokoro.capabilities import build_of
+from engines.kokoro.library import explained, kokoro_onnx, onnxruntime
+from engines.kokoro.settings import arguments
+from engines.synthesis.references import References
+from engines.synthesis.session import SynthesisSession
+from engines.synthesis.speech import F32
+from engines.synthesis.splitting import pieces
+from search_spaces.parameter import Params
+
+SAMPLE_RATE = 24000
+SENTENCE_PAUSE_S, CLAUSE_PAUSE_S = 0.25, 0.1
+"""What kokoro-onnx puts between the parts that it cuts a long text into; it trims their silence. Ours get the same."""
+_SEED = 0
+
+
+def reference_params(model: Model) -> Params:
+    """The most precise variant as onnxruntime runs it by default, the text as kokoro-onnx takes it."""
+    return {"quantization": model.reference}
+
+
+def references(model: Model) -> References:
+    """The reference audio of a model and its voice."""
+    return References(model, build_of(), {"seed": _SEED})
+
+
+class KokoroSession(SynthesisSession):
+    """A loaded configuration. A chunk is a piece of the text, or a phrase out of the cache."""
+
+    sample_rate = SAMPLE_RATE
+
+    def __init__(self, model: Model, file: ModelFile, params: Params) -> None:
+        super().__init__(references(model))
+        self._params, self._path = params, file.path
+        self._voice, self._language = str(model.facts["voice"]), str(model.facts["language"])
+        self._kokoro: Any = _load(model, file, params)
+        self._cache: dict[str, F32] = {}
+        if params.get("phrase_cache"):
+            self._cache = {phrase: self._create(phrase) for phrase in str(model.facts["phrases"]).split("\n")}
+
+    def speak(self, text: str) -> Iterator[F32]:
+        """Each piece as it is made, with the pause that its last mark asks for."""
+        parts = self._pieces(" ".join(text.split()))
+        if not parts:
+            raise EngineError("there is nothing to say in the text", "give one with words in it")
+        for number, part in enumerate(parts, start=1):
+            audio = self._cache[part] if part in self._cache else self._create(part)
+            yield audio if number == len(parts) else _followed_by_pause(audio, part)
+
+    def _pieces(self, text: str) -> list[str]:
+        """With a cache, a phrase that the text begins with is a piece of its own."""
+        begins = max((p for p in self._cache if text.startswith(p) and text[len(p) : len(p) + 1].strip() == ""),
+                     key=len, default="")  # fmt: skip
+        rest = pieces(text[len(begins) :], self._params)
+        return [begins, *rest] if begins else rest
+
+    def reset(self) -> None:
+        """A call of Kokoro leaves nothing behind; the cache is of what every text may use."""
+
+    def close(self) -> None:
+        """Free the session of onnxruntime."""
+        self._kokoro = None
+        self._cache = {}
+
+    def _create(self, text: str) -> F32:
+        with explained(self._path):
+            audio, _ = self._kokoro.create(
+                text, self._voice, lang=self._language,
+                sentence_pause=SENTENCE_PAUSE_S, clause_pause=CLAUSE_PAUSE_S,
+            )  # fmt: skip
+        made: F32 = audio.astype("float32", copy=False)
+        return made
+
+
+def _load(model: Model, file: ModelFile, params: Params) -> Any:
+    runtime, asked = onnxruntime(), arguments(params)
+    options = runtime.SessionOptions()
+    for name, value in asked.attributes.items():
+        setattr(options, name, value)
+    for name, (kind, member) in asked.enums.items():
+        setattr(options, name, getattr(getattr(runtime, kind), member))
+    for name, text in asked.entries.items():
+        options.add_session_config_entry(name, text)
+    if asked.providers[0] not in runtime.get_available_providers():
+        raise UnsupportedError(f"this build of onnxruntime has no {asked.providers[0]}", "pip install one that has it")
+    runtime.set_seed(_SEED)
+    with explained(file.path):
+        session = runtime.InferenceSession(file.path, options, providers=list(asked.providers))
+        in_force = session.get_providers()
+        if asked.providers[0] not in in_force:
+            raise UnsupportedError(
+                f"{asked.providers[0]} cannot be loaded here; onnxruntime fell back to {', '.join(in_force)}",
+                "install the libraries that the provider needs",
+            )
+        try:
+            return kokoro_onnx().Kokoro.from_session(session, str(model.facts["voices"]))
+        except FileNotFoundError as error:
+            raise ModelFileError(f"the voices {model.facts['voices']} are gone", "resolve the model again") from error
+
+
+def _followed_by_pause(audio: F32, text: str) -> F32:
+    import numpy as np
+
+    mark = text.rstrip("\"'”’)]")[-1:]
+    seconds = SENTENCE_PAUSE_S if mark in ".!?…" else CLAUSE_PAUSE_S if mark in ",;:" else 0.0
+    return np.concatenate([audio, np.zeros(round(seconds * SAMPLE_RATE), np.float32)])

@@ -1,0 +1,1 @@
+"""What every speech synthesis engine shares: sentences, splitting, streamed audio, its validity and its quality."""

@@ -1,0 +1,119 @@
+"""One loaded configuration of any speech synthesis engine: what running, checking and judging it have in common."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable, Iterator, Mapping
+
+from engines.base import Sample, WorkItem, Workload
+from engines.errors import EngineError
+from engines.synthesis.comparison import distance, features, judged
+from engines.synthesis.gate import Limits, check
+from engines.synthesis.intelligibility import Sound, word_errors
+from engines.synthesis.references import Reference, References
+from engines.synthesis.speech import F32, Listener, Speech
+from engines.synthesis.workload import judged_texts
+
+
+class PushingSession(abc.ABC):
+    """An engine that calls back with its audio subclasses this, one that yields it SynthesisSession."""
+
+    sample_rate: int
+    limits: Limits = Limits()
+
+    def __init__(self, references: References) -> None:
+        self._references = references
+        self._reference_of: dict[str, Reference | None] = {}
+        self._heard: dict[str, Speech] = {}
+
+    @abc.abstractmethod
+    def utter(self, text: str, hear: Callable[[F32], None]) -> None:
+        """Give `hear` the audio of `text`, each chunk as soon as a listener could have it. Raises EngineError."""
+
+    @abc.abstractmethod
+    def reset(self) -> None:
+        """Undo what a request changes for the ones after it (grown hop lengths, prompt caches); before each text."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Free everything; may be called once only."""
+
+    def run(self, item: WorkItem) -> Sample:
+        """Speak one text. Raises InvalidOutputError when the audio is none that could be deployed, EngineError."""
+        text = str(item.payload["text"])
+        reference = self._reference(text)
+        speech = self.listen(text)
+        check(speech.audio, speech.sample_rate, text, self.limits, reference.seconds if reference else None)
+        self._heard[text] = speech
+        return sample(item.id, text, speech)
+
+    def listen(self, text: str) -> Speech:
+        """Speak `text` from a clean state."""
+        self.reset()
+        listener = Listener()
+        self.utter(text, listener.hear)
+        return listener.heard(self.sample_rate)
+
+    def quality(self, workload: Workload) -> Mapping[str, float]:
+        """Distances from the reference configuration's audio; {} when the workload has nothing for it.
+
+        The audio of the latest round is judged, so that what is judged is what was measured.
+        """
+        texts = judged_texts(workload)
+        said, references = [self._judged(text) for text in texts], [self._needed(text) for text in texts]
+        distances = [
+            distance(features(*sound, reference.peak_power), reference.features)
+            for sound, reference in zip(said, references, strict=True)
+        ]
+        if not distances:
+            return {}
+        found = judged(distances)
+        if who := workload.quality.get("heard_by"):
+            found |= word_errors(who, texts, said, [(r.audio, r.sample_rate) for r in references])
+        return found
+
+    def _judged(self, text: str) -> Sound:
+        """The audio of the latest round, or new. Raises InvalidOutputError."""
+        speech = self._heard.get(text) or self.listen(text)
+        check(speech.audio, speech.sample_rate, text, self.limits, self._needed(text).seconds)
+        return speech.audio, speech.sample_rate
+
+    def _needed(self, text: str) -> Reference:
+        if (reference := self._reference(text)) is None:
+            raise EngineError("the reference that quality is judged against is gone", "run the sweep again")
+        return reference
+
+    def _reference(self, text: str) -> Reference | None:
+        if text not in self._reference_of:
+            self._reference_of[text] = self._references.read(text)
+        return self._reference_of[text]
+
+
+class SynthesisSession(PushingSession):
+    """`speak` yields audio as it comes, `reset` forgets the request before."""
+
+    @abc.abstractmethod
+    def speak(self, text: str) -> Iterator[F32]:
+        """The audio of `text` in chunks, each yielded as soon as a listener could have it. Raises EngineError."""
+
+    def utter(self, text: str, hear: Callable[[F32], None]) -> None:
+        """Hand over what `speak` yields."""
+        for samples in self.speak(text):
+            hear(samples)
+
+
+def sample(item_id: str, text: str, speech: Speech) -> Sample:
+    """The Sample of a text: characters in, audio seconds out, and the pattern of its chunks as the output."""
+    return Sample(
+        item_id=item_id,
+        output_times_s=tuple(chunk.at_s for chunk in speech.chunks),
+        done_s=speech.done_s,
+        units_in=len(text),
+        units_out=speech.seconds,
+        output=speech.pattern,
+        engine_timings={
+            "chunks": len(speech.chunks),
+            "samples": sum(chunk.samples.size for chunk in speech.chunks),
+            "stall_s": speech.stall_s,
+        },
+    )

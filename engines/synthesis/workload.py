@@ -1,0 +1,67 @@
+"""The texts of one round, and those that quality is judged on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from engines.base import Model, Progress, WorkItem, Workload
+from engines.synthesis.intelligibility import listener
+from engines.synthesis.sentences import LENGTHS, REPLY, Sentence, SentencesError, by_length, own, shipped
+from search_spaces.errors import unknown_name
+
+_OPTIONS = ("name", "sentences", "lengths", "timed", "heard_by", "heard_language")
+MIXED = "mixed"
+KINDS = (MIXED, *LENGTHS, REPLY)
+_MIXED_SHARES = (2, 2, 1)
+"""Of the timed texts of `mixed`, by LENGTHS, as many as there are in five."""
+DEFAULT_TIMED = 5
+
+
+def resolve_workload(config: Mapping[str, Any], model: Model, progress: Progress) -> Workload:
+    """The Workload of a `workload` configuration. Raises SentencesError, ModelFileError.
+
+    `sentences` is a file (a text a line, or .jsonl of `{id, text}`) or a list; without it `lengths` chooses among those
+    that come with the tool: one of KINDS. `timed` is how many texts a round has, spread over the lengths. Quality is
+    judged on the audio of the same texts, with the word errors that a whisper.cpp model of the user's hears where
+    `heard_by` names its file (`heard_language`, `en` unless given). An item's payload is `{"text": TEXT}`.
+    """
+    for option in config:
+        if option not in _OPTIONS:
+            raise unknown_name("workload option", str(option), _OPTIONS)
+    timed = _count("timed", config.get("timed"), DEFAULT_TIMED)
+    if config.get("sentences"):
+        every = own(config["sentences"])
+        chosen = by_length(every, timed)
+        progress(f"{len(chosen)} of {len(every)} sentences are timed" if len(chosen) < len(every) else "all are timed")
+    else:
+        kind = str(config.get("lengths") or MIXED)
+        if kind not in KINDS:
+            raise unknown_name("workload.lengths", kind, KINDS)
+        chosen = _shipped(kind, timed)
+    items = tuple(WorkItem(sentence.id, {"text": sentence.text}) for sentence in chosen)
+    quality: dict[str, Any] = {"texts": [sentence.text for sentence in chosen]}
+    if config.get("heard_by"):
+        quality["heard_by"] = listener(str(config["heard_by"]), config.get("heard_language"))
+    return Workload(str(config.get("name") or "sentences"), items, quality)
+
+
+def judged_texts(workload: Workload) -> list[str]:
+    """What quality is judged on, each once."""
+    return list(dict.fromkeys(str(text) for text in workload.quality.get("texts", ())))
+
+
+def _shipped(kind: str, count: int) -> list[Sentence]:
+    if kind != MIXED:
+        return by_length(shipped(kind), count)
+    shares = [round(count * part / sum(_MIXED_SHARES)) for part in _MIXED_SHARES[:-1]]
+    shares = [*shares, max(0, count - sum(shares))]
+    return [s for kind, share in zip(LENGTHS, shares, strict=True) if share for s in by_length(shipped(kind), share)]
+
+
+def _count(name: str, value: Any, default: int) -> int:
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1000:
+        raise SentencesError(f"workload.{name} is {value!r}", "give a whole number from 1 to 1000")
+    return value

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engines.espeak.export import TARGETS, export
+from engines.espeak.library import Voice
+from engines.espeak.models import prepare, resolve_model
+from engines.synthesis.splitting import pieces
+
+PARAMS: dict[str, Any] = {
+    "mode": "synchronous", "buffer_ms": 250, "split": "sentence", "first_chunk": "words", "first_words": 2,
+}  # fmt: skip
+TEXT = "The train leaves from platform six. It is late."
+_USE = """
+import sys
+import tts
+parts = []
+voice = tts.Voice()
+voice.say(sys.argv[1], parts.append)
+sys.stdout.buffer.write(b"".join(parts))
+print(voice.sample_rate, len(parts), file=sys.stderr)
+"""
+
+
+def test_the_module_speaks_as_was_measured(tmp_path: Path) -> None:
+    model = resolve_model({"voice": "en-gb", "words_a_minute": 190}, print)
+    file = prepare(model, PARAMS, print)
+    named = {"name": 'a "voice"\nwith lines', "path": file.path, "quantization": "", "facts": dict(model.facts)}
+    for made in export("python", {"study": "a-study", "model": named, "params": PARAMS}):
+        (tmp_path / made.name).write_text(made.text)
+    run = subprocess.run([sys.executable, "-c", _USE, TEXT], cwd=tmp_path, capture_output=True)
+    assert run.returncode == 0, run.stderr
+    heard = np.frombuffer(run.stdout, np.int16)
+    chunks: list[Any] = []
+    voice = Voice("en-gb", 190, 50, "synchronous", 250)
+    for piece in pieces(TEXT, PARAMS):
+        voice.say(piece, chunks.append)
+    voice.close()
+    assert run.stderr.split() == [str(voice.sample_rate).encode(), str(len(chunks)).encode()]
+    # The session warms the library up first, and its state moves a few samples.
+    assert heard.size == sum(chunk.size for chunk in chunks) or abs(heard.size / sum(c.size for c in chunks) - 1) < 0.01
+
+
+def test_targets() -> None:
+    assert set(TARGETS) == {"python"}

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engines.base import Model
+from engines.kokoro.export import TARGETS, export
+from engines.kokoro.models import prepare
+from engines.kokoro.session import KokoroSession
+
+PARAMS: dict[str, Any] = {
+    "quantization": "int8", "provider": "cpu", "intra_op_threads": 1, "execution_mode": "sequential", "split": "clause",
+    "graph_optimization": "extended", "spinning": False, "memory_arena": True,
+    "first_chunk": "words", "first_words": 2, "phrase_cache": True,
+}  # fmt: skip
+TEXT = "Thank you. The train leaves from platform six, and it is late."
+_USE = """
+import sys
+import numpy as np
+import tts
+chunks = list(tts.Voice().speak(sys.argv[1]))
+np.save("heard.npy", np.concatenate(chunks))
+print(len(chunks))
+"""
+
+
+def test_the_module_speaks_as_the_session_does(model: Model, tmp_path: Path) -> None:
+    file = prepare(model, PARAMS, lambda line: None)
+    named = {"name": 'a "model"\nwith lines', "path": file.path, "quantization": "int8", "facts": dict(model.facts)}
+    for made in export("python", {"study": "a-study", "model": named, "params": PARAMS}):
+        (tmp_path / made.name).write_text(made.text)
+    run = subprocess.run([sys.executable, "-c", _USE, TEXT], cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    wanted = KokoroSession(model, file, PARAMS).listen(TEXT)
+    assert int(run.stdout) == len(wanted.chunks) > 2
+    assert np.array_equal(np.load(tmp_path / "heard.npy"), wanted.audio)
+
+
+def test_targets() -> None:
+    assert set(TARGETS) == {"python"}

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engines.base import Model, WorkItem
+from engines.errors import EngineError, InvalidOutputError, ModelFileError, UnsupportedError
+from engines.kokoro import session as module
+from engines.kokoro.engine import KokoroEngine
+from engines.kokoro.models import prepare, resolve_model
+from engines.kokoro.session import CLAUSE_PAUSE_S, SAMPLE_RATE, SENTENCE_PAUSE_S, KokoroSession
+from tests.engines.kokoro.onnx_builder import write_model
+
+TEXT = "Okay. The train leaves from platform six, and it is late."
+ITEM = WorkItem("a", {"text": TEXT})
+
+
+def _session(model: Model, **params: Any) -> KokoroSession:
+    return KokoroSession(model, prepare(model, params, lambda line: None), params)
+
+
+def test_the_text_whole_is_one_chunk_of_kokoro_s(model: Model) -> None:
+    sample = _session(model).run(ITEM)
+    assert sample.engine_timings["chunks"] == 1
+    assert 1.5 < sample.units_out < 10
+
+
+def test_pieces_are_followed_by_the_pause_that_their_mark_asks_for(model: Model) -> None:
+    session = _session(model, split="clause")
+    chunks = [c.samples for c in session.listen(TEXT).chunks]
+    assert len(chunks) == 3
+    for chunk, pause_s in zip(chunks, (SENTENCE_PAUSE_S, CLAUSE_PAUSE_S), strict=False):
+        assert not chunk[-round(pause_s * SAMPLE_RATE) :].any()
+        assert chunk[-round(pause_s * SAMPLE_RATE) - 600 : -round(pause_s * SAMPLE_RATE)].any()
+    assert chunks[-1][-600:].any()
+
+
+def test_a_cached_phrase_is_not_synthesised_again(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = _session(model, phrase_cache=True)
+    created: list[str] = []
+    create = session._create
+    monkeypatch.setattr(session, "_create", lambda text: (created.append(text), create(text))[1])
+    chunks = session.listen(TEXT).chunks
+    assert created == ["The train leaves from platform six, and it is late."]
+    assert len(chunks) == 2
+    assert chunks[0].at_s < chunks[1].at_s / 2
+    session.listen("Okayish.")
+    assert created[1:] == ["Okayish."], "a phrase ends where a word ends"
+
+
+def test_a_cache_changes_when_audio_comes_and_not_what_is_said(model: Model) -> None:
+    plain, cached = (_session(model, split="sentence", phrase_cache=on).listen(TEXT).audio for on in (False, True))
+    assert np.array_equal(plain, cached)
+
+
+@pytest.mark.parametrize("quantization", ["fp16", "int8"])
+def test_other_precisions_are_close_to_the_reference(model: Model, quantization: str) -> None:
+    engine = KokoroEngine()
+    workload = engine.resolve_workload({"timed": 1}, model, lambda line: None)
+    engine.prepare_quality(model, workload, lambda line: None)
+    quality = _session(model, quantization=quantization).quality(workload)
+    assert 0 < quality["mel_distance_db"] < 3
+    assert quality["duration_ratio"] < 1.05
+    assert _session(model).quality(workload)["mel_distance_db"] < 0.01
+
+
+@pytest.mark.parametrize(("gain", "complaint"), [(float("nan"), "empty"), (0.0, "silent"), (50.0, "clipped")])
+def test_a_model_that_does_not_speak_is_refused(files: Path, tmp_path: Path, gain: float, complaint: str) -> None:
+    path = write_model(tmp_path / "bad.onnx", gain=gain)
+    model = resolve_model({"source": str(path), "voices": str(files / "voices.bin")}, lambda line: None)
+    with pytest.raises(InvalidOutputError, match=complaint):
+        _session(model).run(ITEM)
+
+
+def test_a_provider_that_does_not_load_is_unsupported_and_not_the_cpu(model: Model) -> None:
+    with pytest.raises(EngineError) as caught:
+        _session(model, provider="cuda")
+    assert isinstance(caught.value, UnsupportedError)
+    assert "CUDAExecutionProvider" in caught.value.message
+
+
+def test_voices_that_are_gone_are_said(model: Model) -> None:
+    with pytest.raises(ModelFileError, match="are gone"):
+        _session(replace(model, facts={**model.facts, "voices": "/nowhere/voices.bin"}))
+
+
+def test_a_text_without_words_is_an_error(model: Model) -> None:
+    with pytest.raises(EngineError, match="nothing to say"):
+        _session(model).run(WorkItem("a", {"text": "…"}))
+
+
+def test_options_reach_the_runtime(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime, seen = module.onnxruntime(), []
+    real = runtime.InferenceSession
+
+    def record(path: str, options: Any, providers: Any) -> Any:
+        seen.append(options)
+        return real(path, options, providers=providers)
+
+    monkeypatch.setattr(runtime, "InferenceSession", record)
+    _session(model, intra_op_threads=2, graph_optimization="basic", spinning=False)
+    (options,) = seen
+    assert options.intra_op_num_threads == 2
+    assert options.graph_optimization_level == runtime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"

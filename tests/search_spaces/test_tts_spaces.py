@@ -1,0 +1,57 @@
+"""The spaces of speech synthesis: what they hold, what is off and why."""
+
+from __future__ import annotations
+
+import pytest
+
+from engines.espeak.library import LEAST_BUFFER_MS, MODES
+from engines.synthesis.splitting import FIRST_CHUNK, SPLIT
+from search_spaces.errors import TunerError
+from search_spaces.narrowing import narrow
+from search_spaces.parameter import Choices, Value
+from search_spaces.space import SearchSpace
+from search_spaces.template import load_template
+
+
+def kokoro(**facts: Value) -> SearchSpace:
+    return load_template("tts_kokoro").bind({"cpu_cores": 4, **facts})
+
+
+def _values(space: SearchSpace, knob: str) -> tuple[Value, ...]:
+    (found,) = (p for p in space.parameters if p.name == knob)
+    assert isinstance(found.domain, Choices)
+    return found.domain.values
+
+
+@pytest.mark.parametrize("space", ["tts_espeak", "tts_kokoro"])
+def test_the_splitter_knows_every_value(space: str) -> None:
+    bound = load_template(space).bind({"cpu_cores": 4})
+    assert set(_values(bound, "split")) == set(SPLIT)
+    assert set(_values(bound, "first_chunk")) == set(FIRST_CHUNK)
+    assert "first_words" not in bound.baseline
+    assert (bound.baseline["split"], bound.baseline["first_chunk"]) == ("none", "same")
+
+
+def test_espeak_s_modes_and_buffers() -> None:
+    space = load_template("tts_espeak").bind({})
+    assert set(_values(space, "mode")) == set(MODES)
+    assert space.baseline["buffer_ms"] == LEAST_BUFFER_MS
+    with pytest.raises(TunerError):
+        narrow(space, {"buffer_ms": 20}, {}, {})
+
+
+def test_what_is_off_on_a_cpu_without_phrases() -> None:
+    off = kokoro(cached_texts=0).off
+    assert set(off) == {"provider", "phrase_cache"}
+    assert "pip install onnxruntime-gpu" in off["provider"]
+    assert "phrase" in off["phrase_cache"]
+    assert set(kokoro(providers="cpu,cuda").off) == set()
+    assert _values(kokoro(providers="cpu,cuda"), "provider") == ("cpu", "cuda")
+
+
+def test_threads_reach_from_the_library_s_choice_to_all_cores() -> None:
+    (threads,) = (p for p in kokoro(cpu_cores=2).parameters if p.name == "intra_op_threads")
+    assert threads.default == 0
+    narrow(kokoro(cpu_cores=2), {"intra_op_threads": 8}, {}, {})
+    with pytest.raises(TunerError):
+        narrow(kokoro(cpu_cores=2), {"intra_op_threads": -1}, {}, {})
