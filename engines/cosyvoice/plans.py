@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -71,13 +72,15 @@ def export_estimator(torch: Any, estimator: Any, path: Path) -> None:
         "t": torch.rand(2, device=device),
         "spks": torch.rand(2, _MEL, device=device),
     }
-    torch.onnx.export(
-        estimator,
-        tuple(made[name] for name in _INPUTS),
-        str(path),
-        opset_version=_OPSET,
-        input_names=list(_INPUTS),
-        output_names=[_OUTPUT],
-        dynamic_axes={name: {2: "seq_len"} for name in _TIMED},
-        dynamo=False,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of each number that tracing takes for a constant
+        torch.onnx.export(
+            estimator,
+            tuple(made[name] for name in _INPUTS),
+            str(path),
+            opset_version=_OPSET,
+            input_names=list(_INPUTS),
+            output_names=[_OUTPUT],
+            dynamic_axes={name: {2: "seq_len"} for name in _TIMED},
+            dynamo=False,
+        )

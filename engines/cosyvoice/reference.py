@@ -51,10 +51,13 @@ def make(session: CosyVoiceSession, found: References, requests: Sequence[Reques
         check(speech.audio, speech.sample_rate, request.text, request.limits)
         taken = session.taken()
         # Said again, because the vocoder draws noise by chance too, and the LLM's draws would have come before.
-        again = session.said_again(request, taken)
-        text = json.dumps(taken)
-        make_once(tokens_file(found, request), len(text), lambda part, text=text: _write(part, text))
-        found.make([request.key], lambda _, again=again: again, lambda text: None)
+        _keep(found, request, taken, session.said_again(request, taken))
+
+
+def _keep(found: References, request: Request, taken: TakenTokens, speech: Speech) -> None:
+    text = json.dumps(taken)
+    make_once(tokens_file(found, request), len(text), lambda part: _write(part, text))
+    found.make([request.key], lambda _: speech, lambda _: None)
 
 
 def judge(

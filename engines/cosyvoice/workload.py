@@ -81,7 +81,7 @@ def _length_s(path: Path) -> float:
         info = soundfile.info(str(path))
     except (RuntimeError, soundfile.SoundFileError) as error:
         raise TunerError(f"{path} is not a recording that can be read: {error}", "give a WAV file") from error
-    seconds = info.frames / info.samplerate
+    seconds = float(info.frames / info.samplerate)
     if not 0 < seconds <= LONGEST_S:
         raise TunerError(f"{path} lasts {seconds:.1f} s", f"give a recording of up to {LONGEST_S:g} s")
     return round(seconds, 3)
