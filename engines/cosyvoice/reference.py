@@ -14,13 +14,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engines.base import Model, Progress
+from engines.base import Model, Progress, Workload
 from engines.cache import make_once
 from engines.cosyvoice.capabilities import capabilities
 from engines.cosyvoice.requests import Request
+from engines.cosyvoice.workload import judged_requests
 from engines.errors import EngineError
 from engines.synthesis.comparison import distance, features, judged
 from engines.synthesis.gate import check
+from engines.synthesis.intelligibility import word_errors
 from engines.synthesis.references import References
 from engines.synthesis.speech import Speech
 
@@ -61,13 +63,14 @@ def _keep(found: References, request: Request, taken: TakenTokens, speech: Speec
 
 
 def judge(
-    session: CosyVoiceSession, requests: Sequence[Request], found: References, heard: Mapping[str, Speech]
+    session: CosyVoiceSession, workload: Workload, found: References, heard: Mapping[str, Speech]
 ) -> Mapping[str, float]:
-    """`mel_distance_db`, `f0_rmse_hz` and `duration_ratio`. `heard` is what was spoken while it was measured.
+    """`mel_distance_db`, `f0_rmse_hz` and `duration_ratio`, and the word errors of the takes where somebody hears them.
 
-    Raises InvalidOutputError, EngineError.
+    `heard` is what was spoken while it was measured. Raises InvalidOutputError, EngineError.
     """
-    distances = {}
+    distances, takes, originals = [], [], []
+    requests = judged_requests(workload)
     for request in requests:
         reference = found.read(request.key)
         if reference is None:
@@ -77,8 +80,15 @@ def judge(
         check(again, reference.sample_rate, request.text, request.limits, reference.seconds)
         compared = distance(features(again, reference.sample_rate, reference.peak_power), reference.features)
         free = abs(math.log(speech.seconds / reference.seconds))
-        distances[request.key] = replace(compared, log_lengths=free)
-    return judged(distances)
+        distances.append(replace(compared, log_lengths=free))
+        takes.append((speech.audio, speech.sample_rate))
+        originals.append((reference.audio, reference.sample_rate))
+    if not distances:
+        return {}
+    metrics = judged(distances)
+    if who := workload.quality.get("heard_by"):
+        metrics |= word_errors(who, [request.text for request in requests], takes, originals)
+    return metrics
 
 
 def tokens_file(found: References, request: Request) -> Path:

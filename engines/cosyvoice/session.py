@@ -21,7 +21,6 @@ from engines.cosyvoice.requests import Request
 from engines.cosyvoice.settings import Settings
 from engines.cosyvoice.stages import Stages
 from engines.cosyvoice.voices import load_voice
-from engines.cosyvoice.workload import judged_requests
 from engines.synthesis.gate import check
 from engines.synthesis.references import Reference
 from engines.synthesis.session import sample
@@ -122,8 +121,7 @@ class CosyVoiceSession:
 
     def quality(self, workload: Workload) -> Mapping[str, float]:
         """Distances from the fp32 eager audio; {} when the workload has nothing for it."""
-        judged = judged_requests(workload)
-        return judge(self, judged, self._references, self._heard) if judged else {}
+        return judge(self, workload, self._references, self._heard)
 
     def said_again(self, request: Request, taken: TakenTokens) -> Speech:
         """What `request` becomes from speech tokens that an LLM has drawn, by flow and vocoder alone."""

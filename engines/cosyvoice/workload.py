@@ -13,7 +13,8 @@ from engines.cosyvoice.requests import CONVERSION, INSTRUCT, MODES, ZERO_SHOT, R
 from engines.synthesis import workload as sentences
 from search_spaces.errors import TunerError, unknown_name
 
-_OWN = ("mode", "instruction", "source", "seconds")
+_NOBODY: Mapping[str, Any] = {}
+_OWN = ("mode", "instruction", "recording", "seconds")
 LONGEST_S = 30.0
 """The repository refuses longer recordings."""
 DEFAULT_INSTRUCTION = "You are a helpful assistant. Please say a sentence in a very soft voice.<|endofprompt|>"
@@ -23,8 +24,8 @@ DEFAULT_INSTRUCTION = "You are a helpful assistant. Please say a sentence in a v
 def resolve_workload(config: Mapping[str, Any], model: Model, progress: Progress) -> Workload:
     """The Workload of a `workload` configuration. Raises TunerError.
 
-    `mode` is one of MODES; `instruction` is said to the model in mode instruct. A conversion's `source` is a WAV file
-    of up to 30 s; generated weights convert `seconds` of made-up speech instead.
+    `mode` is one of MODES; `instruction` is said to the model in mode instruct. A conversion's `recording` is a WAV
+    file of up to 30 s; generated weights convert `seconds` of made-up speech instead.
     """
     mode = str(config.get("mode") or ZERO_SHOT)
     if mode not in MODES:
@@ -36,7 +37,10 @@ def resolve_workload(config: Mapping[str, Any], model: Model, progress: Progress
     instruction = str(config.get("instruction") or DEFAULT_INSTRUCTION) if mode == INSTRUCT else ""
     texts = sentences.resolve_workload(shared, model, progress)
     requests = {item.id: Request(mode, str(item.payload["text"]), instruction) for item in texts.items}
-    return _workload(texts.name, requests, model)
+    who = {name: value for name, value in texts.quality.items() if name == "heard_by"}
+    if who and model.facts["generated"]:
+        raise TunerError("nobody can hear what generated weights say", "leave workload.heard_by out")
+    return _workload(texts.name, requests, model, who)
 
 
 def judged_requests(workload: Workload) -> list[Request]:
@@ -44,10 +48,10 @@ def judged_requests(workload: Workload) -> list[Request]:
     return [Request.of(payload) for payload in workload.quality.get("requests", ())]
 
 
-def _workload(name: str, requests: Mapping[str, Request], model: Model) -> Workload:
+def _workload(name: str, requests: Mapping[str, Request], model: Model, who: Mapping[str, Any] = _NOBODY) -> Workload:
     items = tuple(WorkItem(key, asdict(request)) for key, request in requests.items())
     voice = [str(model.facts["prompt_text"]), str(model.facts.get("prompt_sha256", ""))]
-    quality = {"requests": [asdict(request) for request in requests.values()], "voice": voice}
+    quality = {"requests": [asdict(request) for request in requests.values()], "voice": voice, **who}
     notes = (_GENERATED,) if model.facts["generated"] else ()
     converts = any(request.mode == CONVERSION for request in requests.values())
     return Workload(name, items, quality, notes, {"voice_conversion": converts})
@@ -57,20 +61,20 @@ _GENERATED = "the weights are generated: speed and memory are those of the shape
 
 
 def _conversion(config: Mapping[str, Any], model: Model) -> Request:
-    source = config.get("source")
+    source = config.get("recording")
     if model.facts["generated"]:
         if source is not None:
-            raise TunerError("workload.source needs published weights", "leave it out, or give a model folder")
+            raise TunerError("workload.recording needs published weights", "leave it out, or give a model folder")
         return Request(CONVERSION, seconds=_seconds(config.get("seconds")))
     if source is None:
-        raise TunerError("there is nothing to convert", "write workload.source=FILE.wav, of up to 30 s")
+        raise TunerError("there is nothing to convert", "write workload.recording=FILE.wav, of up to 30 s")
     path = Path(str(source)).expanduser().absolute()
     return Request(CONVERSION, text=file_sha256(_checked(path))[:16], source=str(path), seconds=_length_s(path))
 
 
 def _checked(path: Path) -> Path:
     if not path.is_file():
-        raise TunerError(f"there is no recording {path}", "check workload.source")
+        raise TunerError(f"there is no recording {path}", "check workload.recording")
     return path
 
 

@@ -120,7 +120,7 @@ def test_a_cached_prompt_keeps_its_instruction(folder_model: Model, calls: CALLS
 def test_a_conversion_leaves_the_llm_out(folder_model: Model, tmp_path: Any) -> None:
     soundfile = pytest.importorskip("soundfile")
     soundfile.write(tmp_path / "song.wav", [0.0] * 32000, 16000)
-    asked = item(folder_model, "voice_conversion", source=str(tmp_path / "song.wav"))
+    asked = item(folder_model, "voice_conversion", recording=str(tmp_path / "song.wav"))
     with opened(folder_model) as session:
         sample = session.run(asked)
     assert sample.engine_timings["llm_tokens"] == 0

@@ -46,7 +46,7 @@ def test_a_recording_is_read_for_its_length_and_its_content(folder_model: Model,
     soundfile = pytest.importorskip("soundfile")
     song = tmp_path / "song.wav"
     soundfile.write(song, [0.1] * 48000, 16000)
-    config = {"mode": "voice_conversion", "source": str(song)}
+    config = {"mode": "voice_conversion", "recording": str(song)}
     first = resolve_workload(config, folder_model, quiet)
     assert Request.of(first.items[0].payload).seconds == 3.0
     soundfile.write(song, [0.2] * 48000, 16000)
@@ -65,7 +65,7 @@ def test_the_voice_is_part_of_the_workload(repository: Path, torch: FakeTorch, f
     [
         ({"mode": "singing"}, "singing"),
         ({"mode": "voice_conversion"}, "nothing to convert"),
-        ({"mode": "voice_conversion", "source": "/nowhere.wav"}, "no recording"),
+        ({"mode": "voice_conversion", "recording": "/nowhere.wav"}, "no recording"),
         ({"tempo": 2}, "tempo"),
     ],
 )
