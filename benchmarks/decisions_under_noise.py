@@ -6,7 +6,7 @@ First two small spaces are measured on the quiet machine, all configurations in 
 Then the first is swept again and again while a load generator takes a core in random bursts. A verdict is right when
 what it deploys is within 3 % of the quiet optimum. Beside it stands the mean of three runs of each configuration, the
 best of which wins, as sweepers without a test decide. Last comes the space whose configurations all decode alike: there
-every "gain" is false. Twenty sweeps of both take less than half an hour on two cores.
+every "gain" is false. Twenty sweeps of both take half an hour on two cores.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ WITHIN = 0.97
 """A choice is right when its quiet speed is at least this share of the optimum's."""
 TRUTH_BLOCKS = 10
 COMMON = (
-    "model.shape=small", "workload.size=brief", "workload.max_tokens=32", "constraints.kld=null", "tracking=false",
+    "model.shape=small", "workload.size=brief", "workload.max_tokens=128", "constraints.kld=null", "tracking=false",
     "params.use_mlock=false", "params.use_mmap=true", "params.speculation_tokens=0", "params.sampling=greedy",
     "params.type_k=f16", "params.type_v=f16", "params.n_threads_batch=2", "params.numa=disabled",
 )  # fmt: skip
@@ -51,14 +51,13 @@ EQUAL = (
 """Prompts are computed by eights, whichever is chosen, and decoding never knows of it. Batches above the longest prompt
 would be the same computation too, but a space counts those as one configuration."""
 SIZES = {"ours": 12, "equal": 3}
-PAIRS_MOST = 12
 HEAD = "| under load | tries | count | share |\n| --- | --- | --- | --- |"
 
 
 def configuration(overrides: Sequence[str], outputs: Path, study: str) -> StudyConfig:
     """A study over the space of `overrides`, with room for all of its configurations."""
     config = compose("llm", [*overrides, f"outputs={outputs}", f"study={study}", "budget.trials=16"])
-    return replace(config, budget=replace(config.budget, minutes=5.0, tournament_pairs_most=PAIRS_MOST))
+    return replace(config, budget=replace(config.budget, minutes=5.0))
 
 
 def grid_of(prepared: Prepared, size: int) -> list[dict[str, Value]]:
@@ -94,23 +93,20 @@ def mean_of_three(prepared: Prepared, grid: Sequence[Params]) -> Params:
     return max(means, key=lambda pair: pair[0])[1]
 
 
-def verdicts(overrides: Sequence[str], sweeps: int, share: float, folder: Path) -> list[dict[str, Any]]:
-    """The outcome of each sweep under load: verdict, what is deployed, seconds, share of disturbed rounds."""
-    found = []
-    for number in range(sweeps):
-        with running(share, seed=number):
-            outcome = run_study(replace(configuration(overrides, folder, f"s{number}"), seed=number), [])
-        deploy, tournament = outcome.deploy or {}, outcome.tournament or {}
-        found.append(
-            {
-                "verdict": outcome.verdict,
-                "params": dict(deploy.get("params") or {}),
-                "wall_s": outcome.wall_s,
-                "disturbed_share": tournament.get("noise", {}).get("disturbed_share", 0.0),
-            }
-        )
-        print(f"  sweep {number + 1}/{sweeps}: {outcome.verdict}, {outcome.wall_s:.0f} s", flush=True)
-    return found
+def sweep(overrides: Sequence[str], number: int, share: float, folder: Path) -> dict[str, Any]:
+    """The outcome of one sweep under load: verdict, what is deployed, seconds, share of disturbed rounds.
+
+    `folder` is its own, so that it begins with nothing that another one found.
+    """
+    with running(share, seed=number):
+        outcome = run_study(replace(configuration(overrides, folder, "sweep"), seed=number), [])
+    return {
+        "verdict": outcome.verdict,
+        "params": dict((outcome.deploy or {}).get("params") or {}),
+        "wall_s": outcome.wall_s,
+        "pairs": (outcome.tournament or {}).get("pairs", 0),
+        "disturbed_share": (outcome.tournament or {}).get("noise", {}).get("disturbed_share", 0.0),
+    }
 
 
 def show(values: Mapping[str, float], knobs: Sequence[str]) -> None:
@@ -145,13 +141,17 @@ def main() -> None:
             show(values, [k.name for k in known[name].space.parameters])
         truth = quiet["ours"]
         print(f"a core taken {options.share:.0%} of the time", flush=True)
-        ours = verdicts(SPACE, options.sweeps, options.share, folder / "ours")
-        theirs = []
-        for number in range(options.sweeps):
+        ours, theirs, equal = [], [], []
+        for number in range(options.sweeps):  # in turn, so that both meet the same machine
+            ours.append(sweep(SPACE, number, options.share, folder / f"ours-{number}"))
             with running(options.share, seed=number):
                 theirs.append(mean_of_three(known["ours"], grids["ours"]))
+            so_far = f"{right([v['params'] for v in ours], truth)} and {right(theirs, truth)} right of {number + 1}"
+            print(f"  {ours[-1]['verdict']}, {ours[-1]['wall_s']:.0f} s; ours and mean of three: {so_far}", flush=True)
         print("equal configurations", flush=True)
-        equal = verdicts(EQUAL, options.sweeps, options.share, folder / "equal")
+        for number in range(options.sweeps):
+            equal.append(sweep(EQUAL, number, options.share, folder / f"equal-{number}"))
+            print(f"  {equal[-1]['verdict']}, {equal[-1]['wall_s']:.0f} s", flush=True)
     table = {
         "sweeps": options.sweeps,
         "ours_right": right([v["params"] for v in ours], truth),

@@ -77,10 +77,13 @@ class Trace:
         """The answer at that time."""
         return next((params for since_s, params in reversed(self.answers) if since_s <= time_s), None)
 
-    def found_s(self, problem: Problem) -> float:
-        """Since when the answer has been near the optimum for good; infinite when it is not at the end."""
+    def found_s(self, problem: Problem, end_s: float = math.inf) -> float:
+        """Since when the answer has been near the optimum for good; infinite when it is not at the end.
+
+        The end is the search's, or `end_s` where that is sooner.
+        """
         found = math.inf
-        for since_s, params in reversed(self.answers):
+        for since_s, params in reversed([answer for answer in self.answers if answer[0] <= end_s]):
             if problem.regret(params) > NEAR:
                 break
             found = since_s

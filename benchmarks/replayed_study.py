@@ -240,7 +240,7 @@ class ReplayedStudy(Study):
 
     def _answer(self) -> None:
         """What would be deployed if it were stopped now."""
-        if leader := self.evidence.leader(self._objective):
+        if leader := self.evidence.leader():
             self.trace.answer(self.clock(), leader.params)
 
     def _conclude(self, result: TournamentResult) -> Outcome:

@@ -43,8 +43,8 @@ class Residual:
 LOADS_DIFFER = 0.02
 """Standard deviation of the logarithm from load to load above which single measurements are smoothed."""
 BIAS_S = 5.0
-"""How long a bias lasts. Within the seconds of one trial rounds agree to 2 % where the blocks of a tournament, which
-are played over half a minute in one process, differ by 4 to 7 %."""
+"""How long a bias lasts. Within the seconds of one trial rounds agree to 2 %, where rounds that are spread over half a
+minute in one process differ by 4 to 7 %."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ class FailedError(Exception):
 
 
 class World:
-    """One replay: a clock that starts at 0, and chance. `wasted_s` is what went into what cannot be deployed."""
+    """One replay: a clock that starts at 0, and chance."""
 
     def __init__(self, surface: Surface, seed: int) -> None:
         self.surface = surface

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from search_spaces.parameter import Params, Value
 
@@ -145,6 +145,19 @@ class Session(Protocol):
 
     def close(self) -> None:
         """Free everything; may be called once only."""
+        ...
+
+
+@runtime_checkable
+class Inspectable(Protocol):
+    """A session that can be looked into. Sessions need not be; whoever asks checks by isinstance."""
+
+    def in_force(self) -> Mapping[str, str]:
+        """What is really in force of the configuration, asked of the runtime: optimization → how it stands."""
+        ...
+
+    def profile(self, workload: Workload) -> Mapping[str, Any]:
+        """Where the time goes: file name → JSON document. Takes some requests' time, and is never timed itself."""
         ...
 
 

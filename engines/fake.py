@@ -96,6 +96,15 @@ class FakeSession:
         kld = math.nan if "quality_nan" in self.faults else _PRECISION_KLD[str(self.params.get("precision", "high"))]
         return {"kld": kld, "top1_agreement": 1.0 - kld, "perplexity": 10.0 * (1.0 + kld)}
 
+    def in_force(self) -> Mapping[str, str]:
+        """The mode that it is in."""
+        return {"mode": str(self.params.get("mode", "a"))}
+
+    def profile(self, workload: Workload) -> Mapping[str, Any]:
+        """One document, of the seconds that each item would take."""
+        rate = speed(self.params)
+        return {"pipeline_profile.json": {"items": {i.id: int(i.payload["tokens"]) / rate for i in workload.items}}}
+
     def close(self) -> None:
         """Nothing is held."""
 

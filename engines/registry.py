@@ -12,6 +12,7 @@ ENGINES = {
     "whisper_cpp": "engines.whisper_cpp:WhisperCppEngine",
     "espeak": "engines.espeak:EspeakEngine",
     "kokoro": "engines.kokoro:KokoroEngine",
+    "cosyvoice": "engines.cosyvoice:CosyVoiceEngine",
     "fake": "engines.fake:FakeEngine",
     "fake_voice": "engines.fake_voice:FakeVoiceEngine",
 }

@@ -15,21 +15,18 @@ from typing import TYPE_CHECKING, Any
 from search_spaces.parameter import Params, Value
 from search_spaces.space import SearchSpace
 from tuner import interrupts
-from tuner.contestant import WARM_UP_SHARE, Contestant
+from tuner.contestant import Contestant, play_s
 from tuner.objective import Objective
 from tuner.runner import TrialRunner
 from tuner.stats import paired_ratio_test
+from tuner.tournament import EQUAL
 from tuner.trial import TrialResult, TrialStatus
 
 if TYPE_CHECKING:
     from tuner.belief import Belief
 
-START_S = 0.7
-"""What a worker takes to start, beside loading."""
 BLOCKS = 4
 """Rounds of each configuration on the way: enough for an interval, not for a verdict, which the tournament gives."""
-TRIFLE = 1.03
-"""As much as two finalists may differ by and still be equal."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +48,7 @@ class Step:
     def brought_nothing(self) -> bool:
         """Whether the interval holds 1 or lies below it, and its middle is no more than a trifle above: an interval
         that is wide for the noise of a few rounds says nothing against a change that looks like a good one."""
-        return self.ratio is not None and self.ci95 is not None and self.ci95[0] <= 1 and self.ratio < TRIFLE
+        return self.ratio is not None and self.ci95 is not None and self.ci95[0] <= 1 and self.ratio * EQUAL < 1
 
     def to_json(self) -> dict[str, Any]:
         """As JSON data."""
@@ -109,11 +106,8 @@ def _distance(one: Params, other: Params) -> int:
 
 
 def estimate_s(baseline: TrialResult, winner: TrialResult, ways: Sequence[Params]) -> float:
-    """How long `attribute` takes: rounds and loads halfway between those of the ends."""
-    ends = (baseline, winner)
-    round_s = sum(t.round_s for t in ends) / 2
-    load_s = START_S + sum(t.value("load_cached_s") or t.value("load_s") or 0.0 for t in ends) / 2
-    return len(ways) * BLOCKS * ((1 + WARM_UP_SHARE) * round_s + load_s)
+    """How long `attribute` takes: a play of a configuration on the way is halfway between those of the ends."""
+    return len(ways) * BLOCKS * (play_s(baseline) + play_s(winner)) / 2
 
 
 def attribute(
@@ -126,7 +120,8 @@ def attribute(
 
     `on_block` is told how many blocks are done, of how many.
     """
-    walkers = [Contestant(TrialResult(-1, params, TrialStatus.OK), runner, objective.metric) for params in ways]
+    known = [TrialResult(-1, params, TrialStatus.OK) for params in ways]
+    walkers = [Contestant(trial, runner, objective.metric, cold=False) for trial in known]
     for block in range(BLOCKS):
         interrupts.check()
         for place in range(len(walkers)):

@@ -14,26 +14,31 @@ from tuner.host_noise import summary
 from tuner.metrics import METRICS
 from tuner.objective import Objective
 from tuner.preparation import Prepared, prepare
+from tuner.profiles import iterations, stages
 from tuner.racing import Race, race_against
+from tuner.runner import PREPARE_TIMEOUT_S
 from tuner.targets import judge
 from tuner.trial import MetricValue, TrialStatus
 from tuner.watchers import Watchers
 from tuner.worker_process import WorkerFailedError
 
 ROUNDS_LEAST, ROUNDS_MOST = 5, 12
+STUDY_PARTS = ("name", "task", "hardware", "engine", "model", "workload", "configuration")
+"""Of study.yaml: what a report says of what was measured."""
 
 
-def run_bench(config: StudyConfig, observers: Sequence[Observer]) -> dict[str, Any]:
+def run_bench(config: StudyConfig, observers: Sequence[Observer], with_profile: bool = False) -> dict[str, Any]:
     """Measure the space's baseline, in which `params.X` are fixed.
 
-    The document has `params, metrics, quality, targets, host_noise, status, reason`. Raises TunerError for what the
-    user must mend; what the engine does is a status with a reason.
+    The document has `params, metrics, quality, targets, host_noise, status, reason`, and what a report shows: the
+    study that it stands for, `iterations`, `stages`, `in_force` and (`with_profile`) `profiles` by file name. Raises
+    TunerError for what the user must mend; what the engine does is a status with a reason.
     """
     watchers = Watchers(observers)
     prepared = prepare(config, watchers.progress)
     for note in prepared.workload.notes:
         watchers.notice(note)
-    bench = _Bench(prepared, watchers)
+    bench = _Bench(prepared, watchers, with_profile)
     try:
         bench.run()
     except WorkerFailedError as failure:
@@ -44,8 +49,8 @@ def run_bench(config: StudyConfig, observers: Sequence[Observer]) -> dict[str, A
 
 
 class _Bench:
-    def __init__(self, prepared: Prepared, watchers: Watchers) -> None:
-        self._prepared = prepared
+    def __init__(self, prepared: Prepared, watchers: Watchers, with_profile: bool) -> None:
+        self._prepared, self._with_profile, self._progress = prepared, with_profile, watchers.progress
         self._runner = prepared.runner(
             on_progress=watchers.progress, on_round=lambda rounds, value: watchers.round_finished(-1, rounds, value)
         )
@@ -53,6 +58,10 @@ class _Bench:
         self._metrics: dict[str, MetricValue] = {}
         self._quality: dict[str, float] = {}
         self._noise: dict[str, float] = {}
+        self._iterations: list[dict[str, float]] = []
+        self._stages: dict[str, Any] = {}
+        self._in_force: dict[str, str] = {}
+        self._profiles: dict[str, Any] = {}
         self.status, self.reason = TrialStatus.OK, ""
 
     def run(self) -> None:
@@ -61,8 +70,14 @@ class _Bench:
             opened = self._runner.opened(self._params, True, stack)
             measurement = self._runner.measurer().measure(opened.worker, self._race())
             self._metrics = {**measurement.metrics(), **opened.metrics(measurement)}
-            self._quality = self._runner.judge_quality(opened.worker, self._params)
             self._noise = dict(summary([r.noise for r in measurement.rounds]))
+            self._iterations = iterations(measurement.used)
+            self._stages = stages([sample for used in measurement.used for sample in used.samples])
+            self._in_force = opened.worker.ask("in_force", self._prepared.config.budget.trial_timeout_s)
+            self._quality = self._runner.judge_quality(opened.worker, self._params)
+            if self._with_profile:
+                self._progress("profiling")
+                self._profiles = opened.worker.ask("profile", PREPARE_TIMEOUT_S)
         with ExitStack() as stack:
             load_s = self._runner.opened(self._params, False, stack).load_s
             self._metrics["load_cached_s"] = MetricValue(load_s, None, METRICS["load_cached_s"].unit)
@@ -79,6 +94,11 @@ class _Bench:
             "workload_digest": self._prepared.workload.digest,
             "status": str(self.status),
             "reason": self.reason,
+            "study": {name: self._prepared.document()[name] for name in STUDY_PARTS},
+            "iterations": self._iterations,
+            "stages": self._stages,
+            "in_force": self._in_force,
+            "profiles": self._profiles,
         }
 
     def _race(self) -> Race:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from engines.errors import InvalidOutputError
 from tuner.measurement import Measurement, Round, summarise
-from tuner.metrics import METRICS
+from tuner.metrics import METRICS, metric
 from tuner.objective import violations
 from tuner.runner import Opened, TrialRunner
 from tuner.trial import MetricValue, TrialResult
@@ -40,6 +40,7 @@ class Contestant:
     values: list[float] = field(default_factory=list)
     _chances: int = SECOND_CHANCES
     _loads: list[Opened] = field(default_factory=list)
+    _counted: list[Opened] = field(default_factory=list)
 
     def play(self) -> Round | None:
         """Load, warm up by an item, run one round, and end the process; None once it has failed."""
@@ -53,9 +54,10 @@ class Contestant:
         return None
 
     def count(self, played: Round) -> None:
-        """Let a round count."""
+        """Let the round that was played last count."""
         self.values.append(self.value(played))
         self.rounds.append(played)
+        self._counted.append(self._loads[-1])
 
     def value(self, played: Round) -> float:
         """The objective in one block. Load and memory, which a process has once, have a load of their own in each."""
@@ -70,14 +72,20 @@ class Contestant:
         return value.value if value else None
 
     def metrics(self) -> dict[str, MetricValue]:
-        """Over the rounds that counted; the first load's time was a cold one, the cached one is the search's."""
+        """Over the rounds that counted and the loads for them: means of times, peaks of memory.
+
+        Only the first load was a cold one, whether its round counted or not.
+        """
         if not self.rounds:
             return {}
         names = [n for n in METRICS if all(n in r.metrics for r in self.rounds)]
         measured = {n: summarise(n, [r.metrics[n] for r in self.rounds]) for n in names}
-        cached = {n: m for n, m in self.trial.metrics.items() if n == "load_cached_s"}
-        rounds = Measurement(tuple(self.rounds))
-        return {**measured, **cached, **self._loads[-1].metrics(rounds), **self._loads[0].metrics(rounds)}
+        first = self._loads[0].metrics(Measurement((self.rounds[0],)))
+        loads = [o.metrics(Measurement((r,))) for o, r in zip(self._counted, self.rounds, strict=True)]
+        values = {n: [m[n].value for m in loads if n in m] for n in {n for m in loads for n in m}}
+        times = {n: summarise(n, v) for n, v in values.items() if metric(n).kind == "load"}
+        peaks = {n: MetricValue(max(v), None, METRICS[n].unit) for n, v in values.items() if metric(n).kind == "memory"}
+        return {**measured, **first, **times, **peaks}
 
     def feasible(self) -> bool:
         """Whether the constraints hold for what was measured here; by the search where nothing was."""
@@ -97,3 +105,17 @@ class Contestant:
         if self._value(played) is None:
             raise InvalidOutputError(f"the round tells no {self.metric}", "choose an objective that each round tells")
         return played
+
+
+def play_s(trial: TrialResult) -> float:
+    """How long one play of a trial will take, at the pace that it had in the search."""
+    return (1 + WARM_UP_SHARE) * trial.round_s + _load_s(trial)
+
+
+def _load_s(trial: TrialResult) -> float:
+    """What loading a trial's process took, starting it included: all that the engine did but rounds and judging.
+
+    Making its model file, which is found made from then on, is not the engine's.
+    """
+    again_s, rounds = trial.value("load_cached_s") or 0.0, trial.host_noise.get("rounds", trial.rounds + 1)
+    return max(again_s, trial.engine_s - trial.quality_s - trial.round_s * rounds)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from search_spaces.space import SearchSpace
 from tuner.finalists import finalists
-from tuner.objective import Objective, best, leaders
+from tuner.objective import Objective, leaders
 from tuner.repeats import Repeat
 from tuner.trial import TrialResult
 
@@ -45,9 +45,9 @@ class Evidence:
         """The trials with the objective as all measurements together make it likely, where there is one objective."""
         return belief.likely() if (belief := self.belief) else list(self.trials)
 
-    def leader(self, objective: Objective) -> TrialResult | None:
-        """The likeliest best of the feasible trials."""
-        return best(self.likely(), objective)
+    def leader(self) -> TrialResult | None:
+        """The likeliest best of the feasible trials in the first objective; None when there is none."""
+        return next(iter(self.leaders(1)), None)
 
     def leaders(self, count: int) -> list[TrialResult]:
         """The likeliest best of the feasible trials in the first objective, the best first."""

@@ -9,6 +9,7 @@ below which a knob's importance says nothing (the shadow features of Boruta: Kur
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -20,6 +21,8 @@ from tuner.trial import TrialResult
 
 TRIALS_LEAST = 10
 SHUFFLES = 20
+LEAF = 2
+"""A leaf of the forest has at least so many trials, so that no single one makes a knob look important."""
 _TREES = 50
 _ABSENT = -1.0
 
@@ -35,12 +38,16 @@ class KnobImportance:
 
 @dataclass(frozen=True)
 class Importance:
-    """Knobs by descending share; `floor` is the share that chance reached. `trials` is how many were looked at."""
+    """Knobs by descending share; `floor` is the share that chance reached. `trials` is how many were looked at.
+
+    Of the knobs `hardly_varied`, one trial at the most had another value than all others: nothing can be told of them.
+    """
 
     metric: str
     knobs: tuple[KnobImportance, ...]
     floor: float
     trials: int
+    hardly_varied: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """As JSON data."""
@@ -58,7 +65,9 @@ def importance(
     from sklearn.ensemble import RandomForestRegressor
 
     rated = [(t, v) for t in trials if (v := steady(t, metric)) is not None and v > 0]
-    varied = [p for p in parameters if len({t.params.get(p.name) for t, _ in rated}) > 1]
+    others = {p.name: _others(p.name, [t for t, _ in rated]) for p in parameters}
+    varied = [p for p in parameters if others[p.name] >= LEAF]
+    hardly = tuple(name for name, count in others.items() if 0 < count < LEAF)
     if len(rated) < TRIALS_LEAST or len(varied) < 2:
         return None
     groups = [np.array([_codes(p, t.params.get(p.name)) for t, _ in rated]) for p in varied]
@@ -69,14 +78,20 @@ def importance(
     shares, floors = [], []
     for shuffle in range(SHUFFLES):
         shadows = [rng.permutation(g) for g in groups]  # whole rows: the columns of one knob belong together
-        forest = RandomForestRegressor(_TREES, min_samples_leaf=2, random_state=seed + shuffle)
+        forest = RandomForestRegressor(_TREES, min_samples_leaf=LEAF, random_state=seed + shuffle)
         found = forest.fit(np.hstack([*groups, *shadows]), values).feature_importances_
         shares.append(np.add.reduceat(found[:width], starts))
         floors.append(float(np.add.reduceat(found[width:], starts).max()))
     floor = percentile(floors, 0.95)
     mean = np.mean(shares, axis=0)
     knobs = [KnobImportance(p.name, round(float(s), 4), bool(s > floor)) for p, s in zip(varied, mean, strict=True)]
-    return Importance(metric, tuple(sorted(knobs, key=lambda k: -k.share)), round(floor, 4), len(rated))
+    return Importance(metric, tuple(sorted(knobs, key=lambda k: -k.share)), round(floor, 4), len(rated), hardly)
+
+
+def _others(knob: str, trials: Sequence[TrialResult]) -> int:
+    """How many trials have another value of `knob` than the commonest one."""
+    counts = Counter(t.params.get(knob) for t in trials)
+    return len(trials) - max(counts.values(), default=0)
 
 
 def _codes(parameter: Parameter, value: Value | None) -> list[float]:

@@ -6,15 +6,25 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
-_requested = threading.Event()
-_put_off = threading.Event()
+
+
+@dataclass
+class _State:
+    """Plain values, because a signal handler must not wait for a lock. `put_off` counts the blocks that it is in."""
+
+    requested: bool = False
+    put_off: int = 0
+
+
+_state = _State()
 
 
 def install() -> None:
     """Let each of the signals raise KeyboardInterrupt in the main thread, unless it is ignored (as nohup has it)."""
-    _requested.clear()
+    _state.requested, _state.put_off = False, 0
     if threading.current_thread() is not threading.main_thread():
         return
     for name in _SIGNALS:
@@ -25,22 +35,23 @@ def install() -> None:
 
 def check() -> None:
     """Raise KeyboardInterrupt if one was asked for, between two steps of long work."""
-    if _requested.is_set():
+    if _state.requested:
         raise KeyboardInterrupt
 
 
 @contextmanager
 def put_off() -> Iterator[None]:
-    """Let what happens inside happen as a whole; an interruption comes at its end."""
-    _put_off.set()
+    """Let what happens inside happen as a whole; an interruption comes at its end, a second one at once."""
+    _state.put_off += 1
     try:
         yield
     finally:
-        _put_off.clear()
-    check()
+        _state.put_off -= 1
+    if _state.put_off == 0:
+        check()
 
 
 def _interrupt(*_: object) -> None:
-    _requested.set()
-    if not _put_off.is_set():
+    again, _state.requested = _state.requested, True
+    if again or not _state.put_off:
         raise KeyboardInterrupt

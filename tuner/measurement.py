@@ -118,8 +118,9 @@ class Measurer:
         rounds = [_as_warm_up(first)]
         decision: Decision = "go_on" if first.noise.disturbed else race.after_warm_up(self._value(first))
         while decision == "go_on":
+            late = self._late(rounds, race)
             current = self.one_round(worker, timeout_s)
-            if self._still_warming(rounds, current):
+            if not late and self._still_warming(rounds, current):
                 rounds.append(_as_warm_up(current))
                 continue
             rounds.append(current)
@@ -131,14 +132,17 @@ class Measurer:
     def _decide(self, rounds: Sequence[Round], race: Race) -> Decision:
         quiet = [r for r in rounds if r.kind == "measured"]
         noisy = [r for r in rounds if r.kind == "disturbed"]
-        late = sum(r.wall_s for r in rounds) > race.time_most_s or self.time_is_up()
+        late = self._late(rounds, race)
         if rounds[-1].kind == "disturbed" and not late and self.allowance.take():
             return "go_on"
-        disturbed = not quiet and len(noisy) > 1
+        disturbed = not quiet and (len(noisy) > 1 or late)
         decision = race.after_round([self._value(r) for r in (noisy if disturbed else quiet)], disturbed)
         if decision == "go_on" and (len(quiet) + len(noisy) >= race.rounds_most or late):
             return "enough"
         return decision
+
+    def _late(self, rounds: Sequence[Round], race: Race) -> bool:
+        return sum(r.wall_s for r in rounds) > race.time_most_s or self.time_is_up()
 
     def _still_warming(self, rounds: Sequence[Round], current: Round) -> bool:
         """The first rounds count once two of them agree."""

@@ -58,8 +58,7 @@ def leaders(results: Sequence[TrialResult], objective: Objective, count: int) ->
 
 def best(trials: list[TrialResult], objective: Objective) -> TrialResult | None:
     """The feasible trial with the best value; None when there is none."""
-    able = [t for t in trials if t.feasible and t.value(objective.metric) is not None]
-    return min(able, key=lambda t: rank_value(t, objective), default=None)
+    return next(iter(leaders(trials, objective, 1)), None)
 
 
 def rank_value(trial: TrialResult, objective: Objective) -> float:

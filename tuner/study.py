@@ -80,11 +80,9 @@ class Study:
             return earlier
         try:
             self._search()
-            result = self._hold_tournament()
+            outcome = self._conclude(self._hold_tournament())
         except KeyboardInterrupt:
             outcome = self._outcome("interrupted", interrupted(self.trials, self._objective), None, None)
-        else:
-            outcome = self._conclude(result)
         self._report()
         self.watchers.study_finished(outcome)
         return outcome
@@ -188,7 +186,7 @@ class Study:
         """Race against the best, if the one objective is what rounds show; several objectives have no single best."""
         budget, raced = self.prepared.config.budget, self._raced
         single = len(self.prepared.objectives) == 1 and self._objective == raced
-        leader = self.evidence.leader(raced) if single else None
+        leader = self.evidence.leader() if single else None
         rounds = budget.rounds_least, budget.rounds_most
         return race_against(leader, raced, pace, rounds, self.evidence.load_noise(), TRIAL_SHARE * 60 * budget.minutes)
 
@@ -271,18 +269,18 @@ class Study:
         )
 
     def _conclude(self, result: TournamentResult) -> Outcome:
-        for name in EXPLANATIONS:  # of an earlier verdict
-            self.store.remove(name)
-        if result.winner is None:
-            summary, deploy = nothing_feasible(self.trials), None
-            self.store.remove("deploy.json")
-        else:
+        summary, deploy = nothing_feasible(self.trials), None
+        if result.winner is not None:
             summary = sentence(result, self._objective.metric)
             deploy = deploy_document(self.prepared, result, self.watchers.tracking)
-            self.store.write_json("deploy.json", deploy)
         about = {"summary": summary, "trials": len(self.trials), "exhausted": self.exhausted}
         document = {**result.document, "verdict": result.verdict, **about}
-        self.store.write_json("tournament.json", document)
+        with interrupts.put_off():
+            for name in (*EXPLANATIONS, "deploy.json"):  # of an earlier verdict
+                self.store.remove(name)
+            if deploy is not None:
+                self.store.write_json("deploy.json", deploy)
+            self.store.write_json("tournament.json", document)
         if noise := said([t.host_noise for t in self.trials] + [result.document["noise"]]):
             self.watchers.notice(noise)
         self._explain(result.winner if result.verdict == "gain" else None)

@@ -12,12 +12,13 @@ only take their memory.
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from tuner import interrupts
-from tuner.contestant import WARM_UP_SHARE, Contestant
+from tuner.contestant import Contestant, play_s
 from tuner.events import Standing
 from tuner.host_noise import summary
 from tuner.measurement import Round
@@ -37,6 +38,8 @@ LOOK_EVERY_PAIRS = 4
 """After the least number of pairs, the test is looked at again after this many more."""
 EQUAL = 0.97
 """A gain of at least this share of the largest one may count as equal to it."""
+RISKED = 0.01
+"""Pairs go on while the finalist that leads is expected to be worse than another one by more than this, on average."""
 LEAST_RATIO = {"memory": 1.01}
 """What a process's memory varies by from one start to the next is no gain."""
 
@@ -113,7 +116,7 @@ class Tournament:
             done += 1
             tests = [(c, self._test(c, home)) for c in away]
             self._on_block([_standing(c, t) for c, t in tests if not c.failure], done, self._most)
-            if done >= self._least and (time_is_up() or (self._is_look(done) and self._decided(tests))):
+            if done >= self._least and (time_is_up() or (self._is_look(done) and self._decided(home, tests))):
                 return
 
     @property
@@ -148,12 +151,17 @@ class Tournament:
         looks = 1 + math.ceil((self._most - self._least) / LOOK_EVERY_PAIRS)
         return [min(1.0, looks * p) for p in holm([t.p_value if t else 1.0 for t in tests])]
 
-    def _decided(self, tests: Sequence[tuple[Contestant, RatioTest | None]]) -> bool:
-        """Some finalist's gain is significant, or every finalist is slower."""
+    def _decided(self, home: Contestant, tests: Sequence[tuple[Contestant, RatioTest | None]]) -> bool:
+        """Some finalist's gain is significant and little is risked by taking the best; or every finalist is slower."""
         adjusted = self._adjusted([t for _, t in tests])
-        if any(self._proven(c, t, p) for (c, t), p in zip(tests, adjusted, strict=True)):
-            return True
-        return all(t.ci95[1] < 1 for c, t in tests if t is not None and not c.failure)
+        able = [(c, t) for c, t in tests if t is not None and not c.failure]
+        proven = [(c, t) for (c, t), p in zip(tests, adjusted, strict=True) if t is not None and self._proven(c, t, p)]
+        if not proven:
+            return all(t.ci95[1] < 1 for _, t in able)
+        gains = self._gains(home, proven)
+        lead, _ = max(proven, key=lambda pair: gains[pair[0].trial.number])
+        rivals = [c for c, _ in able if c is not lead and c.feasible()]
+        return all(_expected_loss(self._test(lead, rival)) <= RISKED for rival in rivals)
 
     def _proven(self, contestant: Contestant, test: RatioTest | None, adjusted: float) -> bool:
         """A significant gain of a configuration that finished and keeps the constraints."""
@@ -166,7 +174,7 @@ class Tournament:
         playing = [t for t in (baseline, *finalists) if t.metrics]
         quiet = math.prod(1 - t.host_noise.get("disturbed_share", 0.0) for t in playing)
         blocks = self._least + min(self._repeats, self._least * (1 - quiet))  # those that others disturb come again
-        return sum((1 + WARM_UP_SHARE) * t.round_s + _load_s(t) for t in playing) * blocks
+        return sum(play_s(t) for t in playing) * blocks
 
     def _result(self, home: Contestant, away: Sequence[Contestant], others_were_tried: bool) -> TournamentResult:
         tests = [(c, self._test(c, home)) for c in away]
@@ -255,13 +263,18 @@ class Tournament:
         }
 
 
-def _load_s(trial: TrialResult) -> float:
-    """What loading a trial's process took, starting it included: all that the engine did but rounds and judging.
+def _expected_loss(test: RatioTest | None) -> float:
+    """By how much a candidate is worse than another on average, counting 0 where it is better.
 
-    Making its model file, which the tournament finds made, is not the engine's.
+    Of the logarithm of their ratio, taken as normal with the test's middle and spread.
     """
-    again_s, rounds = trial.value("load_cached_s") or 0.0, trial.host_noise.get("rounds", trial.rounds + 1)
-    return max(again_s, trial.engine_s - trial.quality_s - trial.round_s * rounds)
+    if test is None:
+        return math.inf
+    middle, spread = math.log(test.ratio), math.log(test.ci95[1] / test.ci95[0]) / 4
+    if spread == 0:
+        return max(0.0, -middle)
+    chance = statistics.NormalDist()
+    return spread * chance.pdf(middle / spread) - middle * chance.cdf(-middle / spread)
 
 
 def _standing(contestant: Contestant, test: RatioTest | None) -> Standing:

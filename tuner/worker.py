@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-from engines.base import Capabilities, Engine, Model, Session, WorkItem, Workload
+from engines.base import Capabilities, Engine, Inspectable, Model, Session, WorkItem, Workload
 from engines.errors import InvalidOutputError, OutOfMemoryError, UnsupportedError
 from engines.registry import load_engine
 from search_spaces.errors import TunerError
@@ -93,6 +93,16 @@ class Operations:
         session, workload = self._opened()
         return {"quality": dict(session.quality(workload)), **usage()}
 
+    def in_force(self) -> dict[str, str]:
+        """What is in force of the session's configuration; {} where the session cannot tell."""
+        session, _ = self._opened()
+        return dict(session.in_force()) if isinstance(session, Inspectable) else {}
+
+    def profile(self) -> dict[str, Any]:
+        """The session's profiles by file name; {} where it has none."""
+        session, workload = self._opened()
+        return dict(session.profile(workload)) if isinstance(session, Inspectable) else {}
+
     def close(self) -> None:
         """Close the session."""
         if self._session is not None:
@@ -117,13 +127,17 @@ def capabilities_from_json(document: Mapping[str, Any]) -> Capabilities:
 
 
 def evict_from_page_cache(file: Path) -> bool:
-    """Drop the file's pages from the operating system's cache; False where that cannot be asked for."""
+    """Drop the pages of a file, or of those in a folder, from the system's cache; False where that cannot be asked for.
+
+    Folders in it are left alone.
+    """
     if not hasattr(os, "posix_fadvise"):
         return False
     try:
-        with file.open("rb") as handle:
-            os.fsync(handle.fileno())
-            os.posix_fadvise(handle.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        for one in filter(Path.is_file, file.iterdir()) if file.is_dir() else [file]:
+            with one.open("rb") as handle:
+                os.fsync(handle.fileno())
+                os.posix_fadvise(handle.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
     except OSError:
         return False
     return True

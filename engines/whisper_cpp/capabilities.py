@@ -25,11 +25,10 @@ _MISSING_HINT = {
     "AVX_VNNI": "AVX-VNNI of this processor is not used",
 }
 _COMPARE = (
-    "on an EPYC with AVX-512 a build with them was 12 to 20 % slower with F16 and 2 to 7 % faster with Q8_0 and Q5_1: "
-    "compare the two by benchmarks/whisper_builds.py before you keep one"
+    "a build with them may be slower: measure it beside this one by benchmarks/whisper_builds.py before you keep it; "
+    "benchmarks/README.md has what that gave on an EPYC"
 )
-"""Of features of the processor, measured with whisper-tiny on two cores (`benchmarks/README.md`). That a GPU pays needs
-no measuring."""
+"""Of features of the processor. That a GPU pays needs no measuring."""
 _CPU_FLAGS = {"AVX512": "avx512f", "AVX512_BF16": "avx512_bf16", "AVX512_VNNI": "avx512_vnni", "AVX_VNNI": "avx_vnni"}
 """A build's word for a feature, and Linux's in /proc/cpuinfo."""
 

@@ -5,6 +5,8 @@ A new engine adds one entry. Nothing else here knows engines by name.
 
 from __future__ import annotations
 
+import importlib.util
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,11 +15,17 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Subject:
-    """`model(folder)` is a model configuration; it may write files into the folder. `missing` names no model."""
+    """`model(folder)` is a model configuration; it may write files into the folder. `missing` names no model.
+
+    `lacking` says what this machine lacks of what the engine needs, "" for nothing; without it the engine is not tried.
+    `params` are knobs held at a value, because others take minutes.
+    """
 
     model: Callable[[Path], Mapping[str, Any]]
     missing: Mapping[str, Any]
     workload: Mapping[str, Any] = field(default_factory=dict)
+    lacking: Callable[[], str] = lambda: ""
+    params: Mapping[str, Any] = field(default_factory=dict)
 
 
 def _llama_cpp(folder: Path) -> Mapping[str, Any]:
@@ -33,12 +41,25 @@ def _kokoro(folder: Path) -> Mapping[str, Any]:
     return {"source": str(model), "voices": str(voices)}
 
 
+def _cosyvoice_lacks() -> str:
+    if importlib.util.find_spec("torch") is None:
+        return "torch is not installed"
+    return "" if os.environ.get("COSYVOICE_REPO") else "COSYVOICE_REPO names no repository"
+
+
 SUBJECTS: Mapping[str, Subject] = {
     "fake": Subject(lambda folder: {"source": "fake"}, {"source": "missing"}),
     "fake_voice": Subject(
         lambda folder: {"source": "fake_voice", "speakers": ["sound", "nan"]}, {"source": "missing"}, {"timed": 2}
     ),
     "kokoro": Subject(_kokoro, {"source": "/nowhere/model.onnx", "voices": "/nowhere/voices.bin"}, {"timed": 2}),
+    "cosyvoice": Subject(
+        lambda folder: {"source": "shape:v2", "layers": 1},
+        {"source": "/nowhere/model"},
+        {"sentences": ["Please say that again.", "Good morning."]},
+        _cosyvoice_lacks,
+        {"compile": "off"},
+    ),
     "llama_cpp": Subject(_llama_cpp, {"source": "/nowhere/model.gguf"}, {"max_tokens": 4}),
     "espeak": Subject(lambda folder: {"voice": "en-us"}, {"source": "/nowhere/voice.onnx"}, {"timed": 3}),
     "whisper_cpp": Subject(

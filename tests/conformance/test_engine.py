@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from engines.base import Capabilities, Engine, Model, Session, Workload
+from engines.base import Capabilities, Engine, Inspectable, Model, Session, Workload
 from engines.errors import EngineError
 from engines.registry import DEFAULT_ENGINE, ENGINES, load_engine
 from search_spaces.errors import TunerError
@@ -73,8 +73,10 @@ def quiet(text: str) -> None:
     assert "\n" not in text
 
 
-def space_of(engine: Engine, capabilities: Capabilities, model: Model, workload: Workload) -> SearchSpace:
-    config = StudyConfig(engine.task, engine.name, {}, {}, (), {}, Budget(), {})
+def space_of(
+    engine: Engine, capabilities: Capabilities, model: Model, workload: Workload, params: Params
+) -> SearchSpace:
+    config = StudyConfig(engine.task, engine.name, {}, {}, (), {}, Budget(), {}, params)
     return bound_space(engine, config, capabilities, model, workload)
 
 
@@ -83,11 +85,14 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     name = request.param
     assert name in SUBJECTS, f"add {name} to tests/conformance/subjects.py"
     engine, subject = load_engine(name), SUBJECTS[name]
+    if lacking := subject.lacking():
+        pytest.skip(lacking)
     capabilities = engine.capabilities()
     model = engine.resolve_model(subject.model(tmp_path_factory.mktemp(name)), quiet)
     workload = engine.resolve_workload(subject.workload, model, quiet)
     engine.prepare_quality(model, workload, quiet)
-    return Case(engine, subject, capabilities, model, workload, space_of(engine, capabilities, model, workload))
+    space = space_of(engine, capabilities, model, workload, subject.params)
+    return Case(engine, subject, capabilities, model, workload, space)
 
 
 def test_it_is_what_the_registry_calls_it(case: Case) -> None:
@@ -204,6 +209,17 @@ def test_the_quality_reference_is_made_once(case: Case) -> None:
     told: list[str] = []
     case.engine.prepare_quality(case.model, case.workload, told.append)
     assert told == []
+
+
+def test_what_it_tells_of_itself_is_text_and_json(case: Case) -> None:
+    with case.opened(case.space.baseline) as session:
+        if not isinstance(session, Inspectable):
+            return
+        session.run(case.workload.items[0])
+        told, profiles = session.in_force(), session.profile(case.workload)
+    assert all(name and value for name, value in told.items())
+    assert all(Path(name).name == name and name.endswith(".json") for name in profiles)
+    assert json.loads(json.dumps(profiles)) == profiles
 
 
 def test_any_configuration_of_its_space_runs_or_is_refused(case: Case) -> None:

@@ -239,6 +239,31 @@ def test_bench_prints_every_metric_with_its_unit(swept):
     assert document["targets"][0]["met"] is True
 
 
+def test_bench_with_a_profile_writes_a_report_and_what_the_engine_tells(swept):
+    folder, _ = swept
+    result = tuner(
+        "bench", "llm", "engine=fake", "profile=true", "study=looked-into", "targets=jane", "params.mode=b", "--json",
+        cwd=folder,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    document = only_document(result)
+    files = {Path(file).name: folder / file for file in document["files"]}
+    assert set(files) == {"report.md", "bench.json", "pipeline_profile.json"}
+    assert set(json.loads(files["pipeline_profile.json"].read_text())["items"]) == {"item-0", "item-1"}
+    assert document["in_force"] == {"mode": "b"}
+    assert document["stages"]["bottleneck"] in ("prefill", "decode")
+    report = files["report.md"].read_text()
+    for heading in ("Configuration", "Optimizations in force", "Every iteration", "Bottleneck", "Gap to the targets"):
+        assert f"## {heading}" in report
+    assert json.loads(files["bench.json"].read_text())["iterations"]
+
+
+def test_bench_with_a_report_alone_does_not_profile(swept):
+    folder, _ = swept
+    result = tuner("bench", "llm", "engine=fake", "report=true", "study=reported", "--json", cwd=folder)
+    assert {Path(file).name for file in only_document(result)["files"]} == {"report.md", "bench.json"}
+
+
 def test_bench_of_a_deploy_file_measures_its_parameters(swept):
     folder, sweep = swept
     result = tuner("bench", "llm", "deploy=outputs/mine/deploy.json", "--json", cwd=folder)
@@ -330,6 +355,7 @@ def test_studies_and_export(swept):
         (["sweep", "llm", "engine=fake", "space.threads=choice()"], 2, "threads"),
         (["bench", "llm", "engine=fake", "model=fake", "model.source=missing"], 2, "there is no model 'missing'"),
         (["bench", "llm", "deploy=nowhere.json"], 2, "cannot read 'nowhere.json'"),
+        (["bench", "llm", "engine=fake", "profile=deep"], 2, "profile=deep is neither true nor false"),
         (["export", "latest", "--target", "x", "--out", "y"], 2, "there are no studies"),
         (["sweep", "llm", "engine=fake", "tracking=false", "outputs=/proc/nothing"], 3, "cannot write"),
     ],

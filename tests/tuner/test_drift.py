@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tuner.drift import NOISE, PaceCheck, PaceWatch, pace
 from tuner.objective import Objective, at_pace, best, rank_value
-from tuner.study import _easier
+from tuner.racing import _easier
 from tuner.trial import MetricValue, TrialResult, TrialStatus
 
 SPEED, LATENCY = Objective("decode_tokens_per_second"), Objective("ftl_ms")

@@ -1,6 +1,7 @@
 """Which knobs mattered, against what chance makes of those that do not."""
 
 import random
+from dataclasses import replace
 
 from search_spaces.template import load_template
 from tuner.importance import importance
@@ -42,3 +43,12 @@ def test_too_little_is_said_to_be_too_little():
         TrialResult(n, SPACE.baseline, TrialStatus.OK, metrics={METRIC: MetricValue(1, None, "")}) for n in range(20)
     ]
     assert importance(same, METRIC, SPACE.parameters) is None
+
+
+def test_a_knob_in_which_a_single_trial_differs_is_named_as_untold():
+    """As where the search leaves the default's value at once and never comes back."""
+    told = trials(40, lambda p: 100 * (2.0 if p["mode"] == "b" else 1.0))
+    told = [replace(t, params={**t.params, "threads": 2 if t.number == 0 else 6}) for t in told]
+    found = importance(told, METRIC, SPACE.parameters)
+    assert found.hardly_varied == ("threads",)
+    assert "threads" not in {k.knob for k in found.knobs}

@@ -13,7 +13,7 @@ def _handlers():
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
-    interrupts._requested.clear()
+    interrupts._state.requested = False
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -50,3 +50,23 @@ def test_what_belongs_together_is_done_before_an_interrupt_comes():
     interrupts.install()
     with interrupts.put_off():
         done.append("more")
+
+
+def test_the_inner_of_two_blocks_does_not_end_the_outer_one_and_who_insists_is_heard():
+    interrupts.install()
+    done = []
+
+    def nested(times):
+        with interrupts.put_off():
+            with interrupts.put_off():
+                for _ in range(times):
+                    signal.raise_signal(signal.SIGINT)
+            done.append("the outer one's end")
+
+    with pytest.raises(KeyboardInterrupt):
+        nested(1)
+    assert done == ["the outer one's end"]
+    interrupts.install()
+    with pytest.raises(KeyboardInterrupt):
+        nested(2)
+    assert len(done) == 1

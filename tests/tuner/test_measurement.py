@@ -83,6 +83,15 @@ def test_a_slow_configuration_takes_a_share_of_the_time_and_no_more(monkeypatch)
         assert speed(result) == pytest.approx(90, rel=0.01)
 
 
+def test_a_late_trial_does_not_warm_up_further_and_is_cut_where_it_is_hopeless(monkeypatch):
+    result, worker = measured(monkeypatch, [20.0, 60.0, 100.0], time_most_s=0.5)
+    assert [r.kind for r in result.rounds] == ["warm_up", "measured"]
+    noisy = itertools.repeat(NOISY)
+    result, worker = measured(monkeypatch, [100.0, 40.0], noisy, best=100.0, time_most_s=0.5)
+    assert result.cut_off
+    assert worker.rounds == 2
+
+
 def test_repeats_are_rationed_over_the_study():
     allowance = RepeatAllowance()
     allowed = 0

@@ -13,8 +13,10 @@ import pytest
 from search_spaces.errors import TunerError
 from search_spaces.parameter import Choices
 from tests.tuner.fake_study import FIXED, Recorder, fake_config, lines_of, wide_config
+from tuner import interrupts
 from tuner.params import key
-from tuner.study import run_study
+from tuner.runner import TrialRunner
+from tuner.study import TRIAL_SHARE, run_study
 from tuner.study_store import StudyStore, check_writable
 
 OPTIMUM = {"threads": 6, "mode": "b", "precision": "medium"}
@@ -491,3 +493,29 @@ def test_the_study_says_how_much_of_it_others_disturbed(tmp_path, monkeypatch):
     (said,) = [text for (text,) in recorder.named("notice") if "disturbed" in text]
     assert "100 % of" in said
     assert "rests on the tournament's pairs" in said
+
+
+def test_an_interrupt_while_a_trial_is_written_leaves_file_and_outcome_alike(tmp_path, monkeypatch):
+    write = StudyStore.append
+
+    def interrupted(store, result):
+        write(store, result)
+        if result.number == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(StudyStore, "append", interrupted)
+    interrupts.install()
+    try:
+        outcome = run_study(fake_config(tmp_path), [])
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert outcome.verdict == "interrupted"
+    assert len(outcome.trials) == len(lines_of(study_dir(outcome))) == 3
+
+
+def test_no_trial_may_take_more_than_a_share_of_the_minutes(tmp_path, monkeypatch):
+    races, run = [], TrialRunner.run
+    monkeypatch.setattr(TrialRunner, "run", lambda self, spec, race: races.append(race) or run(self, spec, race))
+    run_study(fake_config(tmp_path, budget={"trials": 3, "minutes": 5.0}), [])
+    assert {race.time_most_s for race in races} == {TRIAL_SHARE * 300.0}

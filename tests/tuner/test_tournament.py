@@ -1,12 +1,18 @@
 """Tournaments between real workers of the fake engine."""
 
+import math
+import statistics
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.tuner.fake_study import fake_config
 from tuner.contestant import Contestant
 from tuner.objective import Objective
 from tuner.preparation import prepare
-from tuner.tournament import Tournament
+from tuner.stats import RatioTest
+from tuner.tournament import Tournament, _expected_loss
 from tuner.trial import MetricValue, TrialResult, TrialStatus
 from tuner.worker_process import WorkerFailedError
 
@@ -57,7 +63,7 @@ def test_the_largest_proven_gain_wins(tmp_path):
 
 def test_among_equals_the_one_that_changes_fewer_knobs_wins(tmp_path):
     """`level` is felt only with turbo on, and both finalists have it off."""
-    result, _ = hold(tmp_path, [{"threads": 6, "level": 3}, {"threads": 6}], noise=0.02)
+    result, _ = hold(tmp_path, [{"threads": 6, "level": 3}, {"threads": 6}])
     assert result.verdict == "gain"
     assert result.winner.number == 2
 
@@ -182,3 +188,23 @@ def test_making_a_model_file_is_not_expected_again(tmp_path):
     away = TrialResult(1, {**prepared.space.baseline, "threads": 4}, TrialStatus.OK, wall_s=40.0, **known)
     expected_s = Tournament(prepared.runner(), SPEED, 8, 16).estimate_s(home, [away])
     assert 2 * 8 * 1.5 < expected_s < 2 * 8 * 2.5
+
+
+@given(st.floats(0.5, 2.0), st.floats(1.0, 1.5))
+def test_the_expected_loss_is_that_of_chance(ratio, width):
+    """Against the mean over drawn ratios; it falls with the ratio and never below nothing."""
+    test = RatioTest(ratio, (ratio / width, ratio * width), 0.5, 8)
+    normal = statistics.NormalDist(math.log(ratio), math.log(width) / 2 or 1e-12)
+    drawn = [max(0.0, -normal.inv_cdf((n + 0.5) / 2000)) for n in range(2000)]
+    assert _expected_loss(test) == pytest.approx(statistics.fmean(drawn), abs=2e-3)
+    better = RatioTest(1.1 * ratio, (1.1 * ratio / width, 1.1 * ratio * width), 0.5, 8)
+    assert 0 <= _expected_loss(better) <= _expected_loss(test)
+
+
+def test_finalists_that_noise_keeps_together_play_on(tmp_path):
+    """Both are surely better than the default; which of the two is, eight pairs do not tell."""
+    finalists = [{"threads": 6, "precision": "high"}, {"threads": 6, "mode": "b"}]
+    _, calm = hold(tmp_path / "calm", finalists, noise=0.01)
+    _, rough = hold(tmp_path / "rough", [{"threads": 6}, {"threads": 5}], noise=0.2)
+    assert len(calm) == 8
+    assert len(rough) > 8

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from search_spaces.errors import TunerError
 from tuner.commands.arguments import OVERRIDES_HELP, add_task
 from tuner.console import Console
 
@@ -14,6 +15,8 @@ NAME = "bench"
 HELP = "measure one configuration: the default, params.KNOB=VALUE, or deploy=FILE"
 EPILOG = f"""\
 {OVERRIDES_HELP}  deploy=FILE                             the model and the parameters of a deploy.json
+  report=true                             report.md and bench.json, in a folder of outputs
+  profile=true                            the same, and where the time goes: stages and kernels, where the engine tells
 
 examples:
   python -m tuner bench llm
@@ -33,21 +36,55 @@ def run(options: argparse.Namespace, console: Console) -> int:
     """Measure once and show it."""
     from tuner.config.compose import compose
 
-    config = compose(options.task, resolve_deploy(options.overrides))
+    overrides, wanted = files_wanted(options.overrides)
+    config = compose(options.task, resolve_deploy(overrides))
 
     from tuner.bench import run_bench
     from tuner.display import make_display
 
     display = make_display(console.progress)
     try:
-        measured = run_bench(config, [display])
+        measured = run_bench(config, [display], wanted == PROFILE)
     finally:
         display.close()
-    _note_another_workload(options.overrides, measured["workload_digest"], console)
+    _note_another_workload(overrides, measured["workload_digest"], console)
     document = bench_document(measured)
+    if wanted:
+        document["files"] = _write(config.outputs, measured, console)
     console.emit(document)
     _print(document, console)
     return 0 if document["status"] == "ok" else 1
+
+
+REPORT, PROFILE = "report", "profile"
+
+
+def files_wanted(overrides: Sequence[str]) -> tuple[list[str], str]:
+    """The overrides without `report=` and `profile=`, and what they ask for: PROFILE, REPORT or ""."""
+    asked = {REPORT: False, PROFILE: False}
+    others = []
+    for text in overrides:
+        name, equals, value = text.partition("=")
+        if equals and name in asked:
+            asked[name] = _switch(name, value)
+        else:
+            others.append(text)
+    return others, PROFILE if asked[PROFILE] else REPORT if asked[REPORT] else ""
+
+
+def _switch(name: str, value: str) -> bool:
+    if value.strip().lower() not in ("true", "false"):
+        raise TunerError(f"{name}={value} is neither true nor false", f"write {name}=true")
+    return value.strip().lower() == "true"
+
+
+def _write(outputs: Path, measured: Mapping[str, Any], console: Console) -> list[str]:
+    from tuner.report.bench import write_bench
+
+    written = write_bench(outputs / f"bench-{measured['study']['name']}", measured)
+    for file in written:
+        console.note(f"wrote {file}")
+    return [str(file) for file in written]
 
 
 def resolve_deploy(overrides: Sequence[str]) -> list[str]:
@@ -91,6 +128,7 @@ def bench_document(measured: Mapping[str, Any]) -> dict[str, Any]:
         "host_noise": dict(measured["host_noise"]),
         "status": str(measured["status"]),
         "reason": measured["reason"],
+        **{name: measured[name] for name in ("iterations", "stages", "in_force") if measured.get(name)},
     }
 
 

@@ -32,7 +32,18 @@ from tuner.config.typed_overrides import OFF, Typed, sort_overrides
 from tuner.config.workload_choice import check_workload
 from tuner.targets import concerning
 
-FILES = ("vad_model", "audio", "prompts", "sentences", "voices", "phrases", "heard_by")
+FILES = (
+    "vad_model",
+    "audio",
+    "prompts",
+    "sentences",
+    "voices",
+    "phrases",
+    "heard_by",
+    "repo",
+    "prompt_wav",
+    "recording",
+)
 """Options of models and workloads that name a file or a folder of the user; a model's source is settled with it."""
 
 

@@ -10,7 +10,7 @@ from search_spaces.errors import TunerError, unknown_name
 from tuner.config.hydra_files import MISSING, group_names
 from tuner.config.overrides import Override, parse_mapping, unquote, user_path
 
-_HUB = "hf:"
+_HUB, _SHAPE = "hf:", "shape:"
 
 
 @dataclass
@@ -50,6 +50,8 @@ def _whole(raw: str) -> ModelChoice:
         return ModelChoice([f"model={text}"])
     if text.startswith(_HUB):
         return ModelChoice(["model=hub"], _place(text))
+    if text.startswith(_SHAPE):
+        return ModelChoice([], text)  # of the engine's own file, whose other options are for it
     if not _looks_like_a_path(text):
         error = unknown_name("model", text, group_names("model"))
         raise TunerError(error.message, f"{error.hint}; or a path, or {_HUB}ORG/REPO")

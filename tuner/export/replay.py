@@ -38,7 +38,7 @@ def _model(model: Mapping[str, Any]) -> dict[str, Any]:
     context = {"n_ctx": facts["n_ctx"]} if "n_ctx" in facts else {}
     if model["path"] and Path(model["path"]).exists():
         return {"source": model["path"], **context}
-    if model["source"].startswith("hf:"):
+    if model["source"].startswith(("hf:", "shape:")):
         return {"source": model["source"], **context}
     raise TunerError(
         f"the measured model file is not on this machine: {model['path'] or model['source']}",

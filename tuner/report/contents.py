@@ -60,7 +60,7 @@ def contents(study: StudyFiles) -> list[Block]:
         *_targets(study),
         *_plot(plots, "attribution", "What each change brought"),
         *_plot(plots, "history", "Search"),
-        *_plot(plots, "importance", "Which knobs mattered"),
+        *_plot(plots, "importance", "Which knobs mattered", _untold(study)),
         *_trade_offs(plots),
         Heading(f"All {len(study.trials)} trials"),
         trials_table(study),
@@ -129,10 +129,16 @@ def _targets(study: StudyFiles) -> Iterator[Block]:
         yield Table(TARGET_HEAD[:columns], [row[:columns] for row in rows], left=frozenset({0, 3, 4}))
 
 
-def _plot(plots: Mapping[str, str], name: str, title: str) -> Iterator[Block]:
+def _plot(plots: Mapping[str, str], name: str, title: str, more: str = "") -> Iterator[Block]:
     if name in plots:
         yield Heading(title)
-        yield Plot(name, plots[name], CAPTIONS[name])
+        yield Plot(name, plots[name], f"{CAPTIONS[name]}{more}")
+
+
+def _untold(study: StudyFiles) -> str:
+    """The search soon keeps what is much better, so that the trials say least of the knobs that matter most."""
+    names = study.importance.get("hardly_varied")
+    return f" All trials but one agree in {', '.join(names)}, so that nothing can be told of that." if names else ""
 
 
 def _trade_offs(plots: Mapping[str, str]) -> Iterator[Block]:

@@ -52,7 +52,7 @@ def test_the_command_builds_this_version_so_that_its_libraries_are_found() -> No
 def test_that_a_rebuild_for_the_processor_pays_is_not_promised() -> None:
     line = told(["AVX-512 of this processor is not used", "AVX-512 BF16 of this processor is not used"])
     assert line.startswith("AVX-512 of this processor is not used; AVX-512 BF16 of this processor is not used (")
-    assert "slower with F16" in line
+    assert "may be slower" in line
     assert "benchmarks/whisper_builds.py" in line
     gpu = "the NVIDIA GPU is not used: the build has no CUDA"
     assert told([gpu]) == gpu

@@ -461,3 +461,11 @@ def test_every_group_has_files():
     assert {folder.name for folder in CONF.iterdir() if folder.is_dir() and folder.name != "__pycache__"} == {
         "engine", "model", "workload", "objective", "budget", "targets"
     }  # fmt: skip
+
+
+def test_a_shape_is_the_engines_own_to_make(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "CosyVoice").mkdir()
+    config = compose("tts", ["engine=cosyvoice", "model=shape:v2", "model.layers=2", "engine.repo=CosyVoice"])
+    assert (config.model["source"], config.model["layers"]) == ("shape:v2", 2)
+    assert config.model["repo"] == str(tmp_path / "CosyVoice"), "the study can be measured from another folder"

@@ -90,3 +90,9 @@ def test_a_model_that_is_not_here_is_named(tmp_path):
     with pytest.raises(TunerError, match=r"not on this machine: /models/llama-160m-Q4_K_M\.gguf"):
         replay(file)
     assert not any(text.startswith("model") for text in replay(file, with_model=False))
+
+
+def test_a_document_on_its_own_of_generated_weights_names_their_shape(tmp_path):
+    model = {**json.loads(DOCUMENT.read_text())["model"], "path": "", "source": "shape:v3"}
+    engine = {"name": "cosyvoice", "version": "1", "build": "x"}
+    assert "model='shape:v3'" in replay(written(tmp_path, model=model, engine=engine))

@@ -1,0 +1,50 @@
+import sys
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engines.base import Model
+from engines.cosyvoice import capabilities, models, optimizations, session
+from tests.engines.cosyvoice.stand_in import FakeTorch, write_model, write_repository
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The stand-in repository; what was imported from it is forgotten afterwards."""
+    path, modules = list(sys.path), dict(sys.modules)
+    monkeypatch.setitem(sys.modules, "torchaudio", types.ModuleType("torchaudio"))
+    yield write_repository(tmp_path / "CosyVoice")
+    sys.path[:] = path
+    for name in [n for n in sys.modules if n.partition(".")[0] in ("cosyvoice", "matcha") and n not in modules]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def torch(monkeypatch: pytest.MonkeyPatch) -> FakeTorch:
+    """Stands for torch, so that no torch is needed."""
+    fake = FakeTorch()
+    for module in (session, capabilities, models):
+        monkeypatch.setattr(module, "torch_module", lambda: fake)
+    monkeypatch.setattr(optimizations, "transformers_version", lambda: (4, 57, 6))
+    return fake
+
+
+@pytest.fixture
+def folder_model(repository: Path, torch: FakeTorch, tmp_path: Path) -> Model:
+    """A model folder of version 2 and the stand-in repository, resolved."""
+    config = {"source": str(write_model(tmp_path / "CosyVoice2-0.5B")), "repo": str(repository)}
+    return models.resolve_model(config, lambda text: None)
+
+
+@pytest.fixture
+def calls(repository: Path) -> list[tuple[Any, ...]]:
+    """What the stand-in was called with, in order; imports it."""
+    sys.path.insert(0, str(repository))
+    from cosyvoice.cli.model import CALLS  # type: ignore[import-not-found]
+
+    found: list[tuple[Any, ...]] = CALLS
+    found.clear()
+    return found

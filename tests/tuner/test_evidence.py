@@ -1,0 +1,54 @@
+"""What all measurements of a study say together."""
+
+import random
+
+import pytest
+
+from engines import fake
+from search_spaces.template import load_template
+from tuner.evidence import Evidence
+from tuner.objective import Objective
+from tuner.repeats import Repeat
+from tuner.trial import MetricValue, TrialResult, TrialStatus
+
+SPEED = Objective("decode_tokens_per_second")
+SPACE = load_template("fake").bind({"cpu_cores": 8})
+
+
+def trial(number, params, times=1.0):
+    metrics = {SPEED.metric: MetricValue(times * fake.speed(params), None, "tok/s")}
+    return TrialResult(number, params, TrialStatus.OK, rounds=1, metrics=metrics)
+
+
+@pytest.fixture
+def evidence():
+    drawn = [dict(SPACE.baseline), *(SPACE.random(random.Random(n)) for n in range(11))]
+    return Evidence(SPACE, [SPEED], [trial(n, p) for n, p in enumerate(drawn)])
+
+
+def test_a_trial_and_a_repeat_change_what_is_believed_and_nothing_else_does(evidence):
+    first = evidence.belief
+    assert evidence.belief is first
+    evidence.trials.append(trial(12, SPACE.random(random.Random(99))))
+    second = evidence.belief
+    assert second is not first
+    leader = evidence.leader()
+    for _ in range(4):
+        evidence.repeats.append(Repeat(leader.number, 0.5 * leader.value(SPEED.metric), 1, 1.0, ""))
+    assert evidence.belief is not second
+    now = next(t for t in evidence.likely() if t.number == leader.number)
+    assert now.value(SPEED.metric) < 0.8 * leader.value(SPEED.metric), "one lucky value against four"
+
+
+def test_finalists_come_with_what_was_measured(evidence):
+    measured = {t.number: t.value(SPEED.metric) for t in evidence.trials}
+    assert evidence.finalists()
+    assert all(t.value(SPEED.metric) == measured[t.number] for t in evidence.finalists())
+
+
+def test_of_several_objectives_there_is_no_one_belief(evidence):
+    both = Evidence(SPACE, [SPEED, Objective("ftl_ms")], evidence.trials)
+    assert both.belief is None
+    assert [t.number for t in both.likely()] == list(range(12))
+    assert both.load_noise() == 0.0
+    assert [t.number for t in both.leaders(1)] == [both.leader().number]
