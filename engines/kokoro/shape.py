@@ -37,7 +37,9 @@ def write_shape(name: str, path: Path, progress: Progress) -> None:
 
     progress(f"making {name} with generated weights")
     torch.manual_seed(0)
-    model = _build(classes, SHAPES[name])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's of the classes: dropout of one layer, the old weight norm
+        model = _build(classes, SHAPES[name])
     example = (torch.randint(1, 100, (1, 24)), torch.randn(1, 2 * STYLE_WIDTH) / 4, torch.ones(1))
     _calibrate(model, example)
     # What is exported is phonemes, style and speed in, samples out.

@@ -38,7 +38,7 @@ def test_the_reduced_shape_speaks_in_every_precision() -> None:
     workload = engine.resolve_workload({"timed": 2}, model, lambda line: None)
     engine.prepare_quality(model, workload, lambda line: None)
     for quantization in (FP32, FP16, INT8):
-        params = {"quantization": quantization, "split": "sentence"}
+        params = {"quantization": quantization, "split": "clause"}
         session = KokoroSession(model, prepare(model, params, lambda line: None), params)
         one, other = session.run(workload.items[-1]), session.run(workload.items[-1])
         assert one.output == other.output
