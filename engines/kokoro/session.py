@@ -10,6 +10,7 @@ from engines.errors import EngineError, ModelFileError, UnsupportedError
 from engines.kokoro.capabilities import build_of
 from engines.kokoro.library import explained, kokoro_onnx, onnxruntime
 from engines.kokoro.settings import arguments
+from engines.synthesis.gate import check_sound
 from engines.synthesis.references import References
 from engines.synthesis.session import SynthesisSession
 from engines.synthesis.speech import F32
@@ -71,13 +72,39 @@ class KokoroSession(SynthesisSession):
         self._cache = {}
 
     def _create(self, text: str) -> F32:
+        """The audio of a piece. Raises InvalidOutputError where it is none: a pause would stand in for it otherwise."""
         with explained(self._path):
             audio, _ = self._kokoro.create(
                 text, self._voice, lang=self._language,
                 sentence_pause=SENTENCE_PAUSE_S, clause_pause=CLAUSE_PAUSE_S,
             )  # fmt: skip
+        for untrimmed in self._kokoro.sess.take():
+            check_sound(untrimmed, SAMPLE_RATE, text)
         made: F32 = audio.astype("float32", copy=False)
+        check_sound(made, SAMPLE_RATE, text)
         return made
+
+
+class _Heard:
+    """A session of onnxruntime that keeps its audio: kokoro-onnx trims it, and where one sample is NaN, all of it."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+        self._audio: list[F32] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
+    def run(self, names: Any, inputs: Any) -> Any:
+        """As the session does."""
+        outputs = self._session.run(names, inputs)
+        self._audio.append(outputs[0].ravel().astype("float32", copy=False))
+        return outputs
+
+    def take(self) -> list[F32]:
+        """The audio of every run since the last time."""
+        taken, self._audio = self._audio, []
+        return taken
 
 
 def _load(model: Model, file: ModelFile, params: Params) -> Any:
@@ -101,7 +128,7 @@ def _load(model: Model, file: ModelFile, params: Params) -> Any:
                 "install the libraries that the provider needs",
             )
         try:
-            return kokoro_onnx().Kokoro.from_session(session, str(model.facts["voices"]))
+            return kokoro_onnx().Kokoro.from_session(_Heard(session), str(model.facts["voices"]))
         except FileNotFoundError as error:
             raise ModelFileError(f"the voices {model.facts['voices']} are gone", "resolve the model again") from error
 

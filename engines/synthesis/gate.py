@@ -54,6 +54,12 @@ def check(audio: F32, sample_rate: int, text: str, limits: Limits = Limits(), re
         raise InvalidOutputError(f"{complaint} (text: {_shown(text)})")
 
 
+def check_sound(audio: F32, sample_rate: int, text: str, limits: Limits = Limits()) -> None:
+    """Raise InvalidOutputError where `audio` is no sound at all, whatever it says: for a piece of a text."""
+    if complaint := _not_finite(audio) or _silent(audio, sample_rate, limits):
+        raise InvalidOutputError(f"{complaint} (text: {_shown(text)})")
+
+
 def letters(text: str) -> float:
     """How much there is to say, in Latin letters: a digit stands for a word, an ideograph for a syllable."""
     return sum(_weight(c) for c in text)

@@ -68,12 +68,42 @@ def test_other_precisions_are_close_to_the_reference(model: Model, quantization:
     assert _session(model).quality(workload)["mel_distance_db"] < 0.01
 
 
-@pytest.mark.parametrize(("gain", "complaint"), [(float("nan"), "empty"), (0.0, "silent"), (50.0, "clipped")])
+@pytest.mark.parametrize(("gain", "complaint"), [(float("nan"), "not finite"), (0.0, "silent"), (50.0, "clipped")])
 def test_a_model_that_does_not_speak_is_refused(files: Path, tmp_path: Path, gain: float, complaint: str) -> None:
     path = write_model(tmp_path / "bad.onnx", gain=gain)
     model = resolve_model({"source": str(path), "voices": str(files / "voices.bin")}, lambda line: None)
     with pytest.raises(InvalidOutputError, match=complaint):
         _session(model).run(ITEM)
+
+
+_ONLY_IN_KAY, _ONLY_IN_PLATFORM = 53, 48
+"""The phonemes k and f in Kokoro's vocabulary."""
+
+
+def _lacking(files: Path, path: Path, phoneme: int, level: float) -> Model:
+    write_model(path, levels={phoneme: level})
+    return resolve_model({"source": str(path), "voices": str(files / "voices.bin")}, lambda line: None)
+
+
+@pytest.mark.parametrize("split", ["none", "sentence", "clause"])
+def test_one_nan_in_one_piece_of_a_text_is_refused_however_it_is_split(files: Path, tmp_path: Path, split: str) -> None:
+    model = _lacking(files, tmp_path / "bad.onnx", _ONLY_IN_PLATFORM, float("nan"))
+    with pytest.raises(InvalidOutputError, match=r"not finite: 3600 of .*\(text: '.*platform si"):
+        _session(model, split=split).run(ITEM)
+
+
+def test_a_piece_that_is_silence_is_refused_by_its_name(files: Path, tmp_path: Path) -> None:
+    levels = dict.fromkeys(range(178), 0.0) | {_ONLY_IN_PLATFORM: 1.0}
+    path = write_model(tmp_path / "bad.onnx", levels=levels)
+    model = resolve_model({"source": str(path), "voices": str(files / "voices.bin")}, lambda line: None)
+    with pytest.raises(InvalidOutputError, match=r"silent.*\(text: 'Okay\.'\)"):
+        _session(model, split="sentence").run(ITEM)
+
+
+def test_a_cached_phrase_is_checked_as_a_piece_is(files: Path, tmp_path: Path) -> None:
+    model = _lacking(files, tmp_path / "bad.onnx", _ONLY_IN_KAY, float("nan"))
+    with pytest.raises(InvalidOutputError, match=r"not finite.*'Okay\.'"):
+        _session(model, phrase_cache=True)
 
 
 def test_a_provider_that_does_not_load_is_unsupported_and_not_the_cpu(model: Model) -> None:
