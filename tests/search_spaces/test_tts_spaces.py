@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engines.espeak.library import LEAST_BUFFER_MS, MODES
+from engines.espeak.library import DEFAULT_MODE, LEAST_BUFFER_MS, MODES
 from engines.synthesis.splitting import FIRST_CHUNK, SPLIT
 from search_spaces.errors import TunerError
 from search_spaces.narrowing import narrow
@@ -35,6 +35,7 @@ def test_the_splitter_knows_every_value(space: str) -> None:
 def test_espeak_s_modes_and_buffers() -> None:
     space = load_template("tts_espeak").bind({})
     assert set(_values(space, "mode")) == set(MODES)
+    assert space.baseline["mode"] == DEFAULT_MODE
     assert space.baseline["buffer_ms"] == LEAST_BUFFER_MS
     with pytest.raises(TunerError):
         narrow(space, {"buffer_ms": 20}, {}, {})
