@@ -53,7 +53,7 @@ _MODULE = '''{title}
 from typing import Any, Iterator
 
 import numpy as np
-from splitting import pieces
+from splitting import opening, pieces
 
 {values}
 SAMPLE_RATE = 24000
@@ -80,8 +80,7 @@ class Voice:
     def speak(self, text: str) -> Iterator[np.ndarray]:
         """Chunks of float32 samples of one channel at SAMPLE_RATE, each as soon as it is made."""
         text = " ".join(text.split())
-        found = [p for p in self._cache if text.startswith(p) and not text[len(p) : len(p) + 1].strip()]
-        begins = max(found, key=len, default="")
+        begins = opening(text, self._cache)
         parts = [*([begins] if begins else []), *pieces(text[len(begins) :], SPLITTING)]
         for number, part in enumerate(parts, start=1):
             audio = self._cache[part] if part in self._cache else self._create(part)
