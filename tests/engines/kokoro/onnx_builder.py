@@ -25,8 +25,12 @@ def write_model(
     style_input: str = "style",
     seed: int = 0,
     levels: Mapping[int, float] | None = None,
+    noise: float = 0.0,
 ) -> Path:
-    """Write the graph; `gain` scales the sound (0 is silence, 50 clips, nan is NaN), `levels` that of some phonemes."""
+    """Write the graph; `gain` scales the sound (0 is silence, 50 clips, nan is NaN), `levels` that of some phonemes.
+
+    `noise` of that amplitude is drawn anew by every run, as the real graph draws it.
+    """
     rng = np.random.default_rng(seed)
 
     def weights(name: str, *shape: int) -> Any:
@@ -59,9 +63,14 @@ def write_model(
         helper.make_node("Gather", ["gains", tokens], ["gain"]),
         helper.make_node("Mul", ["loud", "gain"], ["loudness"]),
         helper.make_node("Add", ["loudness", "zero"], ["level_of_all"]),
-        helper.make_node("Mul", ["level_of_all", "wave"], ["spoken"]),
+        helper.make_node("Mul", ["level_of_all", "wave"], ["spoken" if noise == 0 else "tone"]),
         helper.make_node("Reshape", ["spoken", "flat"], ["audio"]),
     ]
+    if noise:
+        nodes[-1:-1] = [
+            helper.make_node("RandomNormalLike", ["tone"], ["breath"], scale=noise),
+            helper.make_node("Add", ["tone", "breath"], ["spoken"]),
+        ]
     graph = helper.make_graph(
         nodes,
         "stand-in",

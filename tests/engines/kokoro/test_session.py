@@ -57,6 +57,45 @@ def test_a_cache_changes_when_audio_comes_and_not_what_is_said(model: Model) -> 
     assert np.array_equal(plain, cached)
 
 
+@pytest.fixture(scope="module")
+def noisy(files: Path, tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """A model that draws noise, as the real one does."""
+    path = write_model(tmp_path_factory.mktemp("noisy") / "noisy.onnx", noise=0.01)
+    return resolve_model({"source": str(path), "voices": str(files / "voices.bin")}, lambda line: None)
+
+
+def test_the_stand_in_draws_noise_that_goes_on_from_text_to_text(noisy: Model) -> None:
+    session = _session(noisy)
+    assert not np.array_equal(session.listen(TEXT).audio, session.listen(TEXT).audio)
+
+
+def test_quality_is_the_same_whatever_was_said_before(noisy: Model) -> None:
+    """The reference configuration is at no distance from itself, in any order and after any number of rounds."""
+    engine = KokoroEngine()
+    texts = [TEXT, "Good morning to all of you."]
+    both = engine.resolve_workload({"sentences": texts}, noisy, lambda line: None)
+    for part in (texts[:1], texts):  # the second time one of the references is there already
+        workload = engine.resolve_workload({"sentences": part}, noisy, lambda line: None)
+        engine.prepare_quality(noisy, workload, lambda line: None)
+    session = _session(noisy)
+    for _ in range(2):
+        for item in reversed(both.items):
+            session.run(item)
+        assert session.quality(both)["mel_distance_db_worst"] == 0
+    split = _session(noisy, split="clause")
+    one, other = split.quality(both), (split.run(ITEM), split.quality(both))[1]
+    assert one == other
+
+
+def test_what_came_out_of_the_cache_is_no_work_done(model: Model) -> None:
+    whole, part = WorkItem("b", {"text": "Okay."}), ITEM
+    cached, plain = _session(model, phrase_cache=True), _session(model)
+    assert cached.run(whole).engine_timings["due_seconds"] == 0
+    sample = cached.run(part)
+    assert 0.5 * sample.units_out < sample.engine_timings["due_seconds"] < 0.95 * sample.units_out
+    assert plain.run(part).engine_timings["due_seconds"] == plain.run(part).units_out
+
+
 @pytest.mark.parametrize("quantization", ["fp16", "int8"])
 def test_other_precisions_are_close_to_the_reference(model: Model, quantization: str) -> None:
     engine = KokoroEngine()
