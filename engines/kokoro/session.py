@@ -8,8 +8,8 @@ from typing import Any
 from engines.base import Model, ModelFile
 from engines.errors import EngineError, ModelFileError, UnsupportedError
 from engines.kokoro.capabilities import build_of
-from engines.kokoro.library import explained, kokoro_onnx, onnxruntime
-from engines.kokoro.settings import arguments
+from engines.kokoro.library import explained, kokoro_onnx, onnxruntime, spelled
+from engines.kokoro.settings import Arguments, arguments
 from engines.synthesis.gate import check_sound
 from engines.synthesis.references import Reference, References
 from engines.synthesis.session import SynthesisSession
@@ -91,9 +91,11 @@ class KokoroSession(SynthesisSession):
 
     def _create(self, text: str) -> F32:
         """The audio of a piece. Raises InvalidOutputError where it is none: a pause would stand in for it otherwise."""
+        with spelled(text):
+            phonemes = self._kokoro.tokenizer.phonemize(text, self._language)
         with explained(self._file.path):
             audio, _ = self._kokoro.create(
-                text, self._voice, lang=self._language,
+                phonemes, self._voice, lang=self._language, is_phonemes=True,
                 sentence_pause=SENTENCE_PAUSE_S, clause_pause=CLAUSE_PAUSE_S,
             )  # fmt: skip
         for untrimmed in self._kokoro.sess.take():
@@ -145,10 +147,24 @@ def _load(model: Model, file: ModelFile, params: Params) -> Any:
                 f"{asked.providers[0]} cannot be loaded here; onnxruntime fell back to {', '.join(in_force)}",
                 "install the libraries that the provider needs",
             )
+        _check_in_force(session.get_session_options(), options, asked)
         try:
             return kokoro_onnx().Kokoro.from_session(_Heard(session), str(model.facts["voices"]))
         except FileNotFoundError as error:
             raise ModelFileError(f"the voices {model.facts['voices']} are gone", "resolve the model again") from error
+
+
+def _check_in_force(actual: Any, wanted: Any, asked: Arguments) -> None:
+    """Raise UnsupportedError where a loaded session has other options than were asked for: onnxruntime only warns."""
+    names = [*asked.attributes, *asked.enums]
+    pairs = [(name, getattr(wanted, name), getattr(actual, name)) for name in names]
+    pairs += [(name, text, actual.get_session_config_entry(name)) for name, text in asked.entries.items()]
+    for name, want, have in pairs:
+        if want != have:
+            raise UnsupportedError(
+                f"onnxruntime runs {asked.providers[0]} with {name} {have}, and {want} was asked for",
+                "leave the knob at its default with this provider",
+            )
 
 
 def _followed_by_pause(audio: F32, text: str) -> F32:

@@ -56,3 +56,12 @@ def test_threads_reach_from_the_library_s_choice_to_all_cores() -> None:
     narrow(kokoro(cpu_cores=2), {"intra_op_threads": 8}, {}, {})
     with pytest.raises(TunerError):
         narrow(kokoro(cpu_cores=2), {"intra_op_threads": -1}, {}, {})
+
+
+def test_operators_run_at_the_same_time_on_the_cpu_alone() -> None:
+    """onnxruntime has no parallel execution on a GPU; with one provider alone the knobs are there all the same."""
+    both, alone = kokoro(providers="cpu,cuda"), kokoro(providers="cpu")
+    for space in (both, alone):
+        assert space.canonical({"execution_mode": "parallel"})["inter_op_threads"] == 4
+    on_gpu = both.canonical({"provider": "cuda", "execution_mode": "parallel", "inter_op_threads": 2})
+    assert not {"execution_mode", "inter_op_threads"} & set(on_gpu)

@@ -157,9 +157,39 @@ def test_voices_that_are_gone_are_said(model: Model) -> None:
         _session(replace(model, facts={**model.facts, "voices": "/nowhere/voices.bin"}))
 
 
+def test_what_the_phonemizer_cannot_do_is_not_the_model_s_fault(model: Model) -> None:
+    session = _session(replace(model, facts={**model.facts, "language": "xx-yy"}))
+    with pytest.raises(EngineError, match=r"the phonemizer cannot read .*xx-yy") as caught:
+        session.run(ITEM)
+    assert "model.language" in caught.value.hint
+
+
 def test_a_text_without_words_is_an_error(model: Model) -> None:
     with pytest.raises(EngineError, match="nothing to say"):
         _session(model).run(WorkItem("a", {"text": "…"}))
+
+
+def test_an_option_that_the_runtime_sets_back_is_unsupported(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it does with parallel execution on a GPU, with nothing but a warning."""
+    runtime = module.onnxruntime()
+
+    class SetsBack(runtime.InferenceSession):  # type: ignore[misc, name-defined]
+        def get_session_options(self) -> Any:
+            options = runtime.SessionOptions()
+            options.execution_mode = runtime.ExecutionMode.ORT_SEQUENTIAL
+            return options
+
+    monkeypatch.setattr(runtime, "InferenceSession", SetsBack)
+    with pytest.raises(UnsupportedError, match=r"execution_mode .*SEQUENTIAL, and .*PARALLEL was asked for"):
+        _session(model, execution_mode="parallel")
+
+
+@pytest.mark.parametrize("mode", ["sequential", "parallel"])
+def test_every_option_of_the_space_is_in_force_on_a_cpu(model: Model, mode: str) -> None:
+    _session(
+        model, execution_mode=mode, intra_op_threads=2, inter_op_threads=2, graph_optimization="extended",
+        spinning=False, memory_arena=False,
+    ).close()  # fmt: skip
 
 
 def test_options_reach_the_runtime(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
