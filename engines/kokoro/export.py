@@ -74,7 +74,10 @@ class Voice:
         for name, value in ENTRIES.items():
             options.add_session_config_entry(name, value)
         session = onnxruntime.InferenceSession(MODEL_PATH, options, providers=PROVIDERS)
+        if PROVIDERS[0] not in session.get_providers():
+            raise RuntimeError(f"{{PROVIDERS[0]}} does not load here, and nothing else was measured")
         self._kokoro: Any = Kokoro.from_session(session, VOICES_PATH)
+        self._create("1, 2.")  # the first text takes longer
         self._cache = {{phrase: self._create(phrase) for phrase in PHRASES}}
 
     def speak(self, text: str) -> Iterator[np.ndarray]:
