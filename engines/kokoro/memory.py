@@ -1,4 +1,9 @@
-"""What a configuration will take: the process, the weights, and what a text's activations need."""
+"""What a configuration will take: the process, the weights, and what a text's activations need.
+
+A bound for texts of up to 15 s that are synthesised whole, which decides that a configuration cannot fit. Measured on
+the shape of 82 M parameters: 1150 MiB in fp32 for 16 s, 700 for 5 s, and 490 in int8 for 5 s. Device memory was not
+measured.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +12,11 @@ from engines.kokoro.providers import CPU, ON_DEVICE
 from search_spaces.parameter import Params
 
 _PROCESS_MIB = 150.0
+"""Python, numpy, the runtime and the phonemizer."""
 _ACTIVATIONS_MIB = 500.0
+"""About 30 for each second of audio."""
 _WEIGHTS_FACTOR = 1.6
+"""The weights, and those that the runtime keeps a second time in the order that its kernels like."""
 _DEVICE_CONTEXT_MIB = 400.0
 
 

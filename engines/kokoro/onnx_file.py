@@ -27,8 +27,6 @@ class OnnxHeader:
     quantization: str
     inputs: Mapping[str, str]
     weights_bytes: int
-    matrix_bytes: int
-    """Of the weights that dynamic quantization makes four times smaller: those of matrix products."""
 
 
 def read_header(path: Path) -> OnnxHeader:
@@ -53,12 +51,8 @@ def _read(path: Path, size_bytes: int, changed_ns: int) -> OnnxHeader:
     inputs = {i.name: _type_name(library, i) for i in graph.input if i.name not in held}
     if not any(name in inputs for name in _TOKENS) or not {"style", "speed"} <= set(inputs):
         raise ModelFileError(f"{path} is no model of Kokoro: its inputs are {', '.join(inputs) or 'none'}", _HINT)
-    weights = {i.name: _bytes(library, i) for i in graph.initializer}
-    matrices = {n for node in graph.node if node.op_type in ("MatMul", "Gemm", "LSTM") for n in node.input[1:3]}
-    return OnnxHeader(
-        path, size_bytes, _quantization(library, graph), inputs, sum(weights.values()),
-        sum(size for name, size in weights.items() if name in matrices),
-    )  # fmt: skip
+    weights_bytes = sum(_bytes(library, i) for i in graph.initializer)
+    return OnnxHeader(path, size_bytes, _quantization(library, graph), inputs, weights_bytes)
 
 
 def _quantization(library: Any, graph: Any) -> str:
