@@ -17,10 +17,10 @@ from engines.base import Capabilities, ExportFile, MemoryPrediction, Model, Mode
 from engines.errors import ModelFileError
 from engines.synthesis.gate import letters
 from engines.synthesis.references import References
-from engines.synthesis.session import SynthesisSession
+from engines.synthesis.session import SynthesisSession, prepare_references
 from engines.synthesis.speech import F32
 from engines.synthesis.splitting import pieces
-from engines.synthesis.workload import judged_texts, resolve_workload
+from engines.synthesis.workload import resolve_workload
 from search_spaces.errors import unknown_name
 from search_spaces.parameter import Params
 
@@ -123,8 +123,11 @@ class FakeVoiceEngine(AssembledEngine):
 
     def prepare_quality(self, model: Model, workload: Workload, progress: Progress) -> None:
         """*Worker.* What the sound speaker says."""
-        session = FakeVoiceSession(model, self.prepare(model, {}, progress), {"delay_ms": 0})
-        references(model).make(judged_texts(workload), session.listen, progress)
+
+        def reference() -> FakeVoiceSession:
+            return FakeVoiceSession(model, self.prepare(model, {}, progress), {"delay_ms": 0})
+
+        prepare_references(references(model), workload, reference, progress)
 
     def predict_memory(self, model: Model, params: Params, capabilities: Capabilities) -> MemoryPrediction:
         """The same for all."""

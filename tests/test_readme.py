@@ -49,7 +49,7 @@ def test_a_make_target_of_the_readme_exists(command):
 
 
 SHORT = {
-    "sweep": "budget.trials=3 budget.minutes=4 budget.tournament_pairs=2 budget.tournament_pairs_most=2",
+    "sweep": "budget.trials=3 budget.minutes=1.5 budget.tournament_pairs=2 budget.tournament_pairs_most=2",
     "benchmarks.overhead": "budget.trials=3 budget.tournament_pairs=2 budget.tournament_pairs_most=2",
     "benchmarks.llama_bench_agreement": "--pairs 2",
     "benchmarks.decisions_under_noise": "--sweeps 1",

@@ -102,4 +102,5 @@ class _Bench:
         }
 
     def _race(self) -> Race:
-        return race_against(None, Objective(self._prepared.raced_metric), 1.0, (ROUNDS_LEAST, ROUNDS_MOST))
+        rounds, minutes = (ROUNDS_LEAST, ROUNDS_MOST), self._prepared.config.budget.minutes
+        return race_against(None, Objective(self._prepared.raced_metric), 1.0, rounds, time_most_s=60.0 * minutes)

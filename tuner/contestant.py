@@ -6,8 +6,11 @@ that they are no further evidence, and a process that stayed loaded would save n
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import compress
+from typing import TypeVar
 
 from engines.errors import InvalidOutputError
 from tuner.measurement import Measurement, Round, summarise
@@ -16,6 +19,8 @@ from tuner.objective import violations
 from tuner.runner import Opened, TrialRunner
 from tuner.trial import MetricValue, TrialResult
 from tuner.worker_process import WorkerFailedError
+
+T = TypeVar("T")
 
 WARM_UP_SHARE = 0.5
 """Of a round, what warming up by its first item takes at the most, for estimates."""
@@ -59,6 +64,16 @@ class Contestant:
         self.rounds.append(played)
         self._counted.append(self._loads[-1])
 
+    @property
+    def quiet(self) -> list[bool]:
+        """Of each round that counted, whether nobody else disturbed it."""
+        return [not r.noise.disturbed for r in self.rounds]
+
+    def used(self, counted: Sequence[T]) -> list[T]:
+        """Of what there is one of for each round, that of the quiet rounds; all where most rounds were disturbed."""
+        quiet = list(compress(counted, self.quiet))
+        return quiet if 2 * len(quiet) >= len(counted) else list(counted)
+
     def value(self, played: Round) -> float:
         """The objective in one block. Load and memory, which a process has once, have a load of their own in each."""
         value = self._value(played)
@@ -79,7 +94,7 @@ class Contestant:
         if not self.rounds:
             return {}
         names = [n for n in METRICS if all(n in r.metrics for r in self.rounds)]
-        measured = {n: summarise(n, [r.metrics[n] for r in self.rounds]) for n in names}
+        measured = {n: summarise(n, [r.metrics[n] for r in self.used(self.rounds)]) for n in names}
         first = self._loads[0].metrics(Measurement((self.rounds[0],)))
         loads = [o.metrics(Measurement((r,))) for o, r in zip(self._counted, self.rounds, strict=True)]
         values = {n: [m[n].value for m in loads if n in m] for n in {n for m in loads for n in m}}

@@ -70,13 +70,17 @@ def _stt(samples: Sequence[Sample]) -> dict[str, float]:
 def _tts(samples: Sequence[Sample]) -> dict[str, float]:
     """Real-time factor and throughput pooled over the round's texts, first audio over texts.
 
-    A sample may be of several requests at once: `requests` of them, which took `request_s` together, each on its own
-    clock. Throughput is by the wall clock.
+    A text takes until its last audio is there; throughput is by the wall clock, until the engine is free again. A
+    sample may be of several requests at once: `requests` of them, which took `request_s` together, each on its own
+    clock. Of the audio, `due_seconds` count where an engine tells them: what is longer than the reference's, or was
+    made before, is no work done.
     """
     first = [s.output_times_s[0] for s in samples]
-    audio_s = sum(s.units_out for s in samples)
+    audio_s = sum(s.engine_timings.get("due_seconds", s.units_out) for s in samples)
+    if audio_s <= 0:  # all of it came out of a cache
+        audio_s = sum(s.units_out for s in samples)
     requests = sum(s.engine_timings.get("requests", 1.0) for s in samples)
-    requests_s = sum(s.engine_timings.get("request_s", s.done_s) for s in samples)
+    requests_s = sum(s.engine_timings.get("request_s", s.output_times_s[-1]) for s in samples)
     return {
         "ftl_ms": 1e3 * statistics.median(first),
         "ftl_ms_p95": 1e3 * percentile(first, 0.95),

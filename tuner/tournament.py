@@ -15,6 +15,7 @@ import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 from tuner import interrupts
@@ -38,6 +39,8 @@ LOOK_EVERY_PAIRS = 4
 """After the least number of pairs, the test is looked at again after this many more."""
 EQUAL = 0.97
 """A gain of at least this share of the largest one may count as equal to it."""
+REPEATED_SHARE = 0.5
+"""Rounds that others disturb are played again, as many as this share of the least number of rounds."""
 RISKED = 0.01
 """Pairs go on while the finalist that leads is expected to be worse than another one by more than this, on average."""
 LEAST_RATIO = {"memory": 1.01}
@@ -80,7 +83,7 @@ class Tournament:
         self._least, self._most = pairs_least, max(pairs_least, pairs_most)
         self._on_block = on_block
         self._belief = belief
-        self._disturbed: list[list[float]] = []
+        self._repeated = 0
 
     def run(
         self,
@@ -101,28 +104,16 @@ class Tournament:
         return self._result(home, away, others_were_tried)
 
     def _play(self, home: Contestant, away: list[Contestant], time_is_up: Callable[[], bool]) -> None:
-        repeats = self._repeats
-        done = block = 0
+        done = 0
         while done < self._most and any(not c.failure for c in away):
             interrupts.check()
-            played = self._block([home, *away], block)
-            block += 1
-            if repeats > 0 and any(r.noise.disturbed for _, r in played):
-                repeats -= 1
-                self._disturbed.append([c.value(r) for c, r in played])
-                continue
-            for contestant, its_round in played:
+            for contestant, its_round in self._block([home, *away], done):
                 contestant.count(its_round)
             done += 1
             tests = [(c, self._test(c, home)) for c in away]
             self._on_block([_standing(c, t) for c, t in tests if not c.failure], done, self._most)
             if done >= self._least and (time_is_up() or (self._is_look(done) and self._decided(home, tests))):
                 return
-
-    @property
-    def _repeats(self) -> int:
-        """How many disturbed blocks are played again at the most."""
-        return max(2, self._least // 2)
 
     def _block(self, everyone: Sequence[Contestant], block: int) -> list[tuple[Contestant, Round]]:
         """One round of each contestant that still stands, each block beginning with the next one."""
@@ -131,20 +122,34 @@ class Tournament:
         for place in range(len(standing)):
             contestant = standing[(place + block) % len(standing)]
             its_round = contestant.play()
+            while its_round and its_round.noise.disturbed and self._repeated < self._repeats_most(len(everyone)):
+                self._repeated += 1
+                its_round = contestant.play()
             if its_round is not None:
                 played.append((contestant, its_round))
         return played
+
+    def _repeats_most(self, contestants: int) -> int:
+        return math.ceil(REPEATED_SHARE * self._least * contestants)
 
     def _is_look(self, done: int) -> bool:
         return (done - self._least) % LOOK_EVERY_PAIRS == 0
 
     def _test(self, contestant: Contestant, home: Contestant) -> RatioTest | None:
-        """Candidate ÷ baseline turned so that above 1 is better, over the blocks that both finished; None below two."""
-        pairs = min(len(contestant.values), len(home.values))
-        if pairs < 2:
+        """Candidate ÷ baseline turned so that above 1 is better, over the blocks that both finished; None below two.
+
+        Pairs that others disturbed are left out as long as the least number of quiet ones is there: a burst in one
+        round of a pair can make it 20 times slower.
+        """
+        pairs = list(zip(contestant.values, home.values, strict=False))
+        if len(pairs) < 2:
             return None
-        mine, theirs = contestant.values[:pairs], home.values[:pairs]
+        quiet = list(compress(pairs, self._quiet(contestant, home)))
+        mine, theirs = zip(*(quiet if len(quiet) >= max(2, self._least) else pairs), strict=True)
         return paired_ratio_test(mine, theirs) if self._objective.maximize else paired_ratio_test(theirs, mine)
+
+    def _quiet(self, contestant: Contestant, home: Contestant) -> list[bool]:
+        return [a and b for a, b in zip(contestant.quiet, home.quiet, strict=False)]
 
     def _adjusted(self, tests: Sequence[RatioTest | None]) -> list[float]:
         """Holm over the finalists; then Bonferroni over the looks, so that looking early costs no certainty."""
@@ -152,9 +157,14 @@ class Tournament:
         return [min(1.0, looks * p) for p in holm([t.p_value if t else 1.0 for t in tests])]
 
     def _decided(self, home: Contestant, tests: Sequence[tuple[Contestant, RatioTest | None]]) -> bool:
-        """Some finalist's gain is significant and little is risked by taking the best; or every finalist is slower."""
+        """Some finalist's gain is significant and little is risked by taking the best; or every finalist is slower.
+
+        Not before the least number of quiet pairs, which a machine that is never quiet does not reach.
+        """
         adjusted = self._adjusted([t for _, t in tests])
         able = [(c, t) for c, t in tests if t is not None and not c.failure]
+        if any(sum(self._quiet(c, home)) < self._least for c, _ in able):
+            return False
         proven = [(c, t) for (c, t), p in zip(tests, adjusted, strict=True) if t is not None and self._proven(c, t, p)]
         if not proven:
             return all(t.ci95[1] < 1 for _, t in able)
@@ -172,9 +182,9 @@ class Tournament:
     def estimate_s(self, baseline: TrialResult, finalists: Sequence[TrialResult]) -> float:
         """How long the least number of pairs will take, at the pace that the contestants had in the search."""
         playing = [t for t in (baseline, *finalists) if t.metrics]
-        quiet = math.prod(1 - t.host_noise.get("disturbed_share", 0.0) for t in playing)
-        blocks = self._least + min(self._repeats, self._least * (1 - quiet))  # those that others disturb come again
-        return sum(play_s(t) for t in playing) * blocks
+        # Those that others disturb come again.
+        plays = [1 + min(REPEATED_SHARE, t.host_noise.get("disturbed_share", 0.0)) for t in playing]
+        return self._least * sum(share * play_s(t) for share, t in zip(plays, playing, strict=True))
 
     def _result(self, home: Contestant, away: Sequence[Contestant], others_were_tried: bool) -> TournamentResult:
         tests = [(c, self._test(c, home)) for c in away]
@@ -191,7 +201,8 @@ class Tournament:
             ],
             "pairs": len(home.values),
             "blocks": [list(b) for b in zip(*[c.values for c in (home, *away) if not c.failure], strict=False)],
-            "disturbed_blocks": self._disturbed,
+            "quiet": [list(b) for b in zip(*[c.quiet for c in (home, *away) if not c.failure], strict=False)],
+            "repeated_rounds": self._repeated,
             "noise": dict(summary([r.noise for c in (home, *away) for r in c.rounds])),
             "winner": winner.trial.number if winner else None,
         }
@@ -239,7 +250,7 @@ class Tournament:
         """By trial, what each is likely to gain over the others, by the search and the tournament together."""
         if self._belief is None:
             return {c.trial.number: t.ratio for c, t in winners}
-        played = {c.trial.number: c.values for c in (home, *(c for c, _ in winners))}
+        played = {c.trial.number: c.used(c.values) for c in (home, *(c for c, _ in winners))}
         likely = self._belief.judged(played)
         reference = next(iter(likely.values()))
         return {number: self._objective.gain(value, reference) for number, value in likely.items()}

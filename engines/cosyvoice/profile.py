@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from engines.cosyvoice.session import CosyVoiceSession
 
 PIPELINE, KERNELS = "pipeline_profile.json", "cuda_kernels_profile.json"
-_AT_ONCE_GPU, _AT_ONCE_CPU = (1, 2, 4), (1, 2)
+_AT_ONCE_GPU, _AT_ONCE_CPU = (2, 4), (2,)
+_SLOW_S = 30.0
+"""Where a request takes as long, several at once are not tried."""
 _LISTED = 40
 
 
@@ -23,16 +25,18 @@ def profile(torch: Any, session: CosyVoiceSession, settings: Settings, workload:
     """`pipeline_profile.json` and `cuda_kernels_profile.json` for the workload's first item. The session is warm."""
     item, model = workload.items[0], session.loaded
     on_gpu = model.device.type == "cuda"
-    counts = _AT_ONCE_GPU if on_gpu else _AT_ONCE_CPU
-    by_concurrency = [session.measured(item, count) for count in counts]
+    by_concurrency = {1: session.measured(item, 1)}
+    if by_concurrency[1]["wall_s"] < _SLOW_S:
+        counts = _AT_ONCE_GPU if on_gpu else _AT_ONCE_CPU
+        by_concurrency |= {count: session.measured(item, count) for count in counts}
     recorded = _recorded(torch, session, item, on_gpu)
     head = {"device": device_name(torch, model), "item": item.id, "settings": asdict(settings)}
     return {
         PIPELINE: {
             **head,
             "optimizations_in_force": dict(session.in_force()),
-            **stage_table(by_concurrency[0]),
-            "by_concurrency": [_summary(count, one) for count, one in zip(counts, by_concurrency, strict=True)],
+            **stage_table(by_concurrency[1]),
+            "by_concurrency": [_summary(count, one) for count, one in by_concurrency.items()],
         },
         KERNELS: {**head, **kernel_table(recorded.key_averages(), on_gpu)},
     }

@@ -8,7 +8,8 @@ from engines.espeak.capabilities import capabilities
 from engines.espeak.export import TARGETS, export
 from engines.espeak.models import prepare, resolve_model
 from engines.espeak.session import REFERENCE, EspeakSession, references
-from engines.synthesis.workload import judged_texts, resolve_workload
+from engines.synthesis.session import prepare_references
+from engines.synthesis.workload import resolve_workload
 from search_spaces.parameter import Params
 
 _PROCESS_MIB = 80.0
@@ -31,13 +32,11 @@ class EspeakEngine(AssembledEngine):
 
     def prepare_quality(self, model: Model, workload: Workload, progress: Progress) -> None:
         """*Worker.* Keep the audio of each text read in one piece."""
-        store, texts = references(model), judged_texts(workload)
-        if store.missing(texts):
-            session = EspeakSession(model, prepare(model, REFERENCE, progress), REFERENCE)
-            try:
-                store.make(texts, session.listen, progress)
-            finally:
-                session.close()
+
+        def reference() -> EspeakSession:
+            return EspeakSession(model, prepare(model, REFERENCE, progress), REFERENCE)
+
+        prepare_references(references(model), workload, reference, progress)
 
     def predict_memory(self, model: Model, params: Params, capabilities: Capabilities) -> MemoryPrediction:
         """The same for all."""

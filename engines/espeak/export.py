@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from engines.base import ExportFile
-from engines.espeak.library import LEAST_BUFFER_MS, MODES, RETRIEVAL
+from engines.espeak.library import DEFAULT_MODE, LEAST_BUFFER_MS, MODES
 from engines.export_text import files_of, title
 from engines.synthesis.export import splitting_file
 from engines.synthesis.splitting import KNOBS
@@ -30,7 +30,7 @@ def _python_module(deploy: Mapping[str, Any]) -> list[ExportFile]:
         "VOICE": str(facts.get("voice", "en-us")),
         "WORDS_A_MINUTE": int(facts.get("words_a_minute", 175)),
         "PITCH": int(facts.get("pitch", 50)),
-        "OUTPUT_MODE": MODES[str(params.get("mode", RETRIEVAL))],
+        "OUTPUT_MODE": MODES[str(params.get("mode", DEFAULT_MODE))],
         "BUFFER_MS": int(params.get("buffer_ms", LEAST_BUFFER_MS)),
         "SPLITTING": {knob: params[knob] for knob in KNOBS if knob in params},
     }
@@ -41,11 +41,13 @@ def _python_module(deploy: Mapping[str, Any]) -> list[ExportFile]:
 _MODULE = '''{title}
 
 import ctypes
+import threading
 from typing import Any, Callable
 
 from splitting import pieces
 
 {values}
+RETRIEVAL, MESSAGE_ENDED = 1, 6  # of speak_lib.h
 
 
 class Properties(ctypes.Structure):
@@ -71,7 +73,10 @@ class Voice:
         if self.sample_rate <= 0:
             raise RuntimeError("espeak-ng does not start")
         self._receive: Callable[[bytes], None] = lambda pcm: None
-        kind = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
+        self._ended = threading.Event()
+        kind = ctypes.CFUNCTYPE(
+            ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(ctypes.c_int)
+        )
         self._callback = kind(self._on_audio)
         self._library.espeak_SetSynthCallback(self._callback)
         language = Properties(languages=VOICE.encode())
@@ -81,18 +86,25 @@ class Voice:
             raise RuntimeError("espeak-ng has no voice " + VOICE)
         self._library.espeak_SetParameter(1, WORDS_A_MINUTE, 0)
         self._library.espeak_SetParameter(3, PITCH, 0)
+        self._synthesise(b"One, two.")  # the first text takes longer
 
     def say(self, text: str, receive: Callable[[bytes], None]) -> None:
         """Speak: `receive` gets 16-bit samples of one channel, buffer by buffer, as they are made."""
         self._receive = receive
         for piece in pieces(text, SPLITTING):
-            data = piece.encode()
-            if self._library.espeak_Synth(data, len(data) + 1, 0, 0, 0, 1, None, None):
-                raise RuntimeError("espeak-ng refused a text")
-            self._library.espeak_Synchronize()
+            self._synthesise(piece.encode())
+
+    def _synthesise(self, text: bytes) -> None:
+        self._ended.clear()
+        if self._library.espeak_Synth(text, len(text) + 1, 0, 0, 0, 1, None, None):
+            raise RuntimeError("espeak-ng refused a text")
+        if OUTPUT_MODE == RETRIEVAL:
+            self._ended.wait()
 
     def _on_audio(self, samples: Any, count: int, events: Any) -> int:
         if count > 0:
             self._receive(ctypes.string_at(samples, 2 * count))
+        if events and events[0] == MESSAGE_ENDED:
+            self._ended.set()
         return 0
 '''

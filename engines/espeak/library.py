@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import shutil
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,11 +23,16 @@ from engines.synthesis.speech import F32
 
 RETRIEVAL, SYNCHRONOUS = "retrieval", "synchronous"
 MODES = {RETRIEVAL: 1, SYNCHRONOUS: 2}
-"""espeak_AUDIO_OUTPUT of speak_lib.h: a thread of the library's speaks, or the calling one."""
+"""espeak_AUDIO_OUTPUT of speak_lib.h: a thread of the library's speaks, or the calling one. Whoever starts the library
+has to choose; what uses it from Python (phonemizer) takes the second."""
+DEFAULT_MODE = SYNCHRONOUS
 LEAST_BUFFER_MS = 60
 """The library's own, and it takes no less."""
 _UTF8 = 1
 _RATE, _PITCH = 1, 3
+_MESSAGE_ENDED = 6
+"""espeakEVENT_MSG_TERMINATED, the first event of the call that follows a text's last audio."""
+_LONGEST_WAIT_S = 600.0
 _WARM_UP = b"One, two."
 _HINT = "pip install 'voice-stack-tuner[tts]'"
 
@@ -74,7 +80,10 @@ class Voice:
         """Load. Raises EngineError, unless not `strict`, where espeak-ng has no voice called `name`."""
         self._settings = (name, words_a_minute, pitch, MODES[mode], buffer_ms)
         self._hear: Callable[[F32], None] = lambda samples: None
-        kind = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
+        self._ended = threading.Event()
+        kind = ctypes.CFUNCTYPE(
+            ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(ctypes.c_int)
+        )
         # The library holds a bare pointer: the wrapper object must outlive it.
         self._callback = kind(self._receive)
         self._file = _copy()
@@ -115,10 +124,15 @@ class Voice:
             self._library = None
 
     def _synthesise(self, text: bytes) -> None:
+        self._ended.clear()
         status = self._library.espeak_Synth(text, len(text) + 1, 0, 0, 0, _UTF8, None, None)
         if status:
             raise EngineError(f"espeak-ng refused the text: status {status}", "see the worker's standard error")
-        self._library.espeak_Synchronize()
+        # espeak_Synchronize would look every 20 ms whether the library's thread is done, longer than most texts take.
+        if self._settings[3] == MODES[RETRIEVAL] and not self._ended.wait(_LONGEST_WAIT_S):
+            raise EngineError(
+                f"espeak-ng has not ended a text in {_LONGEST_WAIT_S:g} s", "write params.mode=synchronous"
+            )
 
     def _receive(self, samples: Any, count: int, events: Any) -> int:
         if count > 0:
@@ -126,6 +140,8 @@ class Voice:
 
             pcm = np.frombuffer(ctypes.string_at(samples, 2 * count), np.int16)
             self._hear(pcm.astype(np.float32) / np.float32(32768))
+        if events and events[0] == _MESSAGE_ENDED:
+            self._ended.set()
         return 0
 
 

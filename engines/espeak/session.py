@@ -7,7 +7,7 @@ from collections.abc import Callable
 from engines.base import Model, ModelFile
 from engines.errors import EngineError
 from engines.espeak.capabilities import build_of
-from engines.espeak.library import LEAST_BUFFER_MS, RETRIEVAL, SYNCHRONOUS, Voice
+from engines.espeak.library import DEFAULT_MODE, LEAST_BUFFER_MS, SYNCHRONOUS, Voice
 from engines.synthesis.references import References
 from engines.synthesis.session import PushingSession
 from engines.synthesis.speech import F32
@@ -33,7 +33,7 @@ class EspeakSession(PushingSession):
             str(model.facts["voice"]),
             int(model.facts["words_a_minute"]),
             int(model.facts["pitch"]),
-            str(params.get("mode", RETRIEVAL)),
+            str(params.get("mode", DEFAULT_MODE)),
             int(params.get("buffer_ms", LEAST_BUFFER_MS)),
         )
         self.sample_rate = self._voice.sample_rate

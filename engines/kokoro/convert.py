@@ -14,8 +14,8 @@ from typing import Any
 
 from engines.base import Progress
 from engines.cache import cache_root, make_once
-from engines.errors import EngineError
-from engines.kokoro.library import onnx
+from engines.errors import EngineError, MissingLibraryError
+from engines.kokoro.library import INSTALL, onnx
 from engines.kokoro.onnx_file import FP16, FP32, INT8, OnnxHeader, read_header
 
 ON_DEMAND = (INT8, FP16)
@@ -42,10 +42,16 @@ def variant(source: Path, source_sha256: str, quantization: str, progress: Progr
     def make(temporary: Path) -> None:
         progress(f"converting {source.name} to {quantization}")
         command = [sys.executable, "-c", _PROGRAM, str(source), quantization, str(temporary)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S)
+        what = f"{source.name} cannot be converted to {quantization}"
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S)
+        except subprocess.TimeoutExpired as error:
+            raise EngineError(f"{what} within {_TIMEOUT_S} s", "use another variant") from error
         if done.returncode:
             last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            raise EngineError(f"{source.name} cannot be converted to {quantization}: {last}", "use another variant")
+            if "ModuleNotFoundError" in last:
+                raise MissingLibraryError(f"{what}: {last}", INSTALL)
+            raise EngineError(f"{what}: {last}", "use another variant")
 
     return make_once(cache_root() / "onnx" / name, predicted_bytes(read_header(source), quantization), make)
 

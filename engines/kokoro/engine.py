@@ -14,7 +14,8 @@ from engines.kokoro.memory import predict_memory
 from engines.kokoro.models import prepare, resolve_model
 from engines.kokoro.session import KokoroSession, reference_params, references
 from engines.synthesis import workload as sentences
-from engines.synthesis.workload import judged_texts
+from engines.synthesis.session import prepare_references
+from engines.synthesis.splitting import opening
 
 
 class KokoroEngine(AssembledEngine):
@@ -34,16 +35,19 @@ class KokoroEngine(AssembledEngine):
     def resolve_workload(self, config: Mapping[str, Any], model: Model, progress: Progress) -> Workload:
         """*Worker.* The sentences; `cached_texts` of them begin with a phrase that the cache would hold."""
         workload = sentences.resolve_workload(config, model, progress)
-        phrases = tuple(str(model.facts["phrases"]).split("\n"))
-        return replace(workload, facts={"cached_texts": sum(t.startswith(phrases) for t in judged_texts(workload))})
+        phrases, texts = str(model.facts["phrases"]).split("\n"), [str(i.payload["text"]) for i in workload.items]
+        begin = [text for text in texts if opening(text, phrases)]
+        whole = sum(text in phrases for text in begin)
+        note = f"{len(begin)} of {len(texts)} texts begin with a phrase of the cache, {whole} are nothing else"
+        return replace(
+            workload, notes=(*workload.notes, note) if begin else workload.notes, facts={"cached_texts": len(begin)}
+        )
 
     def prepare_quality(self, model: Model, workload: Workload, progress: Progress) -> None:
         """*Worker.* Keep the audio that the most precise variant makes of each text."""
-        store, texts = references(model), judged_texts(workload)
-        if store.missing(texts):
+
+        def reference() -> KokoroSession:
             params = reference_params(model)
-            session = KokoroSession(model, prepare(model, params, progress), params)
-            try:
-                store.make(texts, session.listen, progress)
-            finally:
-                session.close()
+            return KokoroSession(model, prepare(model, params, progress), params)
+
+        prepare_references(references(model), workload, reference, progress)

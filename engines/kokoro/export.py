@@ -53,7 +53,7 @@ _MODULE = '''{title}
 from typing import Any, Iterator
 
 import numpy as np
-from splitting import pieces
+from splitting import opening, pieces
 
 {values}
 SAMPLE_RATE = 24000
@@ -74,14 +74,16 @@ class Voice:
         for name, value in ENTRIES.items():
             options.add_session_config_entry(name, value)
         session = onnxruntime.InferenceSession(MODEL_PATH, options, providers=PROVIDERS)
+        if PROVIDERS[0] not in session.get_providers():
+            raise RuntimeError(f"{{PROVIDERS[0]}} does not load here, and nothing else was measured")
         self._kokoro: Any = Kokoro.from_session(session, VOICES_PATH)
+        self._create("1, 2.")  # the first text takes longer
         self._cache = {{phrase: self._create(phrase) for phrase in PHRASES}}
 
     def speak(self, text: str) -> Iterator[np.ndarray]:
         """Chunks of float32 samples of one channel at SAMPLE_RATE, each as soon as it is made."""
         text = " ".join(text.split())
-        found = [p for p in self._cache if text.startswith(p) and not text[len(p) : len(p) + 1].strip()]
-        begins = max(found, key=len, default="")
+        begins = opening(text, self._cache)
         parts = [*([begins] if begins else []), *pieces(text[len(begins) :], SPLITTING)]
         for number, part in enumerate(parts, start=1):
             audio = self._cache[part] if part in self._cache else self._create(part)

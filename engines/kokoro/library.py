@@ -21,7 +21,7 @@ _SIGNS = Signs(
     no_memory_hint="use a smaller variant, or split the text",
     bad_model_hint="use an ONNX file of Kokoro",
 )
-_HINT = "pip install 'voice-stack-tuner[kokoro]'"
+INSTALL = "pip install 'voice-stack-tuner[kokoro]'"
 
 
 def onnxruntime() -> Any:
@@ -29,7 +29,7 @@ def onnxruntime() -> Any:
     try:
         import onnxruntime as library
     except (ImportError, OSError) as error:
-        raise MissingLibraryError(f"onnxruntime cannot be used: {error}", _HINT) from error
+        raise MissingLibraryError(f"onnxruntime cannot be used: {error}", INSTALL) from error
     library.set_default_logger_severity(3)  # errors alone: it warns of every operator that a provider leaves to the CPU
     return library
 
@@ -39,7 +39,7 @@ def kokoro_onnx() -> Any:
     try:
         import kokoro_onnx as library
     except (ImportError, OSError) as error:
-        raise MissingLibraryError(f"kokoro-onnx cannot be used: {error}", _HINT) from error
+        raise MissingLibraryError(f"kokoro-onnx cannot be used: {error}", INSTALL) from error
     return library
 
 
@@ -48,8 +48,29 @@ def onnx() -> Any:
     try:
         import onnx as library
     except ImportError as error:
-        raise MissingLibraryError(f"onnx cannot be used: {error}", _HINT) from error
+        raise MissingLibraryError(f"onnx cannot be used: {error}", INSTALL) from error
     return library
+
+
+def languages() -> list[str]:
+    """What the phonemizer of kokoro-onnx can read, sorted. Raises MissingLibraryError."""
+    kokoro_onnx()
+    from kokoro_onnx.tokenizer import Tokenizer
+    from phonemizer.backend import EspeakBackend
+
+    Tokenizer()  # tells the phonemizer where its library is
+    return sorted(EspeakBackend.supported_languages())
+
+
+@contextmanager
+def spelled(text: str) -> Iterator[None]:
+    """Turn what the phonemizer raises into an EngineError that says that it was not the model."""
+    try:
+        yield
+    except (RuntimeError, ValueError, OSError) as error:
+        raise EngineError(
+            f"the phonemizer cannot read {text!r}: {_one_line(error)}", "check model.language, or leave the text out"
+        ) from error
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from engines.file_format import EmbeddedModel, FileFormat
 from engines.hub import Wanted
 from engines.kokoro.convert import ON_DEMAND, UNQUANTIZED, predicted_bytes, variant
 from engines.kokoro.hub_choice import choose
+from engines.kokoro.library import languages
 from engines.kokoro.onnx_file import OnnxHeader, read_header
 from engines.kokoro.shapes import SHAPES, STYLE_WIDTH, digest, file_bytes
 from engines.kokoro.voices import generated_voices, voice_names
@@ -96,11 +97,10 @@ def _voices_file(config: Mapping[str, Any]) -> Path:
 
 
 def _language(value: Any) -> str:
-    from engines.espeak.library import has_voice
-
-    language = str(value or DEFAULT_LANGUAGE)
-    if not has_voice(language):
-        raise TunerError(f"espeak-ng has no language {language!r}", "write model.language=en-us, en-gb, fr-fr, …")
+    """One that Kokoro's phonemizer reads: espeak-ng has voices (`de+f3`) that are none."""
+    language, known = str(value or DEFAULT_LANGUAGE), languages()
+    if language not in known:
+        raise unknown_name("model.language", language, known)
     return language
 
 

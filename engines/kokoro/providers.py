@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from engines.kokoro.library import onnxruntime
 
-CPU = "cpu"
+CPU, CUDA, TENSORRT = "cpu", "cuda", "tensorrt"
 PROVIDERS: Mapping[str, str] = {
     CPU: "CPUExecutionProvider",
     "xnnpack": "XnnpackExecutionProvider",
@@ -15,11 +15,11 @@ PROVIDERS: Mapping[str, str] = {
     "coreml": "CoreMLExecutionProvider",
     "directml": "DmlExecutionProvider",
     "rocm": "ROCMExecutionProvider",
-    "cuda": "CUDAExecutionProvider",
-    "tensorrt": "TensorrtExecutionProvider",
+    CUDA: "CUDAExecutionProvider",
+    TENSORRT: "TensorrtExecutionProvider",
 }
 """What sends the graph to another machine is none of them."""
-ON_DEVICE = ("cuda", "tensorrt", "rocm", "directml")
+ON_DEVICE = (CUDA, TENSORRT, "rocm", "directml")
 """Providers that keep the weights in a device's memory."""
 
 

@@ -8,12 +8,13 @@ from typing import Any
 from engines.base import Model, ModelFile
 from engines.errors import EngineError, ModelFileError, UnsupportedError
 from engines.kokoro.capabilities import build_of
-from engines.kokoro.library import explained, kokoro_onnx, onnxruntime
-from engines.kokoro.settings import arguments
-from engines.synthesis.references import References
+from engines.kokoro.library import explained, kokoro_onnx, onnxruntime, spelled
+from engines.kokoro.settings import Arguments, arguments
+from engines.synthesis.gate import check_sound
+from engines.synthesis.references import Reference, References
 from engines.synthesis.session import SynthesisSession
-from engines.synthesis.speech import F32
-from engines.synthesis.splitting import pieces
+from engines.synthesis.speech import F32, Speech
+from engines.synthesis.splitting import opening, pieces
 from search_spaces.parameter import Params
 
 SAMPLE_RATE = 24000
@@ -39,9 +40,10 @@ class KokoroSession(SynthesisSession):
 
     def __init__(self, model: Model, file: ModelFile, params: Params) -> None:
         super().__init__(references(model))
-        self._params, self._path = params, file.path
+        self._model, self._file, self._params = model, file, params
         self._voice, self._language = str(model.facts["voice"]), str(model.facts["language"])
         self._kokoro: Any = _load(model, file, params)
+        self._cached_samples = 0
         self._cache: dict[str, F32] = {}
         if params.get("phrase_cache"):
             self._cache = {phrase: self._create(phrase) for phrase in str(model.facts["phrases"]).split("\n")}
@@ -53,17 +55,34 @@ class KokoroSession(SynthesisSession):
             raise EngineError("there is nothing to say in the text", "give one with words in it")
         for number, part in enumerate(parts, start=1):
             audio = self._cache[part] if part in self._cache else self._create(part)
+            self._cached_samples += audio.size if part in self._cache else 0
             yield audio if number == len(parts) else _followed_by_pause(audio, part)
 
     def _pieces(self, text: str) -> list[str]:
         """With a cache, a phrase that the text begins with is a piece of its own."""
-        begins = max((p for p in self._cache if text.startswith(p) and text[len(p) : len(p) + 1].strip() == ""),
-                     key=len, default="")  # fmt: skip
+        begins = opening(text, self._cache)
         rest = pieces(text[len(begins) :], self._params)
         return [begins, *rest] if begins else rest
 
     def reset(self) -> None:
-        """A call of Kokoro leaves nothing behind; the cache is of what every text may use."""
+        """The noise that the graph draws goes on from text to text, at the same cost; judging uses `listen_afresh`."""
+        self._cached_samples = 0
+
+    def listen_afresh(self, text: str) -> Speech:
+        """Speak `text` with the first noise that the seed gives: whatever was said before, it sounds the same.
+
+        Two noises are 3 dB of mel distance apart, as far as some precisions. onnxruntime seeds the generators of a
+        graph when it loads it.
+        """
+        self._kokoro = None
+        self._kokoro = _load(self._model, self._file, self._params)
+        return self.listen(text)
+
+    def _due_seconds(self, text: str, speech: Speech, reference: Reference | None) -> float:
+        """Without what came out of the cache."""
+        samples = sum(chunk.samples.size for chunk in speech.chunks)
+        due = min(speech.seconds, reference.seconds) if reference else speech.seconds
+        return due * (1 - self._cached_samples / samples)
 
     def close(self) -> None:
         """Free the session of onnxruntime."""
@@ -71,13 +90,41 @@ class KokoroSession(SynthesisSession):
         self._cache = {}
 
     def _create(self, text: str) -> F32:
-        with explained(self._path):
+        """The audio of a piece. Raises InvalidOutputError where it is none: a pause would stand in for it otherwise."""
+        with spelled(text):
+            phonemes = self._kokoro.tokenizer.phonemize(text, self._language)
+        with explained(self._file.path):
             audio, _ = self._kokoro.create(
-                text, self._voice, lang=self._language,
+                phonemes, self._voice, lang=self._language, is_phonemes=True,
                 sentence_pause=SENTENCE_PAUSE_S, clause_pause=CLAUSE_PAUSE_S,
             )  # fmt: skip
+        for untrimmed in self._kokoro.sess.take():
+            check_sound(untrimmed, SAMPLE_RATE, text)
         made: F32 = audio.astype("float32", copy=False)
+        check_sound(made, SAMPLE_RATE, text)
         return made
+
+
+class _Heard:
+    """A session of onnxruntime that keeps its audio: kokoro-onnx trims it, and where one sample is NaN, all of it."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+        self._audio: list[F32] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
+    def run(self, names: Any, inputs: Any) -> Any:
+        """As the session does."""
+        outputs = self._session.run(names, inputs)
+        self._audio.append(outputs[0].ravel().astype("float32", copy=False))
+        return outputs
+
+    def take(self) -> list[F32]:
+        """The audio of every run since the last time."""
+        taken, self._audio = self._audio, []
+        return taken
 
 
 def _load(model: Model, file: ModelFile, params: Params) -> Any:
@@ -100,10 +147,24 @@ def _load(model: Model, file: ModelFile, params: Params) -> Any:
                 f"{asked.providers[0]} cannot be loaded here; onnxruntime fell back to {', '.join(in_force)}",
                 "install the libraries that the provider needs",
             )
+        _check_in_force(session.get_session_options(), options, asked)
         try:
-            return kokoro_onnx().Kokoro.from_session(session, str(model.facts["voices"]))
+            return kokoro_onnx().Kokoro.from_session(_Heard(session), str(model.facts["voices"]))
         except FileNotFoundError as error:
             raise ModelFileError(f"the voices {model.facts['voices']} are gone", "resolve the model again") from error
+
+
+def _check_in_force(actual: Any, wanted: Any, asked: Arguments) -> None:
+    """Raise UnsupportedError where a loaded session has other options than were asked for: onnxruntime only warns."""
+    names = [*asked.attributes, *asked.enums]
+    pairs = [(name, getattr(wanted, name), getattr(actual, name)) for name in names]
+    pairs += [(name, text, actual.get_session_config_entry(name)) for name, text in asked.entries.items()]
+    for name, want, have in pairs:
+        if want != have:
+            raise UnsupportedError(
+                f"onnxruntime runs {asked.providers[0]} with {name} {have}, and {want} was asked for",
+                "leave the knob at its default with this provider",
+            )
 
 
 def _followed_by_pause(audio: F32, text: str) -> F32:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from engines.kokoro.providers import CPU, PROVIDERS
+from engines.kokoro.providers import CPU, CUDA, PROVIDERS, TENSORRT
 from engines.synthesis.splitting import KNOBS as SPLITTING
 from search_spaces.errors import TunerError, unknown_name
 from search_spaces.parameter import Params
@@ -62,7 +62,8 @@ def arguments(params: Params) -> Arguments:
 
 
 def _providers(name: str) -> tuple[str, ...]:
-    """The provider, and the CPU for the operators that it lacks."""
+    """The provider, and those for the operators that it lacks: what TensorRT cannot do stays on the GPU."""
     if name not in PROVIDERS:
         raise TunerError(f"provider is {name!r}", f"write one of {', '.join(PROVIDERS)}")
-    return (PROVIDERS[CPU],) if name == CPU else (PROVIDERS[name], PROVIDERS[CPU])
+    behind = {CPU: (), TENSORRT: (CUDA, CPU)}.get(name, (CPU,))
+    return tuple(PROVIDERS[one] for one in (name, *behind))

@@ -24,6 +24,8 @@ N_MELS, HIGHEST_HZ = 80, 8000.0
 FLOOR_DB = -80.0
 """Below the reference's loudest band; what is softer is not heard, and the logarithm of nothing is not a sound."""
 PITCH_HZ = (65.0, 500.0)
+WORST = ("mel_distance_db", "duration_ratio")
+"""Metrics that are also told of the worst text: a mean hides one that is garbled or cut off among others."""
 _HINT = "pip install 'voice-stack-tuner[tts]'"
 
 
@@ -138,5 +140,7 @@ def _alignment(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[
 
 
 def judged(distances: Sequence[Distance]) -> dict[str, float]:
-    """The metrics over all texts."""
-    return sum(distances, Distance(0.0, 0, 0.0, 0, 0.0)).metrics(len(distances))
+    """The metrics over all texts, and those of the text that is farthest off as `…_worst`."""
+    each = [d.metrics(1) for d in distances]
+    worst = {f"{name}_worst": max(found[name] for found in each) for name in WORST}
+    return {**sum(distances, Distance(0.0, 0, 0.0, 0, 0.0)).metrics(len(distances)), **worst}

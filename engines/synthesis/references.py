@@ -10,10 +10,19 @@ from pathlib import Path
 
 from engines.base import Model, Progress
 from engines.cache import cache_root, make_once
+from engines.errors import InvalidOutputError
 from engines.synthesis.comparison import Features, features, peak_power
+from engines.synthesis.gate import check_sound
 from engines.synthesis.speech import F32, Speech
 
 FORMAT_VERSION = 1
+
+
+def no_reference(error: InvalidOutputError) -> InvalidOutputError:
+    """`error`, said of the reference: the configuration that all are compared with does not speak."""
+    return InvalidOutputError(
+        f"the reference that quality is judged against does not speak: {error.message}", "use another model or voice"
+    )
 
 
 @dataclass(frozen=True)
@@ -50,11 +59,18 @@ class References:
         return [text for text in texts if not self.file(text).exists()]
 
     def make(self, texts: Sequence[str], speak: Callable[[str], Speech], progress: Progress) -> None:
-        """Make those that are missing; `speak` is the reference configuration. Raises EngineError, CacheError."""
+        """Make those that are missing; `speak` is the reference configuration.
+
+        What is no sound is not kept: every configuration would be judged by it. Raises EngineError, CacheError.
+        """
         missing = self.missing(texts)
         for number, text in enumerate(missing, start=1):
             progress(f"speaking the reference {number} of {len(missing)}")
             speech = speak(text)
+            try:
+                check_sound(speech.audio, speech.sample_rate, text)
+            except InvalidOutputError as error:
+                raise no_reference(error) from error
             self._write(text, speech.audio, speech.sample_rate)
 
     def _write(self, text: str, audio: F32, sample_rate: int) -> None:

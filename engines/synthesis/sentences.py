@@ -14,7 +14,7 @@ from typing import Any
 from search_spaces.errors import TunerError, unknown_name
 
 LENGTHS = ("short", "medium", "long")
-REPLY = "reply"
+ANSWER, REPLY = "answer", "reply"
 _KEYS = ("id", "text")
 
 
@@ -31,7 +31,7 @@ class Sentence:
 
 
 def shipped(kind: str) -> list[Sentence]:
-    """Those that come with the tool of one of LENGTHS, or REPLY."""
+    """Those that come with the tool of one of LENGTHS, ANSWER or REPLY."""
     return [Sentence(f"{kind}-{number}", text) for number, text in enumerate(_document()[kind], start=1)]
 
 

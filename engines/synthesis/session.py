@@ -5,12 +5,12 @@ from __future__ import annotations
 import abc
 from collections.abc import Callable, Iterator, Mapping
 
-from engines.base import Sample, WorkItem, Workload
-from engines.errors import EngineError
+from engines.base import Progress, Sample, WorkItem, Workload
+from engines.errors import EngineError, InvalidOutputError
 from engines.synthesis.comparison import distance, features, judged
 from engines.synthesis.gate import Limits, check
 from engines.synthesis.intelligibility import Sound, word_errors
-from engines.synthesis.references import Reference, References
+from engines.synthesis.references import Reference, References, no_reference
 from engines.synthesis.speech import F32, Listener, Speech
 from engines.synthesis.workload import judged_texts
 
@@ -45,7 +45,11 @@ class PushingSession(abc.ABC):
         speech = self.listen(text)
         check(speech.audio, speech.sample_rate, text, self.limits, reference.seconds if reference else None)
         self._heard[text] = speech
-        return sample(item.id, text, speech)
+        return sample(item.id, text, speech, self._due_seconds(text, speech, reference))
+
+    def _due_seconds(self, text: str, speech: Speech, reference: Reference | None) -> float | None:
+        """Seconds of audio that the time was spent on: longer audio than the reference's is no more work done."""
+        return min(speech.seconds, reference.seconds) if reference else None
 
     def listen(self, text: str) -> Speech:
         """Speak `text` from a clean state."""
@@ -54,11 +58,15 @@ class PushingSession(abc.ABC):
         self.utter(text, listener.hear)
         return listener.heard(self.sample_rate)
 
-    def quality(self, workload: Workload) -> Mapping[str, float]:
-        """Distances from the reference configuration's audio; {} when the workload has nothing for it.
+    def listen_afresh(self, text: str) -> Speech:
+        """What quality is judged by, the reference's too: the same text must always sound the same.
 
-        The audio of the latest round is judged, so that what is judged is what was measured.
+        The audio of the latest round, or new; for an engine that says a text in the same way every time.
         """
+        return self._heard.get(text) or self.listen(text)
+
+    def quality(self, workload: Workload) -> Mapping[str, float]:
+        """Distances from the reference configuration's audio; {} when the workload has nothing for it."""
         texts = judged_texts(workload)
         said, references = [self._judged(text) for text in texts], [self._needed(text) for text in texts]
         distances = [
@@ -72,9 +80,18 @@ class PushingSession(abc.ABC):
             found |= word_errors(who, texts, said, [(r.audio, r.sample_rate) for r in references])
         return found
 
+    def reference(self, text: str) -> Speech:
+        """What others are judged by: this must be the reference configuration. Raises InvalidOutputError."""
+        speech = self.listen_afresh(text)
+        try:
+            check(speech.audio, speech.sample_rate, text, self.limits)
+        except InvalidOutputError as error:
+            raise no_reference(error) from error
+        return speech
+
     def _judged(self, text: str) -> Sound:
-        """The audio of the latest round, or new. Raises InvalidOutputError."""
-        speech = self._heard.get(text) or self.listen(text)
+        """What is judged. Raises InvalidOutputError."""
+        speech = self.listen_afresh(text)
         check(speech.audio, speech.sample_rate, text, self.limits, self._needed(text).seconds)
         return speech.audio, speech.sample_rate
 
@@ -102,8 +119,27 @@ class SynthesisSession(PushingSession):
             hear(samples)
 
 
-def sample(item_id: str, text: str, speech: Speech) -> Sample:
-    """The Sample of a text: characters in, audio seconds out, and the pattern of its chunks as the output."""
+def prepare_references(
+    store: References, workload: Workload, open_reference: Callable[[], PushingSession], progress: Progress
+) -> None:
+    """Make the references of `workload` that are missing with the session of the reference configuration.
+
+    Raises InvalidOutputError where that does not speak, and as opening it does.
+    """
+    texts = judged_texts(workload)
+    if store.missing(texts):
+        session = open_reference()
+        try:
+            store.make(texts, session.reference, progress)
+        finally:
+            session.close()
+
+
+def sample(item_id: str, text: str, speech: Speech, due_seconds: float | None = None) -> Sample:
+    """The Sample of a text: characters in, audio seconds out, and the pattern of its chunks as the output.
+
+    `due_seconds` is how much of the audio counts as work, where that is not all of it.
+    """
     return Sample(
         item_id=item_id,
         output_times_s=tuple(chunk.at_s for chunk in speech.chunks),
@@ -115,5 +151,6 @@ def sample(item_id: str, text: str, speech: Speech) -> Sample:
             "chunks": len(speech.chunks),
             "samples": sum(chunk.samples.size for chunk in speech.chunks),
             "stall_s": speech.stall_s,
+            **({} if due_seconds is None else {"due_seconds": due_seconds}),
         },
     )

@@ -7,7 +7,7 @@ where there is none), and each has something to say. Imports nothing but the sta
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 SPLIT = ("none", "sentence", "clause")
 FIRST_CHUNK = ("same", "clause", "words")
@@ -39,6 +39,12 @@ def pieces(text: str, params: Mapping[str, str | int | float | bool]) -> list[st
         words = int(params.get("first_words", DEFAULT_FIRST_WORDS)) if first == "words" else None
         cuts = _with_early_cut(whole, cuts, words)
     return _sliced(whole, cuts)
+
+
+def opening(text: str, phrases: Iterable[str]) -> str:
+    """The longest of `phrases` that `text` begins with, up to the end of a word; "" where there is none."""
+    found = (p for p in phrases if p and text.startswith(p) and not text[len(p) : len(p) + 1].strip())
+    return max(found, key=len, default="")
 
 
 def sentence_ends(text: str) -> list[int]:

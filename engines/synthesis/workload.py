@@ -7,12 +7,12 @@ from typing import Any
 
 from engines.base import Model, Progress, WorkItem, Workload
 from engines.synthesis.intelligibility import listener
-from engines.synthesis.sentences import LENGTHS, REPLY, Sentence, SentencesError, by_length, own, shipped
+from engines.synthesis.sentences import ANSWER, LENGTHS, REPLY, Sentence, SentencesError, by_length, own, shipped
 from search_spaces.errors import unknown_name
 
 _OPTIONS = ("name", "sentences", "lengths", "timed", "heard_by", "heard_language")
 MIXED = "mixed"
-KINDS = (MIXED, *LENGTHS, REPLY)
+KINDS = (MIXED, *LENGTHS, ANSWER, REPLY)
 _MIXED_SHARES = (2, 2, 1)
 """Of the timed texts of `mixed`, by LENGTHS, as many as there are in five."""
 DEFAULT_TIMED = 5
@@ -39,6 +39,11 @@ def resolve_workload(config: Mapping[str, Any], model: Model, progress: Progress
         if kind not in KINDS:
             raise unknown_name("workload.lengths", kind, KINDS)
         chosen = _shipped(kind, timed)
+        if len(chosen) < timed:
+            raise SentencesError(
+                f"workload.timed is {timed}, and the tool has {len(chosen)} sentences of lengths={kind}",
+                f"write workload.timed={len(chosen)}, or give sentences of your own: workload.sentences=FILE",
+            )
     items = tuple(WorkItem(sentence.id, {"text": sentence.text}) for sentence in chosen)
     quality: dict[str, Any] = {"texts": [sentence.text for sentence in chosen]}
     if config.get("heard_by"):

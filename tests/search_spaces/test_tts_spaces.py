@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engines.espeak.library import LEAST_BUFFER_MS, MODES
+from engines.espeak.library import DEFAULT_MODE, LEAST_BUFFER_MS, MODES
 from engines.synthesis.splitting import FIRST_CHUNK, SPLIT
 from search_spaces.errors import TunerError
 from search_spaces.narrowing import narrow
@@ -35,6 +35,7 @@ def test_the_splitter_knows_every_value(space: str) -> None:
 def test_espeak_s_modes_and_buffers() -> None:
     space = load_template("tts_espeak").bind({})
     assert set(_values(space, "mode")) == set(MODES)
+    assert space.baseline["mode"] == DEFAULT_MODE
     assert space.baseline["buffer_ms"] == LEAST_BUFFER_MS
     with pytest.raises(TunerError):
         narrow(space, {"buffer_ms": 20}, {}, {})
@@ -55,3 +56,12 @@ def test_threads_reach_from_the_library_s_choice_to_all_cores() -> None:
     narrow(kokoro(cpu_cores=2), {"intra_op_threads": 8}, {}, {})
     with pytest.raises(TunerError):
         narrow(kokoro(cpu_cores=2), {"intra_op_threads": -1}, {}, {})
+
+
+def test_operators_run_at_the_same_time_on_the_cpu_alone() -> None:
+    """onnxruntime has no parallel execution on a GPU; with one provider alone the knobs are there all the same."""
+    both, alone = kokoro(providers="cpu,cuda"), kokoro(providers="cpu")
+    for space in (both, alone):
+        assert space.canonical({"execution_mode": "parallel"})["inter_op_threads"] == 4
+    on_gpu = both.canonical({"provider": "cuda", "execution_mode": "parallel", "inter_op_threads": 2})
+    assert not {"execution_mode", "inter_op_threads"} & set(on_gpu)

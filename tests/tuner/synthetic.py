@@ -109,7 +109,8 @@ def tournament(trials: Sequence[TrialResult] = TRIALS) -> dict[str, Any]:
         "baseline_metrics": baseline.to_json()["metrics"],
         "pairs": 8,
         "blocks": [[100.0 + i, 175.0 + i, 145.0 - i] for i in range(8)],
-        "disturbed_blocks": 1,
+        "quiet": [[True] * 3] * 8,
+        "repeated_rounds": 1,
         "verdict": "gain",
         "winner": 5,
     }

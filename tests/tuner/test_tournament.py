@@ -1,14 +1,19 @@
 """Tournaments between real workers of the fake engine."""
 
+import itertools
 import math
+import random
 import statistics
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.tuner.fake_study import fake_config
+from tuner import measurement
 from tuner.contestant import Contestant
+from tuner.host_noise import HostNoise
 from tuner.objective import Objective
 from tuner.preparation import prepare
 from tuner.stats import RatioTest
@@ -201,10 +206,56 @@ def test_the_expected_loss_is_that_of_chance(ratio, width):
     assert 0 <= _expected_loss(better) <= _expected_loss(test)
 
 
-def test_finalists_that_noise_keeps_together_play_on(tmp_path):
-    """Both are surely better than the default; which of the two is, eight pairs do not tell."""
-    finalists = [{"threads": 6, "precision": "high"}, {"threads": 6, "mode": "b"}]
-    _, calm = hold(tmp_path / "calm", finalists, noise=0.01)
-    _, rough = hold(tmp_path / "rough", [{"threads": 6}, {"threads": 5}], noise=0.2)
-    assert len(calm) == 8
-    assert len(rough) > 8
+@pytest.mark.parametrize(("spread", "told_apart"), [(0.01, True), (0.1, False)])
+def test_finalists_that_noise_keeps_together_play_on(spread, told_apart):
+    """Both are surely twice as good as the default; which of the two is better, eight pairs may not tell."""
+
+    def player(number, speed, up):
+        values = [speed * math.exp(spread * (up if block % 2 else -up)) for block in range(8)]
+        trial = SimpleNamespace(number=number)
+        return SimpleNamespace(values=values, quiet=[True] * 8, failure="", feasible=lambda: True, trial=trial)
+
+    home, *away = player(0, 100, 0), player(1, 200, 1), player(2, 199, -1)
+    tournament = Tournament(None, SPEED, 8, 16)
+    assert tournament._decided(home, [(c, tournament._test(c, home)) for c in away]) == told_apart
+
+
+def disturbed_now_and_then(monkeypatch, every):
+    """Each `every`-th round, with those of the warm-up counted, is one that others disturb."""
+    count = itertools.count(1)
+    noise = (HostNoise(others_cores=1.0) if n % every == 0 else HostNoise() for n in count)
+    monkeypatch.setattr(measurement, "NoiseWatch", lambda pid: SimpleNamespace(stop=lambda cpu_s: next(noise)))
+
+
+def test_a_round_that_others_disturb_is_played_again(tmp_path, monkeypatch):
+    disturbed_now_and_then(monkeypatch, every=10)
+    result, blocks = hold(tmp_path, [{"threads": 6}], noise=0.01)
+    assert len(blocks) == 8
+    assert all(all(block) for block in result.document["quiet"])
+    assert 1 <= result.document["repeated_rounds"] <= 0.5 * 8 * 2
+
+
+def test_on_a_machine_that_is_never_quiet_all_pairs_count(tmp_path, monkeypatch):
+    disturbed_now_and_then(monkeypatch, every=1)
+    result, blocks = hold(tmp_path, [{"threads": 6}], noise=0.01)
+    assert len(blocks) == 16, "the least number of quiet pairs never came"
+    assert result.document["repeated_rounds"] == 8
+    assert result.verdict == "gain"
+    assert result.test.pairs == 16
+
+
+def test_a_burst_in_a_pair_does_not_hide_a_gain():
+    """Nine quiet pairs with half as much again, and three of whose rounds one was 20 times slower."""
+    rng = random.Random(4)
+    home = SimpleNamespace(values=[100 * math.exp(rng.gauss(0, 0.03)) for _ in range(12)], quiet=[True] * 12)
+    away = SimpleNamespace(values=[150 * math.exp(rng.gauss(0, 0.03)) for _ in range(12)], quiet=[True] * 12)
+    for one in (2, 7, 9):
+        away.values[one] /= 20
+    tournament = Tournament(None, SPEED, 8, 16)
+    assert tournament._test(away, home).ci95[0] < 1, "a burst that nobody noticed"
+    for one in (2, 7, 9):
+        away.quiet[one] = False
+    seen = tournament._test(away, home)
+    assert seen.pairs == 9
+    assert seen.ratio == pytest.approx(1.5, rel=0.05)
+    assert seen.p_value < 0.001

@@ -15,6 +15,7 @@ NAME = "bench"
 HELP = "measure one configuration: the default, params.KNOB=VALUE, or deploy=FILE"
 EPILOG = f"""\
 {OVERRIDES_HELP}  deploy=FILE                             the model and the parameters of a deploy.json
+  budget.minutes=2                        end the rounds after so long, however few there were
   report=true                             report.md and bench.json, in a folder of outputs
   profile=true                            the same, and where the time goes: stages and kernels, where the engine tells
 

@@ -215,9 +215,8 @@ def _noise(study: StudyFiles) -> str:
 def _tournament(tournament: Mapping[str, Any]) -> str:
     if not tournament.get("pairs"):
         return ""
-    disturbed = tournament.get("disturbed_blocks") or 0
-    count = len(disturbed) if isinstance(disturbed, list) else int(disturbed)
-    again = f", {count} disturbed and run again" if count else ""
+    count = tournament.get("repeated_rounds") or 0
+    again = f", {count} disturbed rounds run again" if count else ""
     out = [f"trial {f['number']} failed: {f['failure']}" for f in tournament.get("finalists") or () if f.get("failure")]
     test = "paired test on log ratios, corrected for the number of finalists"
     return "; ".join([f"{tournament['pairs']} interleaved pairs{again}; {test}", *out])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 from engines.errors import EngineError, MissingLibraryError
 from engines.espeak import library
-from engines.espeak.library import LEAST_BUFFER_MS, RETRIEVAL, SYNCHRONOUS, Voice, has_voice, version
+from engines.espeak.library import LEAST_BUFFER_MS, MODES, RETRIEVAL, SYNCHRONOUS, Voice, has_voice, version
 
 TEXT = "Wait for two minutes, and try again."
 
@@ -45,6 +46,27 @@ def test_without_a_new_beginning_the_same_text_differs_and_with_one_it_is_the_sa
         heard.append(audio())
         _said(voice, "Something else.")
     assert len(set(heard)) == 1
+
+
+def test_the_call_ends_with_the_last_audio_and_does_not_wait_for_a_poll() -> None:
+    """A short text is there within a few milliseconds; the library's own wait would look again after 20."""
+    voice = Voice("en-us", 175, 50, RETRIEVAL, LEAST_BUFFER_MS)
+    waits = []
+    for _ in range(7):
+        heard: list[float] = []
+        voice.say("Good morning.", lambda samples, heard=heard: heard.append(time.perf_counter()))
+        waits.append(time.perf_counter() - heard[-1])
+    voice.close()
+    assert min(waits) < 0.01
+
+
+def test_a_thread_of_the_library_s_says_the_same_as_the_caller_s() -> None:
+    said = []
+    for mode in MODES:
+        voice = Voice("en-us", 175, 50, mode, LEAST_BUFFER_MS)
+        said.append([np.concatenate(_said(voice, text)).tobytes() for text in (TEXT, "Yes.")])
+        voice.close()
+    assert said[0] == said[1]
 
 
 def test_a_larger_buffer_means_fewer_chunks() -> None:

@@ -5,6 +5,7 @@ The tone's level follows an embedding of the phoneme through two matrix products
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,19 @@ _WIDTH, _PHONEMES = 64, 178
 
 
 def write_model(
-    path: Path, *, tokens: str = "input_ids", gain: float = 1.0, style_input: str = "style", seed: int = 0
+    path: Path,
+    *,
+    tokens: str = "input_ids",
+    gain: float = 1.0,
+    style_input: str = "style",
+    seed: int = 0,
+    levels: Mapping[int, float] | None = None,
+    noise: float = 0.0,
 ) -> Path:
-    """Write the graph; `gain` scales the sound (0 is silence, 50 clips, nan is NaN)."""
+    """Write the graph; `gain` scales the sound (0 is silence, 50 clips, nan is NaN), `levels` that of some phonemes.
+
+    `noise` of that amplitude is drawn anew by every run, as the real graph draws it.
+    """
     rng = np.random.default_rng(seed)
 
     def weights(name: str, *shape: int) -> Any:
@@ -28,7 +39,11 @@ def write_model(
     moments = np.arange(SAMPLES) / 24000
     wave = np.sum([np.sin(2 * np.pi * 120 * n * moments) / n for n in range(1, 8)], axis=0)
     wave = (0.3 * gain * wave * np.hanning(SAMPLES)).astype(np.float32)
+    gains = np.ones((_PHONEMES, 1), np.float32)
+    for phoneme, level in (levels or {}).items():
+        gains[phoneme] = level
     constants = [
+        numpy_helper.from_array(gains, "gains"),
         weights("embedding", _PHONEMES, _WIDTH), weights("first", _WIDTH, _WIDTH), weights("second", _WIDTH, 1),
         numpy_helper.from_array(wave[None], "wave"), numpy_helper.from_array(np.array([-1], np.int64), "flat"),
         numpy_helper.from_array(np.float32(0.5), "half"), numpy_helper.from_array(np.float32(0.0), "none"),
@@ -45,10 +60,17 @@ def write_model(
         helper.make_node("Mul", ["colour", "none"], ["nothing"]),
         helper.make_node("Mul", ["speed", "none"], ["nothing_either"]),
         helper.make_node("Add", ["nothing", "nothing_either"], ["zero"]),
-        helper.make_node("Add", ["loud", "zero"], ["level_of_all"]),
-        helper.make_node("Mul", ["level_of_all", "wave"], ["spoken"]),
+        helper.make_node("Gather", ["gains", tokens], ["gain"]),
+        helper.make_node("Mul", ["loud", "gain"], ["loudness"]),
+        helper.make_node("Add", ["loudness", "zero"], ["level_of_all"]),
+        helper.make_node("Mul", ["level_of_all", "wave"], ["spoken" if noise == 0 else "tone"]),
         helper.make_node("Reshape", ["spoken", "flat"], ["audio"]),
     ]
+    if noise:
+        nodes[-1:-1] = [
+            helper.make_node("RandomNormalLike", ["tone"], ["breath"], scale=noise),
+            helper.make_node("Add", ["tone", "breath"], ["spoken"]),
+        ]
     graph = helper.make_graph(
         nodes,
         "stand-in",

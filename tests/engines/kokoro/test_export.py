@@ -40,5 +40,29 @@ def test_the_module_speaks_as_the_session_does(model: Model, tmp_path: Path) -> 
     assert np.array_equal(np.load(tmp_path / "heard.npy"), wanted.audio)
 
 
+def _module(model: Model, folder: Path, params: dict[str, Any]) -> None:
+    file = prepare(model, params, lambda line: None)
+    named = {"name": "a model", "path": file.path, "quantization": file.quantization, "facts": dict(model.facts)}
+    for made in export("python", {"study": "a-study", "model": named, "params": params}):
+        (folder / made.name).write_text(made.text)
+
+
+def test_the_module_does_not_run_on_another_provider_than_was_measured(model: Model, tmp_path: Path) -> None:
+    """onnxruntime itself goes on with the CPU."""
+    _module(model, tmp_path, {"provider": "cuda"})
+    run = subprocess.run([sys.executable, "-c", _USE, TEXT], cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode
+    assert "CUDAExecutionProvider does not load here" in run.stderr
+
+
+def test_the_module_is_warm_before_its_first_text(model: Model, tmp_path: Path) -> None:
+    _module(model, tmp_path, {})
+    use = "import tts; made = []; create = tts.Voice._create\n"
+    use += "tts.Voice._create = lambda self, text: (made.append(text), create(self, text))[1]\n"
+    use += "tts.Voice(); print(len(made))"
+    run = subprocess.run([sys.executable, "-c", use], cwd=tmp_path, capture_output=True, text=True)
+    assert run.stdout.split() == ["1"], run.stderr
+
+
 def test_targets() -> None:
     assert set(TARGETS) == {"python"}

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import onnx
 import pytest
 
-from engines.errors import ModelFileError
+from engines.errors import EngineError, MissingLibraryError, ModelFileError
+from engines.kokoro import convert as module
 from engines.kokoro.convert import convert, predicted_bytes, variant
 from engines.kokoro.onnx_file import FP16, FP32, INT8, read_header
 from tests.engines.kokoro.onnx_builder import write_model
@@ -42,6 +45,25 @@ def test_a_variant_is_made_once_in_another_process(files: Path) -> None:
     assert variant(files / "tiny.onnx", "f" * 64, INT8, told.append) == one
     assert told == ["converting tiny.onnx to int8"]
     assert read_header(one).quantization == INT8
+
+
+def test_a_converter_that_is_not_installed_is_said_with_the_command(
+    files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = "ModuleNotFoundError: No module named 'onnxconverter_common'"
+    monkeypatch.setattr(module.subprocess, "run", lambda *a, **k: subprocess.CompletedProcess(a, 1, "", f"…\n{line}"))
+    with pytest.raises(MissingLibraryError, match="onnxconverter_common") as caught:
+        variant(files / "tiny.onnx", "a" * 64, FP16, print)
+    assert caught.value.hint == "pip install 'voice-stack-tuner[kokoro]'"
+
+
+def test_a_conversion_that_does_not_end_is_one_line(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def hang(command: list[str], **options: Any) -> None:
+        raise subprocess.TimeoutExpired(command, options["timeout"])
+
+    monkeypatch.setattr(module.subprocess, "run", hang)
+    with pytest.raises(EngineError, match="cannot be converted to int8 within 1800 s"):
+        variant(files / "tiny.onnx", "b" * 64, INT8, print)
 
 
 def test_what_is_no_model_of_kokoro_is_said(tmp_path: Path) -> None:

@@ -57,6 +57,45 @@ def test_a_cache_changes_when_audio_comes_and_not_what_is_said(model: Model) -> 
     assert np.array_equal(plain, cached)
 
 
+@pytest.fixture(scope="module")
+def noisy(files: Path, tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """A model that draws noise, as the real one does."""
+    path = write_model(tmp_path_factory.mktemp("noisy") / "noisy.onnx", noise=0.01)
+    return resolve_model({"source": str(path), "voices": str(files / "voices.bin")}, lambda line: None)
+
+
+def test_the_stand_in_draws_noise_that_goes_on_from_text_to_text(noisy: Model) -> None:
+    session = _session(noisy)
+    assert not np.array_equal(session.listen(TEXT).audio, session.listen(TEXT).audio)
+
+
+def test_quality_is_the_same_whatever_was_said_before(noisy: Model) -> None:
+    """The reference configuration is at no distance from itself, in any order and after any number of rounds."""
+    engine = KokoroEngine()
+    texts = [TEXT, "Good morning to all of you."]
+    both = engine.resolve_workload({"sentences": texts}, noisy, lambda line: None)
+    for part in (texts[:1], texts):  # the second time one of the references is there already
+        workload = engine.resolve_workload({"sentences": part}, noisy, lambda line: None)
+        engine.prepare_quality(noisy, workload, lambda line: None)
+    session = _session(noisy)
+    for _ in range(2):
+        for item in reversed(both.items):
+            session.run(item)
+        assert session.quality(both)["mel_distance_db_worst"] == 0
+    split = _session(noisy, split="clause")
+    one, other = split.quality(both), (split.run(ITEM), split.quality(both))[1]
+    assert one == other
+
+
+def test_what_came_out_of_the_cache_is_no_work_done(model: Model) -> None:
+    whole, part = WorkItem("b", {"text": "Okay."}), ITEM
+    cached, plain = _session(model, phrase_cache=True), _session(model)
+    assert cached.run(whole).engine_timings["due_seconds"] == 0
+    sample = cached.run(part)
+    assert 0.5 * sample.units_out < sample.engine_timings["due_seconds"] < 0.95 * sample.units_out
+    assert plain.run(part).engine_timings["due_seconds"] == plain.run(part).units_out
+
+
 @pytest.mark.parametrize("quantization", ["fp16", "int8"])
 def test_other_precisions_are_close_to_the_reference(model: Model, quantization: str) -> None:
     engine = KokoroEngine()
@@ -68,12 +107,42 @@ def test_other_precisions_are_close_to_the_reference(model: Model, quantization:
     assert _session(model).quality(workload)["mel_distance_db"] < 0.01
 
 
-@pytest.mark.parametrize(("gain", "complaint"), [(float("nan"), "empty"), (0.0, "silent"), (50.0, "clipped")])
+@pytest.mark.parametrize(("gain", "complaint"), [(float("nan"), "not finite"), (0.0, "silent"), (50.0, "clipped")])
 def test_a_model_that_does_not_speak_is_refused(files: Path, tmp_path: Path, gain: float, complaint: str) -> None:
     path = write_model(tmp_path / "bad.onnx", gain=gain)
     model = resolve_model({"source": str(path), "voices": str(files / "voices.bin")}, lambda line: None)
     with pytest.raises(InvalidOutputError, match=complaint):
         _session(model).run(ITEM)
+
+
+_ONLY_IN_KAY, _ONLY_IN_PLATFORM = 53, 48
+"""The phonemes k and f in Kokoro's vocabulary."""
+
+
+def _lacking(files: Path, path: Path, phoneme: int, level: float) -> Model:
+    write_model(path, levels={phoneme: level})
+    return resolve_model({"source": str(path), "voices": str(files / "voices.bin")}, lambda line: None)
+
+
+@pytest.mark.parametrize("split", ["none", "sentence", "clause"])
+def test_one_nan_in_one_piece_of_a_text_is_refused_however_it_is_split(files: Path, tmp_path: Path, split: str) -> None:
+    model = _lacking(files, tmp_path / "bad.onnx", _ONLY_IN_PLATFORM, float("nan"))
+    with pytest.raises(InvalidOutputError, match=r"not finite: 3600 of .*\(text: '.*platform si"):
+        _session(model, split=split).run(ITEM)
+
+
+def test_a_piece_that_is_silence_is_refused_by_its_name(files: Path, tmp_path: Path) -> None:
+    levels = dict.fromkeys(range(178), 0.0) | {_ONLY_IN_PLATFORM: 1.0}
+    path = write_model(tmp_path / "bad.onnx", levels=levels)
+    model = resolve_model({"source": str(path), "voices": str(files / "voices.bin")}, lambda line: None)
+    with pytest.raises(InvalidOutputError, match=r"silent.*\(text: 'Okay\.'\)"):
+        _session(model, split="sentence").run(ITEM)
+
+
+def test_a_cached_phrase_is_checked_as_a_piece_is(files: Path, tmp_path: Path) -> None:
+    model = _lacking(files, tmp_path / "bad.onnx", _ONLY_IN_KAY, float("nan"))
+    with pytest.raises(InvalidOutputError, match=r"not finite.*'Okay\.'"):
+        _session(model, phrase_cache=True)
 
 
 def test_a_provider_that_does_not_load_is_unsupported_and_not_the_cpu(model: Model) -> None:
@@ -88,9 +157,39 @@ def test_voices_that_are_gone_are_said(model: Model) -> None:
         _session(replace(model, facts={**model.facts, "voices": "/nowhere/voices.bin"}))
 
 
+def test_what_the_phonemizer_cannot_do_is_not_the_model_s_fault(model: Model) -> None:
+    session = _session(replace(model, facts={**model.facts, "language": "xx-yy"}))
+    with pytest.raises(EngineError, match=r"the phonemizer cannot read .*xx-yy") as caught:
+        session.run(ITEM)
+    assert "model.language" in caught.value.hint
+
+
 def test_a_text_without_words_is_an_error(model: Model) -> None:
     with pytest.raises(EngineError, match="nothing to say"):
         _session(model).run(WorkItem("a", {"text": "…"}))
+
+
+def test_an_option_that_the_runtime_sets_back_is_unsupported(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it does with parallel execution on a GPU, with nothing but a warning."""
+    runtime = module.onnxruntime()
+
+    class SetsBack(runtime.InferenceSession):  # type: ignore[misc, name-defined]
+        def get_session_options(self) -> Any:
+            options = runtime.SessionOptions()
+            options.execution_mode = runtime.ExecutionMode.ORT_SEQUENTIAL
+            return options
+
+    monkeypatch.setattr(runtime, "InferenceSession", SetsBack)
+    with pytest.raises(UnsupportedError, match=r"execution_mode .*SEQUENTIAL, and .*PARALLEL was asked for"):
+        _session(model, execution_mode="parallel")
+
+
+@pytest.mark.parametrize("mode", ["sequential", "parallel"])
+def test_every_option_of_the_space_is_in_force_on_a_cpu(model: Model, mode: str) -> None:
+    _session(
+        model, execution_mode=mode, intra_op_threads=2, inter_op_threads=2, graph_optimization="extended",
+        spinning=False, memory_arena=False,
+    ).close()  # fmt: skip
 
 
 def test_options_reach_the_runtime(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:

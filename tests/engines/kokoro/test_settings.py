@@ -41,6 +41,14 @@ def test_every_knob_arrives() -> None:
     assert asked.providers == ("CUDAExecutionProvider", "CPUExecutionProvider")
 
 
+def test_what_tensorrt_lacks_stays_on_the_gpu() -> None:
+    assert arguments({"provider": "tensorrt"}).providers == (
+        "TensorrtExecutionProvider",
+        "CUDAExecutionProvider",
+        "CPUExecutionProvider",
+    )
+
+
 @pytest.mark.parametrize("params", [{"threads": 2}, {"provider": "abacus"}])
 def test_what_does_not_exist_is_said(params: dict[str, Any]) -> None:
     with pytest.raises(TunerError):

@@ -58,4 +58,16 @@ def test_levels_are_relative_to_the_reference() -> None:
 def test_texts_weigh_by_their_frames() -> None:
     short, long = Distance(100.0, 1, 0.0, 0, 0.0), Distance(0.0, 99, 50.0, 2, 0.2)
     found = judged([short, long])
-    assert found == {"mel_distance_db": 1.0, "f0_rmse_hz": 5.0, "duration_ratio": pytest.approx(np.exp(0.1))}
+    assert found["mel_distance_db"] == 1.0
+    assert found["f0_rmse_hz"] == 5.0
+    assert found["duration_ratio"] == pytest.approx(np.exp(0.1))
+
+
+def test_the_worst_text_is_told_beside_the_mean() -> None:
+    """One of five that is cut off, and another of five that is garbled, would be lost in the mean."""
+    good, cut, garbled = Distance(100.0, 100, 0, 0, 0.0), Distance(100.0, 100, 0, 0, 0.28), Distance(4e4, 100, 0, 0, 0)
+    found = judged([good, good, cut, good, garbled])
+    assert found["duration_ratio_worst"] == pytest.approx(np.exp(0.28))
+    assert found["mel_distance_db_worst"] == 20
+    assert found["duration_ratio"] < 1.06
+    assert found["mel_distance_db"] < 10

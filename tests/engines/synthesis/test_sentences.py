@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from engines.synthesis.sentences import (
+    ANSWER,
     LENGTHS,
     REPLY,
     Sentence,
@@ -14,6 +15,7 @@ from engines.synthesis.sentences import (
     own,
     shipped,
 )
+from engines.synthesis.splitting import opening, pieces
 from search_spaces.errors import TunerError
 
 
@@ -21,15 +23,22 @@ def test_the_kinds_differ_in_length_as_their_names_say() -> None:
     lengths = [[len(s.text) for s in shipped(kind)] for kind in LENGTHS]
     assert max(lengths[0]) < min(lengths[1])
     assert 2 * max(lengths[1]) < min(lengths[2])
-    assert len({s.text for kind in (*LENGTHS, REPLY) for s in shipped(kind)}) == sum(map(len, lengths)) + 6
+    every = [s.text for kind in (*LENGTHS, ANSWER, REPLY) for s in shipped(kind)]
+    assert len(set(every)) == len(every)
 
 
-def test_replies_begin_with_common_phrases_and_the_others_do_not() -> None:
-    def begins(text: str) -> bool:
-        return any(text.startswith(phrase) for phrase in common_phrases())
+def test_each_answer_can_be_split_near_its_middle() -> None:
+    for answer in shipped(ANSWER):
+        first, second = pieces(answer.text, {"split": "sentence"})
+        assert len(first) < len(second)
 
-    assert all(begins(s.text) for s in shipped(REPLY))
-    assert not any(begins(s.text) for kind in LENGTHS for s in shipped(kind))
+
+def test_a_third_of_the_replies_begins_with_a_common_phrase_and_no_other_text_does() -> None:
+    replies = [s.text for s in shipped(REPLY)]
+    hits = [text for text in replies if opening(text, common_phrases())]
+    assert len(hits) * 3 == len(replies)
+    assert sum(text in common_phrases() for text in hits) == 1
+    assert not any(opening(s.text, common_phrases()) for kind in LENGTHS for s in shipped(kind))
 
 
 def test_a_text_file_has_a_sentence_a_line(tmp_path: Path) -> None:

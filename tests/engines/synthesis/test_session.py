@@ -12,9 +12,10 @@ from engines.errors import EngineError, InvalidOutputError
 from engines.fake_voice import RATE, SPEAKERS, FakeVoiceEngine, FakeVoiceSession
 from engines.registry import ENGINES, load_engine
 from engines.synthesis.references import References
-from engines.synthesis.session import PushingSession, SynthesisSession
+from engines.synthesis.session import PushingSession, SynthesisSession, prepare_references
 from engines.synthesis.speech import F32
 from tests.conformance.subjects import SUBJECTS
+from tests.engines.synthesis.voices import spoken
 
 TEXT = "The train leaves from platform six. It is late."
 ITEM = WorkItem("a", {"text": TEXT})
@@ -42,7 +43,9 @@ def test_what_is_judged_is_what_was_measured(monkeypatch: pytest.MonkeyPatch) ->
     session = _session()
     session.run(ITEM)
     monkeypatch.setattr(session, "speak", None)
-    assert session.quality(WORKLOAD) == {"mel_distance_db": 0, "f0_rmse_hz": 0, "duration_ratio": 1}
+    quality = session.quality(WORKLOAD)
+    assert (quality["mel_distance_db"], quality["f0_rmse_hz"], quality["duration_ratio"]) == (0, 0, 1)
+    assert (quality["mel_distance_db_worst"], quality["duration_ratio_worst"]) == (0, 1)
 
 
 def test_what_was_not_measured_is_spoken_for_judging() -> None:
@@ -107,6 +110,45 @@ def test_two_identical_requests_in_a_row_have_the_same_chunks(name: str, tmp_pat
         assert one.engine_timings["chunks"] > 1
     finally:
         session.close()
+
+
+class _Mute(SynthesisSession):
+    """A reference configuration that says the wrong thing."""
+
+    sample_rate = RATE
+
+    def __init__(self, store: References, audio: F32) -> None:
+        super().__init__(store)
+        self._audio = audio
+
+    def speak(self, text: str) -> Iterator[F32]:
+        yield self._audio
+
+    def reset(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("audio", "complaint"),
+    [
+        (np.zeros(0, np.float32), "empty"),
+        (np.zeros(3 * RATE, np.float32), "silent"),
+        (np.full(3 * RATE, np.nan, np.float32), "not finite"),
+        (spoken(0.3), "too short for its text"),
+    ],
+)
+def test_a_reference_that_does_not_speak_is_said_and_not_kept(audio: F32, complaint: str) -> None:
+    store = References(MODEL, {}, {"said": complaint})
+    with pytest.raises(InvalidOutputError, match=f"the reference .* does not speak: .*{complaint}") as caught:
+        prepare_references(store, WORKLOAD, lambda: _Mute(store, audio), print)
+    assert caught.value.hint
+    assert store.missing([TEXT]) == [TEXT]
+    if complaint != "too short for its text":
+        with pytest.raises(InvalidOutputError, match="the reference"):
+            store.make([TEXT], _Mute(store, audio).listen, print)
 
 
 class _Grower(SynthesisSession):

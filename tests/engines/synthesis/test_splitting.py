@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engines.synthesis.sentences import LENGTHS, shipped
-from engines.synthesis.splitting import FIRST_CHUNK, SPLIT, pieces
+from engines.synthesis.splitting import FIRST_CHUNK, SPLIT, opening, pieces
 
 _CONFIGURATIONS = st.fixed_dictionaries(
     {"split": st.sampled_from(SPLIT), "first_chunk": st.sampled_from(FIRST_CHUNK), "first_words": st.integers(1, 9)}
@@ -99,3 +99,12 @@ def test_the_shipped_sentences_are_cut_where_they_end(kind: str) -> None:
         found = pieces(sentence.text, {"split": "sentence"})
         assert all(piece[-1] in ".?!" for piece in found)
         assert len(found) == sum(sentence.text.count(mark) for mark in ".?!")
+
+
+def test_an_opening_is_the_longest_phrase_that_ends_where_a_word_does() -> None:
+    phrases = ["No", "No, thanks.", "Yes."]
+    assert opening("No, thanks. Not today.", phrases) == "No, thanks."
+    assert opening("No way", phrases) == "No"
+    assert opening("Nobody knows.", phrases) == ""
+    assert opening("Yes.", phrases) == "Yes."
+    assert opening("Well, no.", ["", *phrases]) == ""

@@ -27,6 +27,14 @@ def test_kinds_and_counts(kind: str) -> None:
         assert len(_workload(lengths=kind, timed=count).items) == count
 
 
+def test_more_texts_than_there_are_is_an_error_with_the_number_that_there_is() -> None:
+    with pytest.raises(TunerError, match=r"workload\.timed is 50, and the tool has 15 sentences") as caught:
+        _workload(timed=50)
+    assert "workload.timed=15" in caught.value.hint
+    assert len(_workload(timed=15).items) == 15
+    assert len(_workload(sentences=["Hello there."], timed=5).items) == 1
+
+
 def test_own_sentences() -> None:
     workload = _workload(sentences=["Hello there.", "Goodbye now."])
     assert [i.payload["text"] for i in workload.items] == ["Hello there.", "Goodbye now."]
