@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib import resources
@@ -14,6 +13,7 @@ from engines.llama_cpp.library import gpu_count, library, vocabulary
 from engines.llama_cpp.workload_size import AUTO, chosen_size
 from engines.machine_limits import usable_cores
 from engines.model_files import EMBEDDED
+from engines.user_lists import json_lines, read_text
 from search_spaces.errors import TunerError, unknown_name
 
 _OPTIONS = ("name", "prompts", "size", "max_tokens", "ignore_eos")
@@ -96,15 +96,7 @@ def _own(given: Any) -> list[Any]:
     if isinstance(given, list | tuple):
         return list(given)
     path = Path(str(given)).expanduser()
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise WorkloadError(f"there is no prompts file {path}", "check workload.prompts") from error
-    except OSError as error:
-        raise WorkloadError(f"cannot read {path}: {error.strerror}", "name a file of prompts") from error
-    except UnicodeDecodeError as error:
-        raise WorkloadError(f"{path} is not UTF-8 text", "save it as UTF-8") from error
-    entries = _parse(text, path)
+    entries = _parse(read_text(path, "prompts file", "check workload.prompts", WorkloadError), path)
     if not entries:
         raise WorkloadError(f"{path} has no prompts", "write one prompt a line")
     return entries
@@ -112,7 +104,7 @@ def _own(given: Any) -> list[Any]:
 
 def _parse(text: str, path: Path) -> list[Any]:
     if path.suffix == ".jsonl":
-        return _jsonl(text, str(path))
+        return [entry for _, entry in json_lines(text, str(path), "a string or an object", WorkloadError)]
     if path.suffix in (".yaml", ".yml", ".json"):
         import yaml
 
@@ -124,20 +116,6 @@ def _parse(text: str, path: Path) -> list[Any]:
             raise WorkloadError(f"{path} is not a list of prompts", "begin each with a dash")
         return document or []
     return [line.strip() for line in text.splitlines() if line.strip()]
-
-
-def _jsonl(text: str, name: str) -> list[Any]:
-    entries = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            entries.append(json.loads(line))
-        except ValueError as error:
-            raise WorkloadError(
-                f"{name}, line {number} is not JSON: {error}", "write a string or an object a line"
-            ) from error
-    return entries
 
 
 def _items(entries: list[Any], most: int, ignore_eos: bool) -> tuple[WorkItem, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from engines.user_lists import json_lines, read_text
 from search_spaces.errors import TunerError, unknown_name
 
 LENGTHS = ("short", "medium", "long")
@@ -70,23 +70,11 @@ def own(given: Any) -> list[Sentence]:
 
 
 def _lines(path: Path) -> list[tuple[str, Any]]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise SentencesError(f"there is no file {path}", "check workload.sentences") from error
-    except OSError as error:
-        raise SentencesError(f"cannot read {path}: {error.strerror}", "name a file of sentences") from error
-    except UnicodeDecodeError as error:
-        raise SentencesError(f"{path} is not UTF-8 text", "save it as UTF-8") from error
-    numbered = [(f"{path}, line {n}", line.strip()) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
-    return [(where, _json(where, line)) for where, line in numbered] if path.suffix == ".jsonl" else list(numbered)
-
-
-def _json(where: str, line: str) -> Any:
-    try:
-        return json.loads(line)
-    except ValueError as error:
-        raise SentencesError(f"{where} is not JSON: {error}", "write a string or an object a line") from error
+    text = read_text(path, "file", "name a file of texts, one a line", SentencesError)
+    if path.suffix == ".jsonl":
+        found = json_lines(text, str(path), "a string or an object", SentencesError)
+        return [(f"{path}, line {number}", entry) for number, entry in found]
+    return [(f"{path}, line {n}", line.strip()) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
 
 
 def _sentence(where: str, number: int, entry: Any) -> Sentence:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from engines.base import Progress
+from engines.user_lists import json_lines, read_text
 from engines.whisper_cpp.audio import SUFFIXES, AudioError, audio_facts, load_audio
 from search_spaces.errors import TunerError
 
@@ -192,14 +192,7 @@ def _table(text: str, file: Path) -> Iterator[tuple[int, Any, Any]]:
 
 
 def _jsonl(text: str, file: Path) -> Iterator[tuple[int, Any, Any]]:
-    # Not splitlines: JSON may hold other characters that it takes for ends of lines.
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            entry = json.loads(line)
-        except ValueError as error:
-            raise FolderError(f"{file}, line {number} is not JSON: {error}", "write an object a line") from error
+    for number, entry in json_lines(text, str(file), "an object", FolderError):
         if not isinstance(entry, dict):
             raise FolderError(f"{file}, line {number} is no object", 'write {"audio": FILE, "text": TEXT}')
         keys = (*_AUDIO_KEYS, "file_name")
@@ -208,9 +201,4 @@ def _jsonl(text: str, file: Path) -> Iterator[tuple[int, Any, Any]]:
 
 
 def _text_of(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise FolderError(f"{file} is not UTF-8 text", "save it as UTF-8") from error
-    except OSError as error:
-        raise FolderError(f"cannot read {file}: {error.strerror}", "check its permissions") from error
+    return read_text(file, "file", "check its permissions", FolderError)
