@@ -19,7 +19,7 @@ def test_a_header_tells_precision_and_interface(files: Path) -> None:
     assert header.quantization == FP32
     assert dict(header.inputs) == {"input_ids": "int64", "style": "float", "speed": "float"}
     assert header.size_bytes == (files / "tiny.onnx").stat().st_size
-    assert header.weights_bytes == 4 * (178 * 64 + 64 * 64 + 64 + 1800 + 2) + 8
+    assert header.weights_bytes == 4 * (178 * 64 + 178 + 64 * 64 + 64 + 1800 + 2) + 8
     assert header.weights_bytes < header.size_bytes
 
 
