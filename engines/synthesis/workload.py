@@ -29,7 +29,7 @@ def resolve_workload(config: Mapping[str, Any], model: Model, progress: Progress
     for option in config:
         if option not in _OPTIONS:
             raise unknown_name("workload option", str(option), _OPTIONS)
-    timed = _count("timed", config.get("timed"), DEFAULT_TIMED)
+    timed, notes = _count("timed", config.get("timed"), DEFAULT_TIMED), tuple[str, ...]()
     if config.get("sentences"):
         every = own(config["sentences"])
         chosen = by_length(every, timed)
@@ -40,15 +40,12 @@ def resolve_workload(config: Mapping[str, Any], model: Model, progress: Progress
             raise unknown_name("workload.lengths", kind, KINDS)
         chosen = _shipped(kind, timed)
         if len(chosen) < timed:
-            raise SentencesError(
-                f"workload.timed is {timed}, and the tool has {len(chosen)} sentences of lengths={kind}",
-                f"write workload.timed={len(chosen)}, or give sentences of your own: workload.sentences=FILE",
-            )
+            notes = (f"{len(chosen)} sentences are timed, not {timed}: the tool has no more of lengths={kind}",)
     items = tuple(WorkItem(sentence.id, {"text": sentence.text}) for sentence in chosen)
     quality: dict[str, Any] = {"texts": [sentence.text for sentence in chosen]}
     if config.get("heard_by"):
         quality["heard_by"] = listener(str(config["heard_by"]), config.get("heard_language"))
-    return Workload(str(config.get("name") or "sentences"), items, quality)
+    return Workload(str(config.get("name") or "sentences"), items, quality, notes)
 
 
 def judged_texts(workload: Workload) -> list[str]:

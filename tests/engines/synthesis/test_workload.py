@@ -27,11 +27,9 @@ def test_kinds_and_counts(kind: str) -> None:
         assert len(_workload(lengths=kind, timed=count).items) == count
 
 
-def test_more_texts_than_there_are_is_an_error_with_the_number_that_there_is() -> None:
-    with pytest.raises(TunerError, match=r"workload\.timed is 50, and the tool has 15 sentences") as caught:
-        _workload(timed=50)
-    assert "workload.timed=15" in caught.value.hint
-    assert len(_workload(timed=15).items) == 15
+def test_fewer_texts_than_were_asked_for_is_said() -> None:
+    assert _workload(timed=50).notes == ("15 sentences are timed, not 50: the tool has no more of lengths=mixed",)
+    assert (len(_workload(timed=15).items), _workload(timed=15).notes) == (15, ())
     assert len(_workload(sentences=["Hello there."], timed=5).items) == 1
 
 
