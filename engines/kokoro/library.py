@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -56,10 +57,9 @@ def languages() -> list[str]:
     """What the phonemizer of kokoro-onnx can read, sorted. Raises MissingLibraryError."""
     kokoro_onnx()
     from kokoro_onnx.tokenizer import Tokenizer
-    from phonemizer.backend import EspeakBackend
 
     Tokenizer()  # tells the phonemizer where its library is
-    return sorted(EspeakBackend.supported_languages())
+    return sorted(import_module("phonemizer.backend").EspeakBackend.supported_languages())
 
 
 @contextmanager
