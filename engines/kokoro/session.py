@@ -149,9 +149,12 @@ def _load(model: Model, file: ModelFile, params: Params) -> Any:
             )
         _check_in_force(session.get_session_options(), options, asked)
         try:
-            return kokoro_onnx().Kokoro.from_session(_Heard(session), str(model.facts["voices"]))
+            kokoro = kokoro_onnx().Kokoro.from_session(_Heard(session), str(model.facts["voices"]))
         except FileNotFoundError as error:
             raise ModelFileError(f"the voices {model.facts['voices']} are gone", "resolve the model again") from error
+        with kokoro.voices as archive:  # kokoro-onnx leaves the file open, and reads it for every request
+            kokoro.voices = dict(archive)
+        return kokoro
 
 
 def _check_in_force(actual: Any, wanted: Any, asked: Arguments) -> None:
