@@ -22,7 +22,7 @@ def fenced_commands():
     )
     lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
     commands = [re.sub(r"^\$ ", "", line.strip()) for line in lines]
-    return [c for c in commands if re.match(r"([\w./-]*python[\d.]* -m [\w.]+|tuner|make) ", c)]
+    return [c for c in commands if re.match(r"([\w./-]*python[\d.]* -m [\w.]+|tuner|make)( |$)", c)]
 
 
 COMMANDS = fenced_commands()
@@ -51,8 +51,6 @@ def test_a_make_target_of_the_readme_exists(command):
 SHORT = {
     "sweep": "budget.trials=3 budget.minutes=1.5 budget.tournament_pairs=2 budget.tournament_pairs_most=2",
     "benchmarks.overhead": "budget.trials=3 budget.tournament_pairs=2 budget.tournament_pairs_most=2",
-    "benchmarks.llama_bench_agreement": "--pairs 2",
-    "benchmarks.decisions_under_noise": "--sweeps 1",
     "benchmarks.search_efficiency": f"--seeds 1 --recording {next(ROOT.glob('benchmarks/recordings/*.json.gz'))}",
 }
 """Added to a command, so that it takes a minute at most; nothing else of it is changed."""
