@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from engines.registry import ENGINES, load_engine
 from engines.synthesis.references import References
 from engines.synthesis.session import PushingSession, SynthesisSession, prepare_references
 from engines.synthesis.speech import F32
+from search_spaces.template import load_template
 from tests.conformance.subjects import SUBJECTS
 from tests.engines.synthesis.voices import spoken
 
@@ -101,8 +102,9 @@ def test_two_identical_requests_in_a_row_have_the_same_chunks(name: str, tmp_pat
         pytest.skip(lacking)
     model = engine.resolve_model(subject.model(tmp_path), print)
     workload = engine.resolve_workload(subject.workload, model, print)
-    params: Mapping[str, Any] = {"split": "clause", "first_chunk": "words"} if name != "cosyvoice" else {}
-    params = {knob: value for knob, value in params.items() if not (name == "fake_voice" and knob == "first_chunk")}
+    knobs = load_template(engine.space).knobs
+    splitting = {"split": "clause", "first_chunk": "words"}
+    params = {**subject.params, **{knob: value for knob, value in splitting.items() if knob in knobs}}
     session = engine.open(model, params)
     try:
         for item in (workload.items[-1], workload.items[0], workload.items[-1]):
