@@ -41,8 +41,9 @@ $(STAMP): pyproject.toml constraints.txt
 sweep: $(STAMP)
 	@$(BIN)/python -m tuner sweep llm $(ARGS)
 
+# Two processes, a file of tests in each: most of the time is waiting for workers and not computing.
 test: check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # On Linux PyPI's torch is the one for CUDA (3 GB with its libraries). Without a GPU this takes a tenth of that:
 # PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make test-torch
