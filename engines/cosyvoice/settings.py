@@ -59,6 +59,7 @@ class Settings:
         for name in params:
             if name not in known:
                 raise unknown_name("knob of cosyvoice", name, known)
+        # A field has the type that the space gives its knob, which mypy cannot know of a mapping.
         settings = Settings(**params)  # type: ignore[arg-type]
         if settings.fp16 and settings.bf16:
             raise TunerError("fp16 and bf16 are both true", "autocast has one type: set one of them")

@@ -43,6 +43,7 @@ def folder_model(repository: Path, torch: FakeTorch, tmp_path: Path) -> Model:
 def calls(repository: Path) -> list[tuple[Any, ...]]:
     """What the stand-in was called with, in order; imports it."""
     sys.path.insert(0, str(repository))
+    # A module that the stand-in repository writes.
     from cosyvoice.cli.model import CALLS  # type: ignore[import-not-found]
 
     found: list[tuple[Any, ...]] = CALLS

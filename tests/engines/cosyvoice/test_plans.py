@@ -29,6 +29,7 @@ def onnx(tmp_path: Path) -> Path:
 
 
 def load(torch: FakeTorch, repository: Path, onnx: Path, fp16: bool = True) -> Path:
+    # A module that the stand-in repository writes.
     from cosyvoice.cli.model import Model as Loaded  # type: ignore[import-not-found]
 
     return plans.load_plan(torch, find_repository(repository), Loaded(fp16), onnx, fp16, 2)
@@ -61,6 +62,7 @@ def test_another_onnx_file_or_precision_is_another_plan(
 def test_a_build_that_fails_leaves_no_plan_and_says_so(
     on_gpu: FakeTorch, repository: Path, onnx: Path, calls: CALLS, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # A module that the stand-in repository writes.
     from cosyvoice.utils import file_utils  # type: ignore[import-not-found]
 
     def half_written(trt_model: str, trt_kwargs: Any, onnx_model: str, fp16: bool) -> None:

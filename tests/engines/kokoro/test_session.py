@@ -173,6 +173,7 @@ def test_an_option_that_the_runtime_sets_back_is_unsupported(model: Model, monke
     """As it does with parallel execution on a GPU, with nothing but a warning."""
     runtime = module.onnxruntime()
 
+    # The base is known while the test runs only.
     class SetsBack(runtime.InferenceSession):  # type: ignore[misc, name-defined]
         def get_session_options(self) -> Any:
             options = runtime.SessionOptions()
