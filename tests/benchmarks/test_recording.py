@@ -47,7 +47,9 @@ def test_the_summary_tells_size_time_and_noise(cpu_recording):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"text", gzip.compress(b"{}"), gzip.compress(json.dumps({"format": 99}).encode())]
+    "content",
+    [b"", b"text", gzip.compress(b"{}"), gzip.compress(json.dumps({"format": 99}).encode())],
+    ids=["empty", "text", "no recording", "another format"],  # not the bytes: gzip writes the time into them
 )
 def test_another_file_is_no_recording(content, tmp_path):
     (tmp_path / "a.json.gz").write_bytes(content)
