@@ -1,12 +1,15 @@
 """How often a verdict is right on a machine where another program takes a core now and then.
 
-    python -m benchmarks.decisions_under_noise [--sweeps 20] [--share 0.3] [--json FILE]
+    python -m benchmarks.decisions_under_noise [--sweeps 20] [--share 0.3] [--json FILE] [--keep FOLDER]
 
-First two small spaces are measured on the quiet machine, all configurations in interleaved rounds: that is the truth.
-Then the first is swept again and again while a load generator takes a core in random bursts. A verdict is right when
-what it deploys is within 3 % of the quiet optimum. Beside it stands the mean of three runs of each configuration, the
-best of which wins, as sweepers without a test decide. Last comes the space whose configurations all decode alike: there
-every "gain" is false. Twenty sweeps of both take half an hour on two cores.
+A small space of the 160 M shape is swept again and again while a load generator takes a core in random bursts. A
+verdict is right when what it deploys is within 3 % of the quiet optimum. That is known from interleaved rounds of all
+configurations on the machine without the load, before, between and after the sweeps, because a virtual machine's cores
+are not the same for an hour (two threads of a tiny model were seen at 4000 and at 3100 tok/s for half a minute each,
+with nothing else running, and one thread at 3500 all the time: such a model has no quiet optimum, so it is not used).
+Beside the verdicts stands the mean of three runs of each configuration, the best of which wins, as sweepers without a
+test decide. Last comes a space whose configurations all decode alike: there every "gain" is false. Twenty sweeps of
+both take half an hour or more on two cores. With `--keep` the studies stay, to look at those that were wrong.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ import argparse
 import json
 import statistics
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -34,30 +37,33 @@ from tuner.trial import TrialResult, TrialStatus
 
 WITHIN = 0.97
 """A choice is right when its quiet speed is at least this share of the optimum's."""
-TRUTH_BLOCKS = 10
+TRUTH_BLOCKS, TRUTH_EVERY = 3, 5
+"""So many blocks of quiet rounds before the first sweep and after each so many sweeps."""
 COMMON = (
-    "model.shape=small", "workload.size=brief", "workload.max_tokens=128", "constraints.kld=null", "tracking=false",
+    "workload.size=brief", "constraints.kld=null", "tracking=false",
     "params.use_mlock=false", "params.use_mmap=true", "params.speculation_tokens=0", "params.sampling=greedy",
     "params.type_k=f16", "params.type_v=f16", "params.n_threads_batch=2", "params.numa=disabled",
 )  # fmt: skip
 SPACE = (
-    *COMMON, "params.n_batch=512", "params.n_ubatch=512",
+    *COMMON, "model.shape=llama-160m", "workload.max_tokens=64", "params.n_batch=512", "params.n_ubatch=512",
     "space.quantization=choice(Q4_K_M,Q8_0,F16)", "space.flash_attn=choice(false,true)", "space.n_threads=range(1,3)",
 )  # fmt: skip
 EQUAL = (
-    *COMMON, "params.quantization=Q8_0", "params.flash_attn=false", "params.n_threads=1", "params.n_ubatch=8",
+    *COMMON, "model.shape=small", "workload.max_tokens=128", "params.quantization=Q8_0",
+    "params.flash_attn=false", "params.n_threads=1", "params.n_ubatch=8",
     "space.n_batch=choice(8,16,512)",
 )  # fmt: skip
 """Prompts are computed by eights, whichever is chosen, and decoding never knows of it. Batches above the longest prompt
 would be the same computation too, but a space counts those as one configuration."""
 SIZES = {"ours": 12, "equal": 3}
+MINUTES = 2.0
 HEAD = "| under load | tries | count | share |\n| --- | --- | --- | --- |"
 
 
 def configuration(overrides: Sequence[str], outputs: Path, study: str) -> StudyConfig:
     """A study over the space of `overrides`, with room for all of its configurations."""
     config = compose("llm", [*overrides, f"outputs={outputs}", f"study={study}", "budget.trials=16"])
-    return replace(config, budget=replace(config.budget, minutes=5.0))
+    return replace(config, budget=replace(config.budget, minutes=MINUTES))
 
 
 def grid_of(prepared: Prepared, size: int) -> list[dict[str, Value]]:
@@ -68,16 +74,36 @@ def grid_of(prepared: Prepared, size: int) -> list[dict[str, Value]]:
     return grid
 
 
-def quiet_values(prepared: Prepared, grid: Sequence[Params]) -> dict[str, float]:
-    """The objective of every configuration on the machine as it is, from interleaved rounds."""
-    runner, metric = prepared.runner(), prepared.objectives[0].metric
-    players = [Contestant(TrialResult(n, p, TrialStatus.OK), runner, metric) for n, p in enumerate(grid)]
-    for block in range(TRUTH_BLOCKS):
-        for place in range(len(players)):
-            player = players[(place + block) % len(players)]
-            if (played := player.play()) is not None:
-                player.count(played)
-    return {key(p.trial.params): geometric_mean(p.values) for p in players}
+class Quiet:
+    """What every configuration of a space does on the machine without the load, as often as it is looked at."""
+
+    def __init__(self, prepared: Prepared, grid: Sequence[Params]) -> None:
+        runner, metric = prepared.runner(), prepared.objectives[0].metric
+        self._players = [Contestant(TrialResult(n, p, TrialStatus.OK), runner, metric) for n, p in enumerate(grid)]
+        self._knobs = [knob.name for knob in prepared.space.parameters]
+        self._blocks = 0
+
+    def look(self, blocks: int = TRUTH_BLOCKS) -> None:
+        """Measure `blocks` more interleaved rounds of all."""
+        for block in range(self._blocks, self._blocks + blocks):
+            for place in range(len(self._players)):
+                player = self._players[(place + block) % len(self._players)]
+                if (played := player.play()) is not None:
+                    player.count(played)
+        self._blocks += blocks
+
+    def values(self) -> dict[str, float]:
+        """The geometric mean of the rounds that nobody disturbed, by configuration."""
+        return {key(p.trial.params): geometric_mean(p.used(p.values)) for p in self._players}
+
+    def show(self) -> None:
+        """Print them, the best first, each with the least and the most that was measured."""
+        best = max(self.values().values())
+        for player in sorted(self._players, key=lambda p: -geometric_mean(p.used(p.values))):
+            value, used = geometric_mean(player.used(player.values)), player.used(player.values)
+            knobs = " ".join(f"{name}={player.trial.params[name]}" for name in self._knobs)
+            print(f"  {value:8.1f} tok/s ({min(used):.0f} to {max(used):.0f})  {value / best:.3f}  {knobs}")
+        print(flush=True)
 
 
 def mean_of_three(prepared: Prepared, grid: Sequence[Params]) -> Params:
@@ -109,14 +135,6 @@ def sweep(overrides: Sequence[str], number: int, share: float, folder: Path) -> 
     }
 
 
-def show(values: Mapping[str, float], knobs: Sequence[str]) -> None:
-    """Print what every configuration does, the best first."""
-    for params, value in sorted(values.items(), key=lambda pair: -pair[1]):
-        known = json.loads(params)
-        print(f"  {value:8.1f} tok/s  {value / max(values.values()):.3f}  {' '.join(f'{n}={known[n]}' for n in knobs)}")
-    print(flush=True)
-
-
 def right(chosen: Sequence[Params], truth: dict[str, float]) -> int:
     """How many choices are within the margin of the best."""
     best = max(truth.values())
@@ -129,25 +147,30 @@ def main() -> None:
     parser.add_argument("--sweeps", type=int, default=20)
     parser.add_argument("--share", type=float, default=0.3)
     parser.add_argument("--json", type=Path, help="write the raw results here")
+    parser.add_argument("--keep", type=Path, help="leave the studies in this folder")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with ExitStack() as stack:
+        folder = options.keep or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         spaces = {"ours": SPACE, "equal": EQUAL}
         known = {name: prepare(configuration(s, folder, name), lambda text: None) for name, s in spaces.items()}
         grids = {name: grid_of(prepared, SIZES[name]) for name, prepared in known.items()}
+        quiet, prepared = {name: Quiet(known[name], grids[name]) for name in spaces}, known["ours"]
         print("the quiet machine", flush=True)
-        quiet = {name: quiet_values(prepared, grids[name]) for name, prepared in known.items()}
-        for name, values in quiet.items():
-            show(values, [k.name for k in known[name].space.parameters])
-        truth = quiet["ours"]
+        for looked in quiet.values():
+            looked.look()
+            looked.show()
         print(f"a core taken {options.share:.0%} of the time", flush=True)
         ours, theirs, equal = [], [], []
         for number in range(options.sweeps):  # in turn, so that both meet the same machine
             ours.append(sweep(SPACE, number, options.share, folder / f"ours-{number}"))
             with running(options.share, seed=number):
-                theirs.append(mean_of_three(known["ours"], grids["ours"]))
+                theirs.append(mean_of_three(prepared, grids["ours"]))
+            if (number + 1) % TRUTH_EVERY == 0:
+                quiet["ours"].look()
+            truth = quiet["ours"].values()
             so_far = f"{right([v['params'] for v in ours], truth)} and {right(theirs, truth)} right of {number + 1}"
             print(f"  {ours[-1]['verdict']}, {ours[-1]['wall_s']:.0f} s; ours and mean of three: {so_far}", flush=True)
+        quiet["ours"].show()
         print("equal configurations", flush=True)
         for number in range(options.sweeps):
             equal.append(sweep(EQUAL, number, options.share, folder / f"equal-{number}"))
@@ -166,7 +189,13 @@ def main() -> None:
     ):
         print(f"| {what} | {options.sweeps} | {count} | {count / options.sweeps:.0%} |")
     if options.json:
-        raw = {**table, "quiet": quiet, "ours": ours, "mean_of_three": [dict(p) for p in theirs], "equal": equal}
+        raw = {
+            **table,
+            "quiet": {n: q.values() for n, q in quiet.items()},
+            "ours": ours,
+            "mean_of_three": [dict(p) for p in theirs],
+            "equal": equal,
+        }
         options.json.write_text(json.dumps(raw, indent=1) + "\n")
 
 
