@@ -28,7 +28,7 @@ from benchmarks.load_generator import running
 from search_spaces.parameter import Params, Value
 from tuner.config.compose import compose
 from tuner.config.study_config import StudyConfig
-from tuner.contestant import Contestant
+from tuner.contestant import Contestant, play_block
 from tuner.params import key
 from tuner.preparation import Prepared, prepare
 from tuner.stats import geometric_mean
@@ -86,10 +86,8 @@ class Quiet:
     def look(self, blocks: int = TRUTH_BLOCKS) -> None:
         """Measure `blocks` more interleaved rounds of all."""
         for block in range(self._blocks, self._blocks + blocks):
-            for place in range(len(self._players)):
-                player = self._players[(place + block) % len(self._players)]
-                if (played := player.play()) is not None:
-                    player.count(played)
+            for player, played in play_block(self._players, block):
+                player.count(played)
         self._blocks += blocks
 
     def values(self) -> dict[str, float]:

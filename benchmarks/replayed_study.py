@@ -6,11 +6,11 @@ What is replaced is the worker (answers from the recording), the clock, the cach
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from benchmarks.problem import Problem, Trace
 from benchmarks.world import FailedError, Loaded, World
@@ -18,7 +18,6 @@ from engines.base import Capabilities, Model
 from engines.registry import load_engine
 from search_spaces.parameter import Params, Value
 from tuner.config.study_config import Budget, StudyConfig
-from tuner.drift import PaceCheck
 from tuner.earlier import Earlier
 from tuner.events import Outcome
 from tuner.hardware import detect_hardware
@@ -39,6 +38,7 @@ from tuner.watchers import Watchers
 from tuner.worker import capabilities_from_json, workload_from_json
 from tuner.worker_process import Worker, WorkerFailedError
 
+T = TypeVar("T")
 TRIALS_SHARE = 0.25
 """The budget in trials, as a share of the grid: less than the grid, or the tuner would enumerate it."""
 
@@ -175,21 +175,11 @@ class NoFolder(StudyStore):
         """A study always begins anew."""
         return []
 
-    def append(self, result: TrialResult) -> None:
-        """Forget."""
-
-    def pace_checks(self) -> list[PaceCheck]:
+    def _lines(self, name: str, read: Callable[[Mapping[str, Any]], T]) -> list[T]:
         """None yet."""
         return []
 
-    def append_pace_check(self, check: PaceCheck) -> None:
-        """Forget."""
-
-    def repeats(self) -> list[Repeat]:
-        """None yet."""
-        return []
-
-    def append_repeat(self, repeat: Repeat) -> None:
+    def _append(self, name: str, document: Mapping[str, Any]) -> None:
         """Forget."""
 
     def point_latest(self) -> None:

@@ -7,6 +7,7 @@ the changes that bring nothing an effect; `benchmarks/false_gains.py`).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations, pairwise
@@ -15,11 +16,10 @@ from typing import TYPE_CHECKING, Any
 from search_spaces.parameter import Params, Value
 from search_spaces.space import SearchSpace
 from tuner import interrupts
-from tuner.contestant import Contestant, play_s
+from tuner.contestant import Contestant, compared, play_block, play_s
 from tuner.objective import Objective
 from tuner.runner import TrialRunner
-from tuner.stats import paired_ratio_test
-from tuner.tournament import EQUAL
+from tuner.tournament import EQUAL, REPEATED_SHARE
 from tuner.trial import TrialResult, TrialStatus
 
 if TYPE_CHECKING:
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 BLOCKS = 4
 """Rounds of each configuration on the way: enough for an interval, not for a verdict, which the tournament gives."""
+PAIRS_LEAST = 3
+"""Pairs that others disturbed are left out where so many quiet ones are left."""
+TRIFLE = 1.05
+"""A change brought nothing only where a gain beyond this is ruled out."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +50,11 @@ class Step:
 
     @property
     def brought_nothing(self) -> bool:
-        """Whether the interval holds 1 or lies below it, and its middle is no more than a trifle above: an interval
-        that is wide for the noise of a few rounds says nothing against a change that looks like a good one."""
-        return self.ratio is not None and self.ci95 is not None and self.ci95[0] <= 1 and self.ratio * EQUAL < 1
+        """Whether the interval holds 1 or lies below it, with its middle no more than a trifle above and its upper end
+        not far above: an interval that is wide for the noise of a few rounds says nothing against a change."""
+        if self.ratio is None or self.ci95 is None:
+            return False
+        return self.ci95[0] <= 1 and self.ratio * EQUAL < 1 and self.ci95[1] < TRIFLE
 
     def to_json(self) -> dict[str, Any]:
         """As JSON data."""
@@ -122,12 +128,11 @@ def attribute(
     """
     known = [TrialResult(-1, params, TrialStatus.OK) for params in ways]
     walkers = [Contestant(trial, runner, objective.metric, cold=False) for trial in known]
+    repeats = iter(range(math.ceil(REPEATED_SHARE * BLOCKS * len(walkers))))
     for block in range(BLOCKS):
         interrupts.check()
-        for place in range(len(walkers)):
-            walker = walkers[(place + block) % len(walkers)]
-            if (played := walker.play()) is not None:
-                walker.count(played)
+        for walker, played in play_block(walkers, block, lambda: next(repeats, None) is not None):
+            walker.count(played)
         on_block(block + 1, BLOCKS)
     return [_step(before, after, objective) for before, after in pairwise(walkers)]
 
@@ -138,6 +143,6 @@ def _step(before: Contestant, after: Contestant, objective: Objective) -> Step:
     changed = {n: (old.get(n), new.get(n)) for n in names}
     if failure := before.failure or after.failure:
         return Step(changed, dict(new), None, None, 0, failure)
-    better, worse = (after, before) if objective.maximize else (before, after)
-    test = paired_ratio_test(better.values, worse.values)
+    test = compared(after, before, objective, PAIRS_LEAST)
+    assert test is not None, "neither has failed, so there are as many pairs as blocks"
     return Step(changed, dict(new), test.ratio, test.ci95, test.pairs)

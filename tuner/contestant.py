@@ -6,17 +6,19 @@ that they are no further evidence, and a process that stayed loaded would save n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import compress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from engines.errors import InvalidOutputError
-from tuner.measurement import Measurement, Round, summarise
+from tuner.host_noise import HostNoise
+from tuner.measurement import Measurement, summarise
 from tuner.metrics import METRICS, metric
-from tuner.objective import violations
-from tuner.runner import Opened, TrialRunner
+from tuner.objective import Objective, violations
+from tuner.runner import TrialRunner
+from tuner.stats import RatioTest, paired_ratio_test
 from tuner.trial import MetricValue, TrialResult
 from tuner.worker_process import WorkerFailedError
 
@@ -28,12 +30,30 @@ SECOND_CHANCES = 1
 """A configuration that ran in the search and fails here, once, may have met a passing shortage."""
 
 
+@dataclass(frozen=True)
+class Play:
+    """One round in a process of its own: the round's metrics, what its load yields once (`loaded`), and its noise."""
+
+    metrics: Mapping[str, float]
+    loaded: Mapping[str, float]
+    noise: HostNoise
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON data."""
+        return asdict(self)
+
+    @staticmethod
+    def from_json(document: Mapping[str, Any]) -> Play:
+        """Read what `to_json` wrote. Raises KeyError or TypeError on anything else."""
+        return Play(document["metrics"], document["loaded"], HostNoise(**document["noise"]))
+
+
 @dataclass
 class Contestant:
     """Plays one round at a time. A second failure takes it out for good, with the reason in `failure`.
 
-    `values` and `rounds` hold what counted, block by block. `metric` is the objective's. `cold` says that the first
-    load is from a file out of the page cache, where the system allows it.
+    `plays` and `values` hold what counted, block by block. `metric` is the objective's. `cold` says that the first load
+    is from a file out of the page cache, where the system allows it.
     """
 
     trial: TrialResult
@@ -41,85 +61,118 @@ class Contestant:
     metric: str
     cold: bool = True
     failure: str = ""
-    rounds: list[Round] = field(default_factory=list)
-    values: list[float] = field(default_factory=list)
+    plays: list[Play] = field(default_factory=list)
     _chances: int = SECOND_CHANCES
-    _loads: list[Opened] = field(default_factory=list)
-    _counted: list[Opened] = field(default_factory=list)
+    _first: Play | None = None
 
-    def play(self) -> Round | None:
+    def play(self) -> Play | None:
         """Load, warm up by an item, run one round, and end the process; None once it has failed."""
         while not self.failure:
             try:
-                return self._round()
+                return self._play()
             except (WorkerFailedError, InvalidOutputError) as error:
                 if self._chances == 0:
                     self.failure = error.reason if isinstance(error, WorkerFailedError) else error.message
                 self._chances -= 1
         return None
 
-    def count(self, played: Round) -> None:
-        """Let the round that was played last count."""
-        self.values.append(self.value(played))
-        self.rounds.append(played)
-        self._counted.append(self._loads[-1])
+    def count(self, played: Play) -> None:
+        """Let a round count. The first load was the cold one, whether its round counts or not: its time is kept."""
+        if not self.plays and self._first is not None:
+            played = replace(played, loaded={**self._first.loaded, **played.loaded})
+        self.plays.append(played)
+
+    @property
+    def values(self) -> list[float]:
+        """The objective in each round that counted."""
+        return [self.value(p) for p in self.plays]
 
     @property
     def quiet(self) -> list[bool]:
         """Of each round that counted, whether nobody else disturbed it."""
-        return [not r.noise.disturbed for r in self.rounds]
+        return [not p.noise.disturbed for p in self.plays]
 
     def used(self, counted: Sequence[T]) -> list[T]:
         """Of what there is one of for each round, that of the quiet rounds; all where most rounds were disturbed."""
         quiet = list(compress(counted, self.quiet))
         return quiet if 2 * len(quiet) >= len(counted) else list(counted)
 
-    def value(self, played: Round) -> float:
-        """The objective in one block. Load and memory, which a process has once, have a load of their own in each."""
+    def value(self, played: Play) -> float:
+        """The objective in one round. Load and memory, which a process has once, have a load of their own in each."""
         value = self._value(played)
-        assert value is not None, "_round has looked"
+        assert value is not None, "_play has looked"
         return value
 
-    def _value(self, played: Round) -> float | None:
-        if self.metric in played.metrics:
-            return played.metrics[self.metric]
-        value = self._loads[-1].metrics(Measurement((played,))).get(self.metric)
-        return value.value if value else None
+    def _value(self, played: Play) -> float | None:
+        return played.metrics.get(self.metric, played.loaded.get(self.metric))
 
     def metrics(self) -> dict[str, MetricValue]:
-        """Over the rounds that counted and the loads for them: means of times, peaks of memory.
-
-        Only the first load was a cold one, whether its round counted or not.
-        """
-        if not self.rounds:
-            return {}
-        names = [n for n in METRICS if all(n in r.metrics for r in self.rounds)]
-        measured = {n: summarise(n, [r.metrics[n] for r in self.used(self.rounds)]) for n in names}
-        first = self._loads[0].metrics(Measurement((self.rounds[0],)))
-        loads = [o.metrics(Measurement((r,))) for o, r in zip(self._counted, self.rounds, strict=True)]
-        values = {n: [m[n].value for m in loads if n in m] for n in {n for m in loads for n in m}}
+        """Over the rounds that counted and the loads for them: means of times, peaks of memory."""
+        names = [n for n in METRICS if self.plays and all(n in p.metrics for p in self.plays)]
+        measured = {n: summarise(n, [p.metrics[n] for p in self.used(self.plays)]) for n in names}
+        once = {n for p in self.plays for n in p.loaded}
+        values = {n: [p.loaded[n] for p in self.plays if n in p.loaded] for n in METRICS if n in once}
         times = {n: summarise(n, v) for n, v in values.items() if metric(n).kind == "load"}
         peaks = {n: MetricValue(max(v), None, METRICS[n].unit) for n, v in values.items() if metric(n).kind == "memory"}
-        return {**measured, **first, **times, **peaks}
+        return {**measured, **times, **peaks}
 
     def feasible(self) -> bool:
         """Whether the constraints hold for what was measured here; by the search where nothing was."""
-        if not self.rounds:
+        if not self.plays:
             return self.trial.feasible
         known = {**{name: m.value for name, m in self.metrics().items()}, **self.trial.quality}
         slack = violations(self.runner.constraints, known)
         return all(slack.get(c.metric, 1.0) <= 0 for c in self.runner.constraints)
 
-    def _round(self) -> Round:
-        cold = self.metric == "load_s" or (self.cold and not self._loads and self.metric != "load_cached_s")
+    def _play(self) -> Play:
+        cold = self.metric == "load_s" or (self.cold and self._first is None and self.metric != "load_cached_s")
         with ExitStack() as stack:
             opened = self.runner.opened(self.trial.params, cold, stack)
             self.runner.measurer().one_round(opened.worker, deadline_s=0.0)  # the first item warms up
-            played = self.runner.measurer().one_round(opened.worker)
-            self._loads.append(opened)
+            its_round = self.runner.measurer().one_round(opened.worker)
+            loaded = {n: m.value for n, m in opened.metrics(Measurement((its_round,))).items()}
+        played = Play(its_round.metrics, loaded, its_round.noise)
         if self._value(played) is None:
             raise InvalidOutputError(f"the round tells no {self.metric}", "choose an objective that each round tells")
+        self._first = self._first or played
         return played
+
+
+def play_block(
+    contestants: Sequence[Contestant], block: int, again: Callable[[], bool] = lambda: False
+) -> list[tuple[Contestant, Play]]:
+    """One round of each contestant that still stands, side by side; each block begins with the next one.
+
+    A round that others disturbed is played again at once as long as `again` allows it. Nothing is counted yet.
+    """
+    standing, played = [c for c in contestants if not c.failure], []
+    for place in range(len(standing)):
+        contestant = standing[(place + block) % len(standing)]
+        its_play = contestant.play()
+        while its_play is not None and its_play.noise.disturbed and again():
+            its_play = contestant.play()
+        if its_play is not None:
+            played.append((contestant, its_play))
+    return played
+
+
+def compared(mine: Contestant, other: Contestant, objective: Objective, quiet_least: int) -> RatioTest | None:
+    """`mine` ÷ `other` turned so that above 1 is better, over the blocks that both finished; None below two.
+
+    Pairs that others disturbed are left out as long as `quiet_least` quiet ones are there: a burst in one round of a
+    pair can make it 20 times slower.
+    """
+    pairs = list(zip(mine.values, other.values, strict=False))
+    if len(pairs) < 2:
+        return None
+    quiet = list(compress(pairs, quiet_pairs(mine, other)))
+    ours, theirs = zip(*(quiet if len(quiet) >= max(2, quiet_least) else pairs), strict=True)
+    return paired_ratio_test(ours, theirs) if objective.maximize else paired_ratio_test(theirs, ours)
+
+
+def quiet_pairs(one: Contestant, other: Contestant) -> list[bool]:
+    """Of each block that both finished, whether nobody disturbed either."""
+    return [a and b for a, b in zip(one.quiet, other.quiet, strict=False)]
 
 
 def play_s(trial: TrialResult) -> float:

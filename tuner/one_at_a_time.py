@@ -31,7 +31,7 @@ class OneAtATime:
         self._infeasible = infeasible
         self.ruled_out: dict[str, str] = {}
 
-    def again(self) -> TrialResult | None:
+    def again(self, complete: bool) -> TrialResult | None:
         """None: it measures each configuration once."""
         return None
 

@@ -48,18 +48,20 @@ def by_promise(belief: Belief, candidates: Sequence[Params]) -> list[tuple[Param
     return [(few[i], float(expected[i])) for i in np.argsort(-expected, kind="stable")]
 
 
-def worth_repeating(belief: Belief, least: float, barred: Container[int]) -> TrialResult | None:
+def worth_repeating(
+    belief: Belief, least: float, barred: Container[int], put_off: Container[int] = ()
+) -> TrialResult | None:
     """The feasible trial, none of those `barred`, of which most is expected once more in another process.
 
-    None where no more than `least` is.
+    None where no more than `least` is. Those of `put_off` come after the others that are worth it.
     """
     able = [r for r in belief.measured if r.feasible and r.number not in barred]
     if not able:
         return None
     # Of rivals that are close one more measurement changes little, and a few may decide.
     worths = np.max([belief.worth([r.params for r in able], times) for times in REPEATS], axis=0)
-    best = int(np.argmax(worths))
-    return able[best] if worths[best] > least else None
+    worth = [(r.number not in put_off, float(w), r) for r, w in zip(able, worths, strict=True) if w > least]
+    return max(worth, key=lambda one: one[:2])[2] if worth else None
 
 
 def _chance_to_be_feasible(space: SearchSpace, results: Sequence[TrialResult], candidates: Sequence[Params]) -> Array:

@@ -24,7 +24,11 @@ TIMEOUT_LEAST_S = 30.0
 ROUND_CUT = 1.3
 """One that is this many times worse in a measured, undisturbed round is cut off after it. From one process to the next
 the same configuration differed by 7 % with one thread and by 11 % with two on a virtual machine of two cores (standard
-deviation; `benchmarks/recordings`). With that noise an equal of the best is cut in 3 % of cases, at 1.2 in 5 %."""
+deviation; `benchmarks/recordings`)."""
+LOADS_APART, LOADS_UNKNOWN = 3.3, 0.11
+"""Where processes differ by much the margin is wider: by this many standard deviations from one process to the next,
+2.3 of the difference of two. Unless it is known, they may differ by as much as was seen. The best of a few equals is
+the luckiest of them, which is why it is not less."""
 CONTENDER = 1.05
 """One that is this many times worse than the best after a round has been measured enough: another configuration tells
 more than another round, because rounds in one process differ less than processes do."""
@@ -74,13 +78,17 @@ class Race:
 
     def after_round(self, values: Sequence[float], disturbed: bool = False) -> Decision:
         """`values` are the objective of the rounds that count so far; `disturbed` when none of them was a quiet one."""
-        if values and self._times_worse(statistics.median(values)) > (DISTURBED_CUT if disturbed else ROUND_CUT):
+        if values and self._times_worse(statistics.median(values)) > (DISTURBED_CUT if disturbed else self._round_cut):
             return "cut_off"
         if len(values) >= self.rounds_most:
             return "enough"
         if values and not disturbed and self._one_is_enough(statistics.median(values)):
             return "enough"
         return "enough" if len(values) >= self.rounds_least and self._agree(values) else "go_on"
+
+    @property
+    def _round_cut(self) -> float:
+        return max(ROUND_CUT, math.exp(LOADS_APART * (self.load_noise or LOADS_UNKNOWN)))
 
     def _one_is_enough(self, value: float) -> bool:
         return self._times_worse(value) > CONTENDER or self.load_noise >= LOADS_DIFFER

@@ -16,7 +16,7 @@ from search_spaces.parameter import Params, Value
 from tuner.evidence import Evidence
 from tuner.metrics import metric
 from tuner.params import key
-from tuner.repeats import WORTH_LEAST, allowed, price
+from tuner.repeats import WORTH_LEAST, WORTH_LEAST_AT_THE_END, allowed, just_measured, price
 from tuner.trial import TrialResult
 
 if TYPE_CHECKING:
@@ -63,10 +63,13 @@ class Sampler:
         self.enumerates = self._space.size(budget_trials) is not None
         self._front = self._new_front(seed) if len(evidence.objectives) > 1 and not self.enumerates else None
 
-    def again(self) -> TrialResult | None:
-        """The trial that is worth measuring again more than any new configuration is; None where that is not so."""
+    def again(self, complete: bool) -> TrialResult | None:
+        """The trial that is worth measuring again more than any new configuration is; None where that is not so.
+
+        `complete` says that no further configuration is to be tried.
+        """
         trials, repeats, belief = self.evidence.trials, self.evidence.repeats, self.evidence.belief
-        if belief is None or not allowed(len(trials), repeats):
+        if belief is None or not (complete or allowed(len(trials), repeats)):
             return None
         if metric(self.evidence.objectives[0].metric).kind == "memory":
             return None  # a process's memory is what it is
@@ -74,8 +77,12 @@ class Sampler:
 
         self._look()
         failed = {r.trial for r in repeats if r.value is None}
-        untried = next((worth for params, worth in self._promising(belief) if self._is_new(params)), 0.0)
-        return worth_repeating(belief, max(untried * price(trials, repeats), WORTH_LEAST), failed)
+        if complete:
+            least = WORTH_LEAST_AT_THE_END
+        else:
+            untried = next((worth for params, worth in self._promising(belief) if self._is_new(params)), 0.0)
+            least = max(untried * price(trials, repeats), WORTH_LEAST)
+        return worth_repeating(belief, least, failed, just_measured(trials, repeats))
 
     def ask(self) -> dict[str, Value] | None:
         """A valid configuration that was never told or asked before; None when there is none left."""

@@ -16,7 +16,7 @@ from tuner.earlier import Earlier, earlier_best
 from tuner.events import Observer, Outcome
 from tuner.evidence import Evidence
 from tuner.explanation import EXPLANATIONS, explain
-from tuner.finalists import affordable
+from tuner.final import Final
 from tuner.host_noise import said
 from tuner.objective import Objective, pareto_front
 from tuner.one_at_a_time import OneAtATime
@@ -28,18 +28,19 @@ from tuner.sampling import Sampler
 from tuner.search_notices import search_notices
 from tuner.study_identity import begun_at, check_identity, finished_documents, other_seed, study_info
 from tuner.study_store import StudyStore, check_writable
-from tuner.tournament import Tournament, TournamentResult
+from tuner.tournament import TournamentResult
 from tuner.trial import TrialResult, TrialSpec, TrialStatus
 from tuner.verdict import counted, interrupted, nothing_feasible, sentence, statuses
 from tuner.watchers import Watchers
 
 BASELINE = 0
-TOURNAMENT_SHARE = 0.5
-"""The search leaves the tournament at most this share of the minutes; one that takes longer overruns them."""
+PASSING = (TrialStatus.CRASHED, TrialStatus.OUT_OF_MEMORY, TrialStatus.INFEASIBLE)
+"""How a baseline may end for a passing shortage: it gets a second chance, because without it there is no proof."""
+DEADLY = 3
+"""A configuration during which the tuner itself was killed so many times in a row is not tried again."""
 TRIAL_SHARE = 0.1
 """Of the minutes, after which a trial gets no further rounds: on a machine that is never quiet each would be repeated,
 and one slow configuration would take the whole time."""
-TOLD_OVERRUN_S = 10.0
 
 
 def run_study(config: StudyConfig, observers: Sequence[Observer]) -> Outcome:
@@ -79,8 +80,11 @@ class Study:
             self.watchers.study_finished(earlier)
             return earlier
         try:
-            self._search()
-            outcome = self._conclude(self._hold_tournament())
+            if begun := self._final.interrupted():
+                self.exhausted = begun["exhausted"]
+            else:
+                self._search()
+            outcome = self._conclude(self._final.hold(self._left_s, self.exhausted))
         except KeyboardInterrupt:
             outcome = self._outcome("interrupted", interrupted(self.trials, self._objective), None, None)
         self._report()
@@ -100,6 +104,8 @@ class Study:
             time_is_up=self._search_time_is_up,
             on_round=lambda rounds, value: self.watchers.round_finished(len(self.trials), rounds, value),
         )
+        self._final = Final(self.prepared, self.store, self.evidence, self._runner, self.watchers, self.clock)
+        self._rule_out_deadly()
         self.watchers.study_started(study_info(self.prepared, self.store.directory, self.trials))
         for note in (
             *self.prepared.workload.notes,
@@ -125,24 +131,30 @@ class Study:
     def _search(self) -> None:
         """Ask, run, tell, until the budget of trials or of time ends or nothing is left to try."""
         config, sampler = self.prepared.config, self._sampler()
-        pace = PaceWatch(self._raced, self._measure_again, self.store.append_pace_check, self.clock)
+        resumed = bool(self.trials)
+        pace = PaceWatch(self._raced, self._measure_again, self.store.append_pace_check, self.clock, resumed)
         if not self.trials:
             self._run(dict(self.prepared.space.baseline), "baseline", 1.0)
         self._judge_baseline()
-        while len(self.trials) < config.budget.trials and not self._search_time_is_up():
+        while not self._search_time_is_up():
             self._check_measured()
             pace.look(self.trials)
-            if contender := sampler.again():
-                self._repeat(contender, pace.now(self._baseline))
-                continue
-            params = sampler.ask()
-            if params is None:
-                self.exhausted = True
+            now, complete = pace.now(self._baseline, self.evidence.load_noise()), self._complete()
+            if contender := sampler.again(complete):
+                self._repeat(contender, now)
+            elif complete:
                 break
-            self._run(params, "search", pace.now(self._baseline))
+            elif params := sampler.ask():
+                self._run(params, "search", now)
+            else:
+                self.exhausted = True
         self._check_measured()
         for notice in search_notices(self.evidence, config, self.exhausted, sampler.ruled_out):
             self.watchers.notice(notice)
+
+    def _complete(self) -> bool:
+        """Whether no further configuration is to be tried; what is left of the time tells the best few apart."""
+        return self.exhausted or len(self.trials) >= self.prepared.config.budget.trials
 
     def _sampler(self) -> Sampler | OneAtATime:
         config = self.prepared.config
@@ -171,7 +183,11 @@ class Study:
         interrupts.check()
         number = len(self.trials)
         self.watchers.trial_started(number, params, purpose)
-        result = replace(self._runner.run(TrialSpec(number, params), self._race(pace)), pace=round(pace, 4))
+        with self.store.in_flight(params):
+            result = self._runner.run(TrialSpec(number, params), self._race(pace))
+            if purpose == "baseline" and not result.metrics and result.status in PASSING:
+                result = self._runner.run(TrialSpec(number, params), self._race(pace))
+        result = replace(result, pace=round(pace, 4))
         with interrupts.put_off():
             self.store.append(result)
             self.trials.append(result)
@@ -189,6 +205,15 @@ class Study:
         leader = self.evidence.leader() if single else None
         rounds = budget.rounds_least, budget.rounds_most
         return race_against(leader, raced, pace, rounds, self.evidence.load_noise(), TRIAL_SHARE * 60 * budget.minutes)
+
+    def _rule_out_deadly(self) -> None:
+        """Count what took the tuner itself down, again and again, as a trial that crashed."""
+        params, times = self.store.left_in_flight()
+        if self.trials and times >= DEADLY:
+            reason = f"the tuner itself was killed {times} times in a row while it ran"
+            result = TrialResult(len(self.trials), params, TrialStatus.CRASHED, reason)
+            self.store.append(result)
+            self.trials.append(result)
 
     def _measure_again(self) -> TrialResult:
         """The baseline once more, by a round or two."""
@@ -230,43 +255,9 @@ class Study:
         """What is left of the budget's minutes, which begin with the search."""
         return 60 * self.prepared.config.budget.minutes - (self.clock() - self.search_begin)
 
-    def _time_is_up(self) -> bool:
-        return self._left_s() < 0
-
     def _search_time_is_up(self) -> bool:
         """Leave the time that the tournament will take, up to a share of the budget."""
-        if not self.trials:
-            return False
-        rivals = self.evidence.finalists() or [self._baseline]
-        reserve_s = self._new_tournament().estimate_s(self._baseline, rivals)
-        return self._left_s() < min(reserve_s, TOURNAMENT_SHARE * 60 * self.prepared.config.budget.minutes)
-
-    def _hold_tournament(self) -> TournamentResult:
-        """Only the finalists that the time allows; a slow default may take longer than what is left all the same."""
-        tournament, left_s = self._new_tournament(), self._left_s()
-
-        def estimate_s(some: Sequence[TrialResult]) -> float:
-            return tournament.estimate_s(self._baseline, some)
-
-        invited = affordable(self.evidence.finalists(), estimate_s, left_s)
-        if invited and (beyond_s := estimate_s(invited) - left_s) > TOLD_OVERRUN_S:
-            self.watchers.notice(
-                f"the tournament takes about {beyond_s / 60:.1f} min more than budget.minutes: "
-                "a proof needs all of its pairs, and a round of the default is slow"
-            )
-        others = any(t.metrics for t in self.trials[1:])
-        return tournament.run(self._baseline, invited, self._time_is_up, others_were_tried=others)
-
-    def _new_tournament(self) -> Tournament:
-        budget = self.prepared.config.budget
-        return Tournament(
-            self._runner,
-            self._objective,
-            budget.tournament_pairs,
-            budget.tournament_pairs_most,
-            self.watchers.tournament_progress,
-            self.evidence.belief,
-        )
+        return bool(self.trials) and self._left_s() < self._final.reserve_s()
 
     def _conclude(self, result: TournamentResult) -> Outcome:
         summary, deploy = nothing_feasible(self.trials), None
@@ -281,6 +272,7 @@ class Study:
             if deploy is not None:
                 self.store.write_json("deploy.json", deploy)
             self.store.write_json("tournament.json", document)
+            self.store.end_tournament()
         if noise := said([t.host_noise for t in self.trials] + [result.document["noise"]]):
             self.watchers.notice(noise)
         self._explain(result.winner if result.verdict == "gain" else None)

@@ -12,11 +12,15 @@ from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
 from search_spaces.errors import EnvironmentLackingError, TunerError
+from search_spaces.parameter import Params, Value
+from tuner.contestant import Play
 from tuner.drift import PaceCheck
 from tuner.repeats import Repeat
 from tuner.trial import TrialResult
 
 LATEST = "latest"
+TOURNAMENT = "tournament.jsonl"
+IN_FLIGHT = "in_flight.json"
 Line = TypeVar("Line")
 
 
@@ -115,6 +119,42 @@ class StudyStore:
     def append_repeat(self, repeat: Repeat) -> None:
         """Add one; it is on disk when this returns."""
         self._append("repeats.jsonl", repeat.to_json())
+
+    def begin_tournament(self, header: Mapping[str, Any]) -> None:
+        """Begin a tournament's file with who plays; one of an earlier run is forgotten."""
+        self._replace(TOURNAMENT, json.dumps(header) + "\n")
+
+    def append_block(self, block: Mapping[int, Play]) -> None:
+        """Add what everyone played in a block."""
+        self._append(TOURNAMENT, {str(number): play.to_json() for number, play in block.items()})
+
+    def tournament(self) -> tuple[dict[str, Any] | None, list[dict[int, Play]]]:
+        """Who plays in a tournament that has no verdict yet (None without one), and its blocks."""
+
+        def block(line: Mapping[str, Any]) -> dict[int, Play]:
+            return {int(number): Play.from_json(play) for number, play in line.items()}
+
+        lines = self._lines(TOURNAMENT, dict)
+        return (lines[0], [block(line) for line in lines[1:]]) if lines else (None, [])
+
+    def end_tournament(self) -> None:
+        """The verdict is written, and holds the blocks."""
+        self.remove(TOURNAMENT)
+
+    @contextlib.contextmanager
+    def in_flight(self, params: Params) -> Iterator[None]:
+        """Note which configuration runs, until it has ended; the note stays where the tuner itself is killed."""
+        known, times = self.left_in_flight()
+        self.write_json(IN_FLIGHT, {"params": dict(params), "times": times + 1 if known == dict(params) else 1})
+        try:
+            yield
+        finally:
+            self.remove(IN_FLIGHT)
+
+    def left_in_flight(self) -> tuple[dict[str, Value], int]:
+        """The configuration during which earlier runs were killed, and how many of them; ({}, 0) without one."""
+        note = self.read_json(IN_FLIGHT) or {}
+        return note.get("params", {}), note.get("times", 0)
 
     def write_json(self, name: str, document: Mapping[str, Any]) -> None:
         """Write a JSON file atomically."""

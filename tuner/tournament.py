@@ -13,21 +13,20 @@ from __future__ import annotations
 
 import math
 import statistics
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 from tuner import interrupts
-from tuner.contestant import Contestant, play_s
+from tuner.contestant import Contestant, Play, compared, play_block, play_s, quiet_pairs
 from tuner.events import Standing
 from tuner.host_noise import summary
-from tuner.measurement import Round
 from tuner.metrics import metric
 from tuner.objective import Objective, steady
 from tuner.params import changed_knobs
 from tuner.runner import TrialRunner
-from tuner.stats import RatioTest, geometric_mean, holm, paired_ratio_test
+from tuner.stats import RatioTest, geometric_mean, holm
 from tuner.trial import MetricValue, TrialResult
 
 if TYPE_CHECKING:
@@ -35,16 +34,21 @@ if TYPE_CHECKING:
 
 SIGNIFICANCE = 0.05
 """Family-wise, over all finalists and all looks at the data."""
-LOOK_EVERY_PAIRS = 4
-"""After the least number of pairs, the test is looked at again after this many more."""
+LOOKS = (1.0, 1.5, 2.0, 3.0, 4.0)
+"""The test is looked at after these many times the least number of pairs, and at the end."""
 EQUAL = 0.97
 """A gain of at least this share of the largest one may count as equal to it."""
 REPEATED_SHARE = 0.5
 """Rounds that others disturb are played again, as many as this share of the least number of rounds."""
 RISKED = 0.01
 """Pairs go on while the finalist that leads is expected to be worse than another one by more than this, on average."""
+NOTHING = 1.01
+"""Where no finalist's interval reaches so far, there is no gain that further pairs could prove."""
 LEAST_RATIO = {"memory": 1.01}
 """What a process's memory varies by from one start to the next is no gain."""
+
+Played = Mapping[int, Play]
+"""A block: what each contestant played in it, by its trial's number."""
 
 
 @dataclass(frozen=True)
@@ -63,26 +67,51 @@ class TournamentResult:
     metrics: Mapping[int, Mapping[str, MetricValue]]
 
 
+@dataclass(frozen=True)
+class Pairs:
+    """How many pairs there are: at least `least`, at most `most`, and over `span_s` seconds before an early end.
+
+    The cores of a virtual machine change their speed for seconds at a time, for one configuration more than for
+    another (two threads 25 % slower for 5 to 20 s, one thread as before): pairs of one such moment are no independent
+    evidence, however many they are.
+    """
+
+    least: int
+    most: int
+    span_s: float = 0.0
+
+    @property
+    def looks(self) -> list[int]:
+        """After how many pairs the test is looked at."""
+        most = max(self.least, self.most)
+        return sorted({n for times in LOOKS if (n := math.ceil(times * self.least)) < most} | {most})
+
+
 class Tournament:
     """Runs one. `on_block` is told the standings after each block, the blocks done and the most there can be.
 
-    `belief` is what the search found out: it has a say in which of several proven finalists wins.
+    `belief` is what the search found out: it has a say in which of several proven finalists wins. `keep` is told each
+    block when it is done; `played` are the blocks of the same contestants that an earlier run kept.
     """
 
     def __init__(
         self,
         runner: TrialRunner,
         objective: Objective,
-        pairs_least: int,
-        pairs_most: int,
+        pairs: Pairs,
         on_block: Callable[[list[Standing], int, int], None] = lambda standings, done, most: None,
         belief: Belief | None = None,
+        keep: Callable[[Played], None] = lambda block: None,
+        played: Sequence[Played] = (),
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._runner = runner
         self._objective = objective
-        self._least, self._most = pairs_least, max(pairs_least, pairs_most)
+        self._pairs, self._least, self._most = pairs, pairs.least, max(pairs.least, pairs.most)
         self._on_block = on_block
         self._belief = belief
+        self._keep, self._played = keep, played
+        self._clock = clock
         self._repeated = 0
 
     def run(
@@ -104,87 +133,81 @@ class Tournament:
         return self._result(home, away, others_were_tried)
 
     def _play(self, home: Contestant, away: list[Contestant], time_is_up: Callable[[], bool]) -> None:
-        done = 0
-        while done < self._most and any(not c.failure for c in away):
+        everyone, begin = [home, *away], self._clock()
+        for earlier in self._played:
+            for contestant in everyone:
+                if contestant.trial.number in earlier:
+                    contestant.count(earlier[contestant.trial.number])
+        done = len(self._played)
+        while done < self._most and any(not c.failure for c in away) and not (home.failure and home.trial.metrics):
             interrupts.check()
-            for contestant, its_round in self._block([home, *away], done):
-                contestant.count(its_round)
+            block = play_block(everyone, done, lambda: self._again(len(everyone)))
+            with interrupts.put_off():
+                self._keep({c.trial.number: play for c, play in block})
+                for contestant, play in block:
+                    contestant.count(play)
             done += 1
             tests = [(c, self._test(c, home)) for c in away]
             self._on_block([_standing(c, t) for c, t in tests if not c.failure], done, self._most)
-            if done >= self._least and (time_is_up() or (self._is_look(done) and self._decided(home, tests))):
+            if done >= self._least and time_is_up():
+                return
+            spanned = self._clock() - begin >= self._pairs.span_s
+            if done in self._pairs.looks and spanned and self._decided(home, tests):
                 return
 
-    def _block(self, everyone: Sequence[Contestant], block: int) -> list[tuple[Contestant, Round]]:
-        """One round of each contestant that still stands, each block beginning with the next one."""
-        standing = [c for c in everyone if not c.failure]
-        played = []
-        for place in range(len(standing)):
-            contestant = standing[(place + block) % len(standing)]
-            its_round = contestant.play()
-            while its_round and its_round.noise.disturbed and self._repeated < self._repeats_most(len(everyone)):
-                self._repeated += 1
-                its_round = contestant.play()
-            if its_round is not None:
-                played.append((contestant, its_round))
-        return played
+    def _again(self, contestants: int) -> bool:
+        """Whether one more round that others disturbed may be played again; counts it."""
+        if self._repeated >= math.ceil(REPEATED_SHARE * self._least * contestants):
+            return False
+        self._repeated += 1
+        return True
 
-    def _repeats_most(self, contestants: int) -> int:
-        return math.ceil(REPEATED_SHARE * self._least * contestants)
-
-    def _is_look(self, done: int) -> bool:
-        return (done - self._least) % LOOK_EVERY_PAIRS == 0
-
-    def _test(self, contestant: Contestant, home: Contestant) -> RatioTest | None:
-        """Candidate ÷ baseline turned so that above 1 is better, over the blocks that both finished; None below two.
-
-        Pairs that others disturbed are left out as long as the least number of quiet ones is there: a burst in one
-        round of a pair can make it 20 times slower.
-        """
-        pairs = list(zip(contestant.values, home.values, strict=False))
-        if len(pairs) < 2:
-            return None
-        quiet = list(compress(pairs, self._quiet(contestant, home)))
-        mine, theirs = zip(*(quiet if len(quiet) >= max(2, self._least) else pairs), strict=True)
-        return paired_ratio_test(mine, theirs) if self._objective.maximize else paired_ratio_test(theirs, mine)
-
-    def _quiet(self, contestant: Contestant, home: Contestant) -> list[bool]:
-        return [a and b for a, b in zip(contestant.quiet, home.quiet, strict=False)]
+    def _test(self, contestant: Contestant, other: Contestant) -> RatioTest | None:
+        return compared(contestant, other, self._objective, self._least)
 
     def _adjusted(self, tests: Sequence[RatioTest | None]) -> list[float]:
         """Holm over the finalists; then Bonferroni over the looks, so that looking early costs no certainty."""
-        looks = 1 + math.ceil((self._most - self._least) / LOOK_EVERY_PAIRS)
-        return [min(1.0, looks * p) for p in holm([t.p_value if t else 1.0 for t in tests])]
+        return [min(1.0, len(self._pairs.looks) * p) for p in holm([t.p_value if t else 1.0 for t in tests])]
 
     def _decided(self, home: Contestant, tests: Sequence[tuple[Contestant, RatioTest | None]]) -> bool:
-        """Some finalist's gain is significant and little is risked by taking the best; or every finalist is slower.
+        """Some finalist's gain is significant and little is risked by taking the best; or there is no gain to prove.
 
-        Not before the least number of quiet pairs, which a machine that is never quiet does not reach.
+        A gain not before the least number of quiet pairs, which a machine that is never quiet does not reach. Where
+        the default cannot be kept, only which finalist is best is left to find out.
         """
-        adjusted = self._adjusted([t for _, t in tests])
-        able = [(c, t) for c, t in tests if t is not None and not c.failure]
-        if any(sum(self._quiet(c, home)) < self._least for c, _ in able):
+        able = [(c, t) for c, t in tests if not c.failure and c.feasible()]
+        if not able:
+            return True
+        if home.failure or not home.feasible():
+            return self._little_risked([c for c, _ in able], home)
+        if all(t is not None and t.ci95[1] < NOTHING for _, t in able):
+            return True
+        if any(sum(quiet_pairs(c, home)) < self._least for c, _ in able):
             return False
-        proven = [(c, t) for (c, t), p in zip(tests, adjusted, strict=True) if t is not None and self._proven(c, t, p)]
-        if not proven:
-            return all(t.ci95[1] < 1 for _, t in able)
-        gains = self._gains(home, proven)
-        lead, _ = max(proven, key=lambda pair: gains[pair[0].trial.number])
-        rivals = [c for c, _ in able if c is not lead and c.feasible()]
-        return all(_expected_loss(self._test(lead, rival)) <= RISKED for rival in rivals)
+        adjusted = self._adjusted([t for _, t in tests])
+        proven = [c for (c, t), p in zip(tests, adjusted, strict=True) if self._proven(c, t, p)]
+        return bool(proven) and self._little_risked(proven, home, [c for c, _ in able])
+
+    def _little_risked(
+        self, candidates: Sequence[Contestant], home: Contestant, rivals: Sequence[Contestant] = ()
+    ) -> bool:
+        """Whether the likeliest best of `candidates` is hardly worse than any of `rivals` (the candidates)."""
+        lead = self._best(candidates, home)
+        return all(_expected_loss(self._test(lead, c)) <= RISKED for c in rivals or candidates if c is not lead)
 
     def _proven(self, contestant: Contestant, test: RatioTest | None, adjusted: float) -> bool:
-        """A significant gain of a configuration that finished and keeps the constraints."""
-        if test is None or contestant.failure or not contestant.feasible():
+        """A significant gain, over enough pairs, of a configuration that finished and keeps the constraints."""
+        if test is None or test.pairs < self._least or contestant.failure or not contestant.feasible():
             return False
         return adjusted <= SIGNIFICANCE and test.ratio > LEAST_RATIO.get(metric(self._objective.metric).kind, 1.0)
 
     def estimate_s(self, baseline: TrialResult, finalists: Sequence[TrialResult]) -> float:
-        """How long the least number of pairs will take, at the pace that the contestants had in the search."""
+        """How long the least pairs will take, at the pace that the contestants had in the search."""
         playing = [t for t in (baseline, *finalists) if t.metrics]
         # Those that others disturb come again.
         plays = [1 + min(REPEATED_SHARE, t.host_noise.get("disturbed_share", 0.0)) for t in playing]
-        return self._least * sum(share * play_s(t) for share, t in zip(plays, playing, strict=True))
+        least_s = self._least * sum(share * play_s(t) for share, t in zip(plays, playing, strict=True))
+        return max(least_s, self._pairs.span_s)
 
     def _result(self, home: Contestant, away: Sequence[Contestant], others_were_tried: bool) -> TournamentResult:
         tests = [(c, self._test(c, home)) for c in away]
@@ -199,11 +222,11 @@ class Tournament:
             "finalists": [
                 self._finalist(c, t, p, proven[c.trial.number], home) for (c, t), p in zip(tests, adjusted, strict=True)
             ],
-            "pairs": len(home.values),
+            "pairs": len(home.plays),
             "blocks": [list(b) for b in zip(*[c.values for c in (home, *away) if not c.failure], strict=False)],
             "quiet": [list(b) for b in zip(*[c.quiet for c in (home, *away) if not c.failure], strict=False)],
             "repeated_rounds": self._repeated,
-            "noise": dict(summary([r.noise for c in (home, *away) for r in c.rounds])),
+            "noise": dict(summary([p.noise for c in (home, *away) for p in c.plays])),
             "winner": winner.trial.number if winner else None,
         }
         return TournamentResult(
@@ -213,7 +236,7 @@ class Tournament:
             baseline=home.trial if home.trial.metrics else None,
             test=test,
             p_value=p_value if test else None,
-            metrics={c.trial.number: c.metrics() for c in (home, *away) if c.rounds},
+            metrics={c.trial.number: c.metrics() for c in (home, *away) if c.plays},
         )
 
     def _verdict(
@@ -232,26 +255,28 @@ class Tournament:
         """
         winners = [(c, t) for c, t in tests if t is not None and proven[c.trial.number]]
         if winners:
-            gains = self._gains(home, winners)
+            gains = self._gains(home, [c for c, _ in winners])
             lead, its_test = max(winners, key=lambda pair: gains[pair[0].trial.number])
             least = EQUAL * gains[lead.trial.number]
             equals = [c for c, t in winners if t.ratio >= its_test.ci95[0] and gains[c.trial.number] >= least]
             changes = {c.trial.number: changed_knobs(c.trial.params, home.trial.params) for c in equals}
             return "gain", min(equals, key=lambda c: (changes[c.trial.number], -gains[c.trial.number]))
         if home.trial.metrics and home.feasible():
-            decided = not home.failure and (tests or others_were_tried)
+            compared_enough = any(t is not None and t.pairs >= self._least for _, t in tests)
+            decided = not home.failure and (compared_enough or (not tests and others_were_tried))
             return ("keep_default" if decided else "undecided"), home
-        sign = 1.0 if self._objective.maximize else -1.0
-        able = [c for c, _ in tests if not c.failure and c.values and c.feasible()]
-        best = max(able, key=lambda c: sign * geometric_mean(c.values), default=None)
-        return ("only_feasible" if best else "no_feasible"), best
+        able = [c for c, _ in tests if not c.failure and c.plays and c.feasible()]
+        return ("only_feasible", self._best(able, home)) if able else ("no_feasible", None)
 
-    def _gains(self, home: Contestant, winners: Sequence[tuple[Contestant, RatioTest]]) -> dict[int, float]:
+    def _best(self, candidates: Sequence[Contestant], home: Contestant) -> Contestant:
+        """The likeliest best of `candidates`."""
+        gains = self._gains(home, candidates)
+        return max(candidates, key=lambda c: gains[c.trial.number])
+
+    def _gains(self, home: Contestant, candidates: Sequence[Contestant]) -> dict[int, float]:
         """By trial, what each is likely to gain over the others, by the search and the tournament together."""
-        if self._belief is None:
-            return {c.trial.number: t.ratio for c, t in winners}
-        played = {c.trial.number: c.used(c.values) for c in (home, *(c for c, _ in winners))}
-        likely = self._belief.judged(played)
+        played = {c.trial.number: c.used(c.values) for c in (home, *candidates) if c.plays}
+        likely = self._belief.judged(played) if self._belief else {n: geometric_mean(v) for n, v in played.items()}
         reference = next(iter(likely.values()))
         return {number: self._objective.gain(value, reference) for number, value in likely.items()}
 

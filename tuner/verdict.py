@@ -11,6 +11,9 @@ from tuner.objective import Objective, best
 from tuner.tournament import TournamentResult
 from tuner.trial import TrialResult
 
+HIDDEN = 1.03
+"""Where the best finalist's interval reaches beyond this, a gain worth having is not ruled out."""
+
 
 def sentence(result: TournamentResult, objective: str) -> str:
     """The verdict of a tournament that has a winner."""
@@ -21,9 +24,12 @@ def sentence(result: TournamentResult, objective: str) -> str:
         if not pairs:
             return f"keep the default: nothing else that was tried came near its {noun} within the constraints"
         better = "higher" if metric(objective).direction == "maximize" else "lower"
-        return f"keep the default: no finalist has a significantly {better} {noun} over {pairs} pairs"
+        keep = f"keep the default: no finalist has a significantly {better} {noun} over {pairs} pairs"
+        return f"{keep} ({_best_finalist(result)})"
     if result.verdict == "undecided":
-        why = result.document["baseline"]["failure"] or "no other configuration was measured"
+        finalists = result.document["finalists"]
+        why = "no finalist finished enough pairs" if finalists else "no other configuration was measured"
+        why = result.document["baseline"]["failure"] or why
         return f"undecided, so the default stays: {why}"
     number = result.winner.number
     if result.test is None:
@@ -36,6 +42,14 @@ def sentence(result: TournamentResult, objective: str) -> str:
         f"trial {number} is the best that meets the constraints, which the default does not; "
         f"its {noun} is {result.test.ratio:.2f} times as good as the default's ({proof})"
     )
+
+
+def _best_finalist(result: TournamentResult) -> str:
+    """How near the best finalist came, so that no gain and a gain that noise hid are told apart."""
+    best = max((f for f in result.document["finalists"] if f["ratio"] is not None), key=lambda f: f["ratio"])
+    low, high = best["ci95"]
+    hidden = f"; noise may hide a gain of up to {100 * (high - 1):.0f} %" if high > HIDDEN else ""
+    return f"the best, trial {best['number']}, is ×{best['ratio']:.3f}, 95 % interval {low:.3f} to {high:.3f}{hidden}"
 
 
 def nothing_feasible(trials: Sequence[TrialResult]) -> str:
@@ -52,7 +66,7 @@ def interrupted(trials: Sequence[TrialResult], objective: Objective) -> str:
     """What is kept, and what was found until then."""
     if not trials:
         return "interrupted before the first trial had finished; the same command begins again"
-    kept = f"interrupted: {counted(len(trials), 'finished ')} kept; the same command goes on (a tournament begins anew)"
+    kept = f"interrupted: {counted(len(trials), 'finished ')} kept; the same command goes on"
     leader = best(list(trials), objective)
     if leader is None:
         return kept

@@ -2,6 +2,7 @@
 
 import random
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -12,9 +13,11 @@ from search_spaces.build import build
 from search_spaces.parameter import Choices, Parameter
 from search_spaces.template import load_template
 from tests.tuner.fake_study import fake_config
-from tuner.attribution import Step, attribute, by_worth, path
+from tuner.attribution import Step, _step, attribute, by_worth, path
 from tuner.belief import Belief
+from tuner.contestant import Contestant, Play
 from tuner.explanation import _idle
+from tuner.host_noise import HostNoise
 from tuner.objective import Objective
 from tuner.preparation import prepare
 from tuner.trial import MetricValue, TrialResult, TrialStatus
@@ -108,10 +111,27 @@ def test_what_matters_most_changes_first_and_what_could_be_left_out_last():
 
 def test_changes_that_brought_nothing_are_named_as_what_leaves_them_out():
     steps = [
-        Step({"n_batch": (512, 128)}, {}, 0.96, (0.81, 1.14), 4),
+        Step({"n_batch": (512, 128)}, {}, 0.96, (0.89, 1.04), 4),
+        Step({"n_ubatch": (512, 128)}, {}, 0.96, (0.81, 1.14), 4),
         Step({"use_mmap": (True, False)}, {}, 0.9, (0.88, 0.92), 4),
         Step({"quantization": ("F16", "Q6_K")}, {}, 1.8, (1.7, 1.9), 4),
         Step({"n_threads": (1, 2)}, {}, 1.27, (0.97, 1.65), 4),
         Step({"mode": ("a", "b")}, {}, None, None, 0, "gone"),
     ]
-    assert _idle(steps) == "params.n_batch=512 params.use_mmap=true"
+    assert _idle(steps) == "params.n_batch=512 params.use_mmap=true", "of n_ubatch it is not known"
+
+
+def test_a_burst_in_a_round_does_not_make_a_change_look_idle():
+    """A fifth more in each pair but one, in which others made the changed one 20 times slower."""
+
+    def walker(speed, busy=()):
+        one = Contestant(TrialResult(-1, {"x": speed}, TrialStatus.OK), SimpleNamespace(constraints=()), SPEED)
+        for block in range(4):
+            loud = block in busy
+            one.count(Play({SPEED: speed / (20 if loud else 1)}, {}, HostNoise(others_cores=1.0 * loud)))
+        return one
+
+    step = _step(walker(100.0), walker(120.0, busy=(2,)), Objective(SPEED))
+    assert step.pairs == 3
+    assert step.ratio == pytest.approx(1.2)
+    assert not step.brought_nothing

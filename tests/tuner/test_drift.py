@@ -1,5 +1,7 @@
 """The machine's pace during a search."""
 
+import math
+import random
 from dataclasses import replace
 
 import pytest
@@ -43,6 +45,26 @@ def test_before_two_checks_or_without_a_first_value_the_pace_is_one():
     assert pace([check(50.0)], SPEED, 100.0) == pace([check(80.0), check(80.0)], SPEED, None) == 1.0
 
 
+def test_on_a_steady_machine_whose_processes_differ_a_pace_is_rarely_seen():
+    """One odd first process makes all later checks agree that the pace has changed."""
+    rng, load_noise, found = random.Random(2), 0.07, {0.0: 0, 0.07: 0}
+    for _ in range(2000):
+        first, *again = (100 * math.exp(rng.gauss(0, load_noise)) for _ in range(3))
+        for known in found:
+            found[known] += pace([check(v) for v in again], SPEED, first, known) != 1.0
+    assert found[0.0] > 0.35 * 2000, "were nothing known of how much processes differ"
+    assert found[0.07] < 0.10 * 2000
+
+
+def test_a_resumed_study_measures_the_pace_of_the_day_first():
+    machine = Machine([80.0] * 9, resumed=True)
+    machine.watch.look([trial(n, 100.0) for n in range(12)])
+    assert [c.after_trial for c in machine.kept] == [11, 11]
+    assert machine.watch.now(trial(0, 100.0)) == pytest.approx(0.8 * (1 + NOISE))
+    machine.watch.look([trial(n, 100.0) for n in range(13)])
+    assert len(machine.kept) == 2
+
+
 def test_trials_of_a_slow_hour_are_compared_as_if_the_machine_had_been_steady():
     early, late = trial(1, 100.0), trial(2, 90.0, pace=0.8)
     assert best([early, late], SPEED) is late
@@ -59,9 +81,9 @@ def test_to_another_pace_and_back(value, factor, name):
 class Machine:
     """A clock that moves with each look, and a baseline that takes two seconds to measure."""
 
-    def __init__(self, values, disturbed=0.0):
+    def __init__(self, values, disturbed=0.0, resumed=False):
         self.now, self.kept, self._values, self._disturbed = 0.0, [], list(values), disturbed
-        self.watch = PaceWatch(SPEED, self.measure, self.kept.append, lambda: self.now)
+        self.watch = PaceWatch(SPEED, self.measure, self.kept.append, lambda: self.now, resumed)
 
     def measure(self):
         self.now += 2.0

@@ -16,8 +16,9 @@ from tests.tuner.fake_study import FIXED, Recorder, fake_config, lines_of, wide_
 from tuner import interrupts
 from tuner.params import key
 from tuner.runner import TrialRunner
-from tuner.study import TRIAL_SHARE, run_study
+from tuner.study import DEADLY, TRIAL_SHARE, run_study
 from tuner.study_store import StudyStore, check_writable
+from tuner.trial import TrialResult, TrialStatus
 
 OPTIMUM = {"threads": 6, "mode": "b", "precision": "medium"}
 
@@ -346,16 +347,16 @@ def test_ctrl_c_keeps_and_reports_what_is_finished(tmp_path):
     assert resumed.verdict == "gain"
 
 
-@pytest.mark.parametrize("lines", [1, 5, 12])
-def test_kill_9_of_the_whole_tree_loses_and_repeats_no_finished_trial(tmp_path, lines):
-    """12 lines: the kill falls into the tournament."""
+@pytest.mark.parametrize(("name", "lines"), [("trials.jsonl", 1), ("trials.jsonl", 5), ("tournament.jsonl", 4)])
+def test_kill_9_of_the_whole_tree_loses_and_repeats_nothing_that_was_finished(tmp_path, name, lines):
+    """Neither a trial nor a block of the tournament."""
     program = textwrap.dedent(f"""
         from pathlib import Path
         from tests.tuner.fake_study import fake_config
         from tuner.study import run_study
         run_study(fake_config(Path({str(tmp_path)!r}), study="mine", model={{"script": [{{"do": "slow"}}]}}), [])
     """)
-    file = tmp_path / "mine" / "trials.jsonl"
+    file = tmp_path / "mine" / name
     with subprocess.Popen([sys.executable, "-c", program], start_new_session=True) as sweep:
         deadline = time.monotonic() + 60
         while not file.exists() or file.read_bytes().count(b"\n") < lines:
@@ -363,11 +364,76 @@ def test_kill_9_of_the_whole_tree_loses_and_repeats_no_finished_trial(tmp_path, 
             assert sweep.poll() is None
             time.sleep(0.02)
         os.killpg(sweep.pid, signal.SIGKILL)
-    before = StudyStore(file.parent).trials()
+    store = StudyStore(file.parent)
+    before, (_, blocks) = store.trials(), store.tournament()
+    assert len(before) >= (12 if blocks else lines)
     outcome = run_study(fake_config(tmp_path, study="mine", model={"script": [{"do": "slow"}]}), [])
-    assert len(before) >= lines
+    values = [[b[n].metrics["decode_tokens_per_second"] for n in sorted(b)] for b in blocks]
+    assert [sorted(b) for b in outcome.tournament["blocks"][: len(blocks)]] == [sorted(v) for v in values]
+    assert len(outcome.tournament["blocks"]) == 8
+    assert store.tournament() == (None, []), "the verdict holds the blocks"
     assert [t.to_json() for t in outcome.trials[: len(before)]] == [t.to_json() for t in before]
     assert len({json.dumps(dict(t.params), sort_keys=True) for t in outcome.trials}) == 12
+    assert outcome.verdict == "gain"
+
+
+def test_an_interrupted_tournament_goes_on_before_anything_is_searched(tmp_path):
+    class Interrupt(Recorder):
+        def tournament_progress(self, standings, done, most):
+            if done == 3:
+                raise KeyboardInterrupt
+
+    assert run_study(fake_config(tmp_path), [Interrupt()]).verdict == "interrupted"
+    recorder = Recorder()
+    outcome = run_study(fake_config(tmp_path), [recorder])
+    assert [done for _, done, _ in recorder.named("tournament_progress")] == [4, 5, 6, 7, 8]
+    assert not recorder.named("trial_started")
+    assert outcome.verdict == "gain"
+    assert any("goes on after 3" in text for (text,) in recorder.named("notice"))
+
+
+def test_another_budget_forgets_an_interrupted_tournament_and_searches_on(tmp_path):
+    class Interrupt(Recorder):
+        def tournament_progress(self, standings, done, most):
+            raise KeyboardInterrupt
+
+    few = {"trials": 5}
+    assert run_study(fake_config(tmp_path, budget=few), [Interrupt()]).verdict == "interrupted"
+    outcome = run_study(fake_config(tmp_path), [])
+    assert len(outcome.trials) == 12
+    assert len(outcome.tournament["blocks"]) == 8
+
+
+def test_what_killed_the_tuner_again_and_again_is_not_tried_again(tmp_path):
+    """A configuration that takes the whole machine down leaves its note behind each time."""
+    run_study(fake_config(tmp_path, study="mine"), [InterruptAfter(3)])
+    store = StudyStore(tmp_path / "mine")
+    deadly = {**dict(store.trials()[0].params), "threads": 4, "mode": "b"}
+    never_left = []
+    for times in range(1, DEADLY + 1):
+        never_left.append(store.in_flight(deadly))  # as after a kill
+        never_left[-1].__enter__()
+        assert store.left_in_flight() == (deadly, times)
+    outcome = run_study(fake_config(tmp_path, study="mine"), [])
+    assert outcome.trials[3].params == deadly
+    assert outcome.trials[3].status == "crashed"
+    assert "killed 3 times" in outcome.trials[3].reason
+    assert sum(t.params == deadly for t in outcome.trials) == 1
+    assert store.left_in_flight() == ({}, 0)
+
+
+def test_a_default_that_a_passing_shortage_stopped_gets_a_second_chance(tmp_path, monkeypatch):
+    run, failed = TrialRunner.run, []
+
+    def short_at_first(self, spec, race):
+        if not failed:
+            failed.append(spec.number)
+            return TrialResult(spec.number, spec.params, TrialStatus.OUT_OF_MEMORY, "no memory for a moment")
+        return run(self, spec, race)
+
+    monkeypatch.setattr(TrialRunner, "run", short_at_first)
+    outcome = run_study(fake_config(tmp_path), [])
+    assert outcome.trials[0].status == "ok"
     assert outcome.verdict == "gain"
 
 

@@ -1,6 +1,7 @@
 """Tournaments between real workers of the fake engine."""
 
 import itertools
+import json
 import math
 import random
 import statistics
@@ -12,12 +13,12 @@ from hypothesis import strategies as st
 
 from tests.tuner.fake_study import fake_config
 from tuner import measurement
-from tuner.contestant import Contestant
+from tuner.contestant import Contestant, Play, compared
 from tuner.host_noise import HostNoise
-from tuner.objective import Objective
+from tuner.objective import Constraint, Objective
 from tuner.preparation import prepare
 from tuner.stats import RatioTest
-from tuner.tournament import Tournament, _expected_loss
+from tuner.tournament import Pairs, Tournament, _expected_loss
 from tuner.trial import MetricValue, TrialResult, TrialStatus
 from tuner.worker_process import WorkerFailedError
 
@@ -35,6 +36,7 @@ def hold(
     pairs=8,
     most=16,
     constraints=None,
+    **more,
 ):
     """A tournament of `finalists` (changes to the default) against the default.
 
@@ -51,7 +53,8 @@ def hold(
         for n, changes in enumerate(finalists, 1)
     ]
     blocks = []
-    tournament = Tournament(prepared.runner(), objective, pairs, most, lambda *block: blocks.append(block))
+    pairs = pairs if isinstance(pairs, Pairs) else Pairs(pairs, most)
+    tournament = Tournament(prepared.runner(), objective, pairs, lambda *block: blocks.append(block), **more)
     return tournament.run(home, away), blocks
 
 
@@ -77,7 +80,49 @@ def test_an_equal_finalist_loses_to_the_default(tmp_path):
     result, blocks = hold(tmp_path, [{"level": 0}], noise=0.0)
     assert result.winner.number == 0
     assert result.verdict == "keep_default"
-    assert len(blocks) == 16, "undecided, so it went on to the most pairs"
+    assert len(blocks) == 8, "there is no gain that further pairs could prove"
+
+
+def test_where_noise_may_hide_a_gain_it_goes_on_to_the_most_pairs(tmp_path):
+    result, blocks = hold(tmp_path, [{"level": 0}], noise=0.2)
+    assert result.verdict == "keep_default"
+    assert len(blocks) == 16
+
+
+def test_quick_pairs_of_one_moment_end_nothing(tmp_path):
+    """The same finalist that eight pairs prove: they must span some seconds before that counts."""
+    seconds = itertools.count(0, 2)
+    pairs = Pairs(8, 32, span_s=30.0)
+    result, blocks = hold(tmp_path, [{"threads": 6}], pairs=pairs, clock=lambda: next(seconds))
+    assert result.verdict == "gain"
+    assert len(blocks) == 16, "two seconds a block: the first look after 30 s"
+
+
+def test_an_interrupted_tournament_goes_on_with_the_blocks_it_had(tmp_path):
+    kept = []
+    whole, _ = hold(tmp_path, [{"threads": 6}, {"threads": 4}], noise=0.01, keep=kept.append)
+    assert [sorted(block) for block in kept] == [[0, 1, 2]] * 8
+    again = []
+    written = [{n: Play.from_json(json.loads(json.dumps(p.to_json()))) for n, p in b.items()} for b in kept[:5]]
+    resumed, blocks = hold(tmp_path, [{"threads": 6}, {"threads": 4}], noise=0.01, keep=again.append, played=written)
+    assert len(again) == len(blocks) == 3
+    assert resumed.document["blocks"][:5] == whole.document["blocks"][:5]
+    assert resumed.document["pairs"] == 8
+    assert resumed.verdict == "gain"
+
+
+def test_a_default_that_fails_later_ends_it_undecided(tmp_path):
+    script = [{"when": {"threads": [2]}, "do": "segfault"}]
+    result, blocks = hold(tmp_path, [{"threads": 4}], script=script)
+    assert result.verdict == "undecided"
+    assert len(blocks) <= 1
+
+
+def test_a_finalist_that_breaks_a_constraint_holds_nobody_up(tmp_path):
+    """It is as fast as the winner and allowed no speed here: the other one's gain is all that is to be decided."""
+    result, blocks = hold(tmp_path, [{"mode": "c"}], feasible=False, noise=0.05)
+    assert result.verdict == "no_feasible"
+    assert len(blocks) == 8
 
 
 def test_a_finalist_that_is_slower_ends_it_early(tmp_path):
@@ -191,7 +236,7 @@ def test_making_a_model_file_is_not_expected_again(tmp_path):
     known = {"metrics": metrics, "rounds": 2, "round_s": 1.0, "engine_s": 5.0, "quality_s": 1.5}
     home = TrialResult(0, dict(prepared.space.baseline), TrialStatus.OK, wall_s=5.0, **known)
     away = TrialResult(1, {**prepared.space.baseline, "threads": 4}, TrialStatus.OK, wall_s=40.0, **known)
-    expected_s = Tournament(prepared.runner(), SPEED, 8, 16).estimate_s(home, [away])
+    expected_s = Tournament(prepared.runner(), SPEED, Pairs(8, 16)).estimate_s(home, [away])
     assert 2 * 8 * 1.5 < expected_s < 2 * 8 * 2.5
 
 
@@ -211,12 +256,14 @@ def test_finalists_that_noise_keeps_together_play_on(spread, told_apart):
     """Both are surely twice as good as the default; which of the two is better, eight pairs may not tell."""
 
     def player(number, speed, up):
-        values = [speed * math.exp(spread * (up if block % 2 else -up)) for block in range(8)]
-        trial = SimpleNamespace(number=number)
-        return SimpleNamespace(values=values, quiet=[True] * 8, failure="", feasible=lambda: True, trial=trial)
+        player = Contestant(TrialResult(number, {}, TrialStatus.OK), SimpleNamespace(constraints=()), SPEED.metric)
+        for block in range(8):
+            value = speed * math.exp(spread * (up if block % 2 else -up))
+            player.count(Play({SPEED.metric: value}, {}, HostNoise()))
+        return player
 
     home, *away = player(0, 100, 0), player(1, 200, 1), player(2, 199, -1)
-    tournament = Tournament(None, SPEED, 8, 16)
+    tournament = Tournament(None, SPEED, Pairs(8, 16))
     assert tournament._decided(home, [(c, tournament._test(c, home)) for c in away]) == told_apart
 
 
@@ -247,15 +294,40 @@ def test_on_a_machine_that_is_never_quiet_all_pairs_count(tmp_path, monkeypatch)
 def test_a_burst_in_a_pair_does_not_hide_a_gain():
     """Nine quiet pairs with half as much again, and three of whose rounds one was 20 times slower."""
     rng = random.Random(4)
-    home = SimpleNamespace(values=[100 * math.exp(rng.gauss(0, 0.03)) for _ in range(12)], quiet=[True] * 12)
-    away = SimpleNamespace(values=[150 * math.exp(rng.gauss(0, 0.03)) for _ in range(12)], quiet=[True] * 12)
-    for one in (2, 7, 9):
-        away.values[one] /= 20
-    tournament = Tournament(None, SPEED, 8, 16)
-    assert tournament._test(away, home).ci95[0] < 1, "a burst that nobody noticed"
-    for one in (2, 7, 9):
-        away.quiet[one] = False
-    seen = tournament._test(away, home)
+    home = [100 * math.exp(rng.gauss(0, 0.03)) for _ in range(12)]
+    away = [150 * math.exp(rng.gauss(0, 0.03)) for _ in range(12)]
+    burst = (2, 7, 9)
+    for one in burst:
+        away[one] /= 20
+
+    def tested(noticed):
+        players = []
+        for values, busy in ((home, ()), (away, burst if noticed else ())):
+            player = Contestant(TrialResult(0, {}, TrialStatus.OK), SimpleNamespace(constraints=()), SPEED.metric)
+            for block, value in enumerate(values):
+                player.count(Play({SPEED.metric: value}, {}, HostNoise(others_cores=1.0 if block in busy else 0.0)))
+            players.append(player)
+        return compared(players[1], players[0], SPEED, 8)
+
+    assert tested(noticed=False).ci95[0] < 1, "a burst that nobody noticed"
+    seen = tested(noticed=True)
     assert seen.pairs == 9
     assert seen.ratio == pytest.approx(1.5, rel=0.05)
     assert seen.p_value < 0.001
+
+
+def test_without_a_default_to_keep_a_burst_does_not_choose_the_slower_one():
+    """One finalist is 5 % faster than the other, and a burst made one of its rounds 20 times slower."""
+    runner = SimpleNamespace(constraints=(Constraint(SPEED.metric, 120.0),))
+
+    def player(number, speed, busy=()):
+        one = Contestant(TrialResult(number, {}, TrialStatus.OK, metrics={SPEED.metric: None}), runner, SPEED.metric)
+        for block in range(8):
+            loud = block in busy
+            one.count(Play({SPEED.metric: speed / (20 if loud else 1)}, {}, HostNoise(others_cores=1.0 * loud)))
+        return one
+
+    home, fast, slow = player(0, 100), player(1, 210, busy=(3,)), player(2, 200)
+    tournament = Tournament(runner, SPEED, Pairs(8, 16))
+    tests = [(c, tournament._test(c, home)) for c in (fast, slow)]
+    assert tournament._verdict(home, tests, {1: False, 2: False}, True) == ("only_feasible", fast)

@@ -1,8 +1,11 @@
 """What a study's end says."""
 
+import pytest
+
 from tuner.objective import Objective
+from tuner.tournament import TournamentResult
 from tuner.trial import MetricValue, TrialResult, TrialStatus
-from tuner.verdict import counted, interrupted, nothing_feasible
+from tuner.verdict import counted, interrupted, nothing_feasible, sentence
 
 SPEED = Objective("decode_tokens_per_second")
 
@@ -20,12 +23,29 @@ def test_reasons_that_differ_in_figures_only_are_one():
 
 def test_an_interruption_says_what_is_kept():
     assert "before the first trial" in interrupted([], SPEED)
-    assert interrupted([failed(0, "no")], SPEED) == (
-        "interrupted: 1 finished trial kept; the same command goes on (a tournament begins anew)"
-    )
+    assert interrupted([failed(0, "no")], SPEED) == ("interrupted: 1 finished trial kept; the same command goes on")
     metrics = {SPEED.metric: MetricValue(12.345, None, "tok/s")}
     text = interrupted([TrialResult(0, {}, TrialStatus.OK, metrics=metrics), failed(1, "no")], SPEED)
     assert text.endswith("best so far, not proven: trial 0 with decode_tokens_per_second 12.35")
+
+
+@pytest.mark.parametrize(
+    ("high", "said"), [(1.08, "noise may hide a gain of up to 8 %"), (1.02, "95 % interval 0.970 to 1.020)")]
+)
+def test_keeping_the_default_says_how_near_the_best_finalist_came(high, said):
+    """No gain, and a gain that noise hid, are not the same."""
+    finalists = [
+        {"number": 3, "ratio": 1.01, "ci95": [0.97, high]},
+        {"number": 4, "ratio": 0.9, "ci95": [0.8, 1.0]},
+        {"number": 5, "ratio": None, "ci95": None},
+    ]
+    document = {"pairs": 16, "finalists": finalists}
+    result = TournamentResult(document, "keep_default", TrialResult(0, {}, TrialStatus.OK), None, None, None, {})
+    text = sentence(result, SPEED.metric)
+    assert text.startswith("keep the default: no finalist has a significantly higher decode tokens per second over 16")
+    assert "the best, trial 3, is ×1.010" in text
+    assert said in text
+    assert ("hide" in text) == (high > 1.03)
 
 
 def test_one_trial_is_not_plural():

@@ -20,7 +20,7 @@ class Budget:
     trials: int = 40
     minutes: float = 4.5
     tournament_pairs: int = 8
-    tournament_pairs_most: int = 16
+    tournament_pairs_most: int = 32
     rounds_least: int = 2
     rounds_most: int = 4
     trial_timeout_s: float = 600.0

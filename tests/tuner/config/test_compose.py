@@ -337,7 +337,7 @@ def test_no_divergence_at_all_may_be_asked_for():
         ("budget.trials=2.5", "budget.trials must be a whole number"),
         ("budget.trials=true", "budget.trials must be a number"),
         ("budget.trials=1,2", "budget.trials=1,2"),
-        ("budget.tournament_pairs=20", "budget.tournament_pairs is 20, above budget.tournament_pairs_most, 16"),
+        ("budget.tournament_pairs=40", "budget.tournament_pairs is 40, above budget.tournament_pairs_most, 32"),
         ("budget.rounds_least=9", "budget.rounds_least is 9"),
         ("budget=40", "unknown budget '40'"),
         ("constraints.rss_peak_mib=4GiB", "constraints.rss_peak_mib must be a number of MiB, not '4GiB'"),

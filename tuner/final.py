@@ -1,0 +1,101 @@
+"""The tournament of a study: who is invited, how long it may take, and how one that was interrupted goes on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tuner.evidence import Evidence
+from tuner.finalists import affordable
+from tuner.preparation import Prepared
+from tuner.runner import TrialRunner
+from tuner.study_store import StudyStore
+from tuner.tournament import Pairs, Played, Tournament, TournamentResult
+from tuner.trial import TrialResult
+from tuner.watchers import Watchers
+
+MINUTES_SHARE = 0.5
+"""The search leaves the tournament at most this share of the minutes; one that takes longer overruns them."""
+SPAN_S, SPAN_SHARE = 45.0, 0.25
+"""A tournament of quick rounds lasts so long before it may end early, but no longer than this share of the minutes."""
+TOLD_OVERRUN_S = 10.0
+
+
+@dataclass
+class Final:
+    """Holds the tournament of what `evidence` says, and keeps each block in `store` until there is a verdict."""
+
+    prepared: Prepared
+    store: StudyStore
+    evidence: Evidence
+    runner: TrialRunner
+    watchers: Watchers
+    clock: Callable[[], float] = time.monotonic
+
+    def reserve_s(self) -> float:
+        """How much of the time the search leaves to it."""
+        rivals = self.evidence.finalists() or self.evidence.trials[:1]
+        needed_s = self._tournament().estimate_s(self.evidence.trials[0], rivals)
+        return min(needed_s, MINUTES_SHARE * self._minutes_s)
+
+    def interrupted(self) -> dict[str, Any] | None:
+        """What is known of a tournament of these trials and this budget that has no verdict yet; None without one."""
+        begun, _ = self.store.tournament()
+        return begun if begun is not None and self._header(begun["finalists"], begun["exhausted"]) == begun else None
+
+    def hold(self, left_s: Callable[[], float], exhausted: bool) -> TournamentResult:
+        """Only the finalists that the time allows; a slow default may take longer than what is left all the same.
+
+        `exhausted` says that the space was tried as a whole, which is kept for a run that goes on.
+        """
+        baseline, *others = self.evidence.trials
+        begun, played = self.store.tournament()
+        if begun is None or self.interrupted() is None:
+            invited, played = self._invited(left_s()), []
+            self.store.begin_tournament(self._header([t.number for t in invited], exhausted))
+        else:
+            invited = [self.evidence.trials[number] for number in begun["finalists"]]
+            self.watchers.notice(f"the tournament goes on after {len(played)} of its blocks")
+        tournament = self._tournament(self.store.append_block, played)
+        tried = any(t.metrics for t in others)
+        return tournament.run(baseline, invited, lambda: left_s() < 0, others_were_tried=tried)
+
+    def _invited(self, left_s: float) -> list[TrialResult]:
+        baseline, tournament = self.evidence.trials[0], self._tournament()
+
+        def estimate_s(some: Sequence[TrialResult]) -> float:
+            return tournament.estimate_s(baseline, some)
+
+        invited = affordable(self.evidence.finalists(), estimate_s, left_s)
+        if invited and (beyond_s := estimate_s(invited) - left_s) > TOLD_OVERRUN_S:
+            self.watchers.notice(
+                f"the tournament takes about {beyond_s / 60:.1f} min more than budget.minutes: "
+                "a proof needs all of its pairs, and a round of the default is slow"
+            )
+        return invited
+
+    def _header(self, finalists: Sequence[int], exhausted: bool) -> dict[str, Any]:
+        budget = asdict(self.prepared.config.budget)
+        known = {"trials": len(self.evidence.trials), "finalists": list(finalists), "exhausted": exhausted}
+        return {**known, "budget": budget}
+
+    @property
+    def _minutes_s(self) -> float:
+        return 60 * self.prepared.config.budget.minutes
+
+    def _tournament(
+        self, keep: Callable[[Played], None] = lambda block: None, played: Sequence[Played] = ()
+    ) -> Tournament:
+        budget, span_s = self.prepared.config.budget, min(SPAN_S, SPAN_SHARE * self._minutes_s)
+        return Tournament(
+            self.runner,
+            self.prepared.objectives[0],
+            Pairs(budget.tournament_pairs, budget.tournament_pairs_most, span_s),
+            self.watchers.tournament_progress,
+            self.evidence.belief,
+            keep,
+            played,
+            self.clock,
+        )
