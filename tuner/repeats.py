@@ -14,8 +14,8 @@ from tuner.objective import at_pace
 from tuner.runner import TrialRunner
 from tuner.trial import TrialResult
 
-SHARE_MOST = 0.75
-"""There are at most this many repeats for each trial."""
+SHARE_MOST, SHARE_MOST_AT_THE_END = 0.75, 2.0
+"""There are at most this many repeats for each trial; more once nothing else is left to try."""
 TRIALS_LEAST = 10
 """Before so many trials are known there is no telling which are worth it."""
 RECENT = 10
@@ -86,6 +86,8 @@ def measure_again(
     )
 
 
-def allowed(trials: int, repeats: Sequence[Repeat]) -> bool:
-    """Whether there may be one more."""
+def allowed(trials: int, repeats: Sequence[Repeat], complete: bool) -> bool:
+    """Whether there may be one more; `complete` says that no further configuration is to be tried."""
+    if complete:
+        return len(repeats) < SHARE_MOST_AT_THE_END * trials
     return trials >= TRIALS_LEAST and len(repeats) < SHARE_MOST * trials

@@ -69,7 +69,7 @@ class Sampler:
         `complete` says that no further configuration is to be tried.
         """
         trials, repeats, belief = self.evidence.trials, self.evidence.repeats, self.evidence.belief
-        if belief is None or not (complete or allowed(len(trials), repeats)):
+        if belief is None or not allowed(len(trials), repeats, complete):
             return None
         if metric(self.evidence.objectives[0].metric).kind == "memory":
             return None  # a process's memory is what it is

@@ -522,7 +522,7 @@ def test_rivals_are_measured_again_in_new_processes(tmp_path):
     recorder = Recorder()
     outcome = run_study(noisy(tmp_path, budget={"trials": 20}), [recorder])
     repeats = StudyStore(study_dir(outcome)).repeats()
-    assert 0 < len(repeats) <= 12
+    assert 0 < len(repeats) <= 24
     assert all(outcome.trials[r.trial].feasible and r.value and r.took_s > 0 for r in repeats)
     assert len({key(t.params) for t in outcome.trials}) == len(outcome.trials) == 12, "they are no further trials"
     told = [text for (text,) in recorder.named("progress")]
@@ -535,7 +535,7 @@ def test_a_resumed_study_knows_what_was_measured_again(tmp_path):
     second = run_study(noisy(tmp_path, budget={"trials": 20}), [])
     repeats = StudyStore(study_dir(second)).repeats()
     assert repeats[: len(known)] == known
-    assert len(repeats) <= len(second.trials) == 12
+    assert len(repeats) <= 2 * len(second.trials) == 24
 
 
 def test_what_was_best_in_an_earlier_study_is_tried_first(tmp_path):
