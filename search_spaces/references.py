@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from string import Formatter
 
+from search_spaces.domains import contains
 from search_spaces.errors import TunerError, unknown_name
 from search_spaces.facts import Fact
-from search_spaces.parameter import Condition
+from search_spaces.parameter import Condition, Pattern
 from search_spaces.rules import AtMost, Rule
 from search_spaces.spec import ChoicesSpec, KnobSpec, RangeSpec
 
@@ -67,6 +68,11 @@ def _check_condition(source: str, knob: KnobSpec, condition: Condition) -> None:
             fits = isinstance(value, int | float) and not isinstance(value, bool)
         else:
             known = {(type(v), v) for v in knob.domain.values}
-            fits = bool(knob.domain.fact) or (type(value), value) in known
+            fits = bool(knob.domain.fact) or (type(value), value) in known or _is_legal(knob, value)
         if not fits:
             raise TunerError(f"{source}: a condition asks for {knob.name}={value!r}, which it can never be")
+
+
+def _is_legal(knob: KnobSpec, value: object) -> bool:
+    """Whether it is a text that is taken although it is not searched."""
+    return isinstance(knob.legal, Pattern) and isinstance(value, str) and contains(knob.legal, value)

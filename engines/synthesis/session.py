@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from engines.base import Progress, Sample, WorkItem, Workload
 from engines.errors import EngineError, InvalidOutputError
@@ -68,17 +68,22 @@ class PushingSession(abc.ABC):
     def quality(self, workload: Workload) -> Mapping[str, float]:
         """Distances from the reference configuration's audio; {} when the workload has nothing for it."""
         texts = judged_texts(workload)
-        said, references = [self._judged(text) for text in texts], [self._needed(text) for text in texts]
         distances = [
             distance(features(*sound, reference.peak_power), reference.features)
-            for sound, reference in zip(said, references, strict=True)
+            for text in texts
+            for sound, reference in self._compared(text)
         ]
         if not distances:
             return {}
         found = judged(distances)
         if who := workload.quality.get("heard_by"):
-            found |= word_errors(who, texts, said, [(r.audio, r.sample_rate) for r in references])
+            references = [(r.audio, r.sample_rate) for r in map(self._needed, texts)]
+            found |= word_errors(who, texts, [self._judged(text) for text in texts], references)
         return found
+
+    def _compared(self, text: str) -> Sequence[tuple[Sound, Reference]]:
+        """What is laid beside each other of a text: its audio and the reference's of the whole of it."""
+        return [(self._judged(text), self._needed(text))]
 
     def reference(self, text: str) -> Speech:
         """What others are judged by: this must be the reference configuration. Raises InvalidOutputError."""
