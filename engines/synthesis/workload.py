@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from engines.base import Model, Progress, WorkItem, Workload
+from engines.synthesis.comparison import JUDGING_VERSION
 from engines.synthesis.intelligibility import listener
 from engines.synthesis.sentences import ANSWER, LENGTHS, REPLY, Sentence, SentencesError, by_length, own, shipped
 from search_spaces.errors import unknown_name
@@ -42,7 +43,7 @@ def resolve_workload(config: Mapping[str, Any], model: Model, progress: Progress
         if len(chosen) < timed:
             notes = (f"{len(chosen)} sentences are timed, not {timed}: the tool has no more of lengths={kind}",)
     items = tuple(WorkItem(sentence.id, {"text": sentence.text}) for sentence in chosen)
-    quality: dict[str, Any] = {"texts": [sentence.text for sentence in chosen]}
+    quality: dict[str, Any] = {"texts": [sentence.text for sentence in chosen], "judging": JUDGING_VERSION}
     if config.get("heard_by"):
         quality["heard_by"] = listener(str(config["heard_by"]), config.get("heard_language"))
     return Workload(str(config.get("name") or "sentences"), items, quality, notes)

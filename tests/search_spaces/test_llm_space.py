@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from search_spaces.domains import values
+from search_spaces.errors import TunerError
 from search_spaces.narrowing import narrow
 from search_spaces.parameter import Choices, IntRange, Value
 from search_spaces.rules import AtMost, Require
@@ -68,7 +69,7 @@ def test_a_plain_machine() -> None:
         "flash_attn": False, "type_k": "f16", "type_v": "f16", "use_mmap": True, "speculation_tokens": 0,
         "sampling": "top_k_top_p",
     }  # fmt: skip
-    assert set(space.off) == {*GPU_KNOBS, *SEVERAL_GPU_KNOBS, "use_mlock", "numa"}
+    assert set(space.off) == {*GPU_KNOBS, *SEVERAL_GPU_KNOBS, "use_mlock", "numa", "sampling"}
     assert space.parameter("quantization").domain == Choices(
         ("Q4_0", "Q4_K_M", "Q5_K_M", "Q6_K", "Q8_0", "F16"), ordered=True
     )
@@ -139,6 +140,17 @@ def test_rules_hold_in_every_random_configuration() -> None:
         params = space.random(rng)
         assert int(params["n_ubatch"]) <= int(params["n_batch"])
         assert params["type_v"] == "f16" or params["flash_attn"] is True
+
+
+def test_how_tokens_are_drawn_is_searched_only_where_it_is_asked_for() -> None:
+    """It changes the answers, and no metric tells what that is worth."""
+    assert "sampling" not in {k.name for k in llm().parameters}
+    assert "space.sampling=choice(greedy,top_k_top_p)" in llm().off["sampling"]
+    asked = narrow(llm(), {}, {"sampling": Choices(("greedy", "top_k_top_p"))}, {})
+    assert "sampling" in {k.name for k in asked.parameters}
+    assert narrow(llm(), {"sampling": "greedy"}, {}, {}).baseline["sampling"] == "greedy"
+    with pytest.raises(TunerError, match="greedy or top_k_top_p"):
+        narrow(llm(), {"sampling": "nucleus"}, {}, {})
 
 
 def test_scopes_and_effects() -> None:

@@ -27,9 +27,19 @@ def _values(space: SearchSpace, knob: str) -> tuple[Value, ...]:
 def test_the_splitter_knows_every_value(space: str) -> None:
     bound = load_template(space).bind({"cpu_cores": 4})
     assert set(_values(bound, "split")) == set(SPLIT)
-    assert set(_values(bound, "first_chunk")) == set(FIRST_CHUNK)
+    asked = narrow(bound, {}, {"first_chunk": Choices(FIRST_CHUNK)}, {})
+    assert set(_values(asked, "first_chunk")) == set(FIRST_CHUNK)
+    assert "first_words" in {p.name for p in asked.parameters}
     assert "first_words" not in bound.baseline
     assert (bound.baseline["split"], bound.baseline["first_chunk"]) == ("none", "same")
+
+
+def test_kokoro_breaks_off_within_a_phrase_only_where_it_is_asked_for() -> None:
+    """No metric hears that; espeak's distance from the whole text does."""
+    assert set(_values(kokoro(), "first_chunk")) == {"same", "clause"}
+    assert narrow(kokoro(), {"first_chunk": "words"}, {}, {}).baseline["first_words"] == 4
+    with pytest.raises(TunerError, match="same, clause or words"):
+        narrow(kokoro(), {"first_chunk": "letters"}, {}, {})
 
 
 def test_espeak_s_modes_and_buffers() -> None:
@@ -43,10 +53,10 @@ def test_espeak_s_modes_and_buffers() -> None:
 
 def test_what_is_off_on_a_cpu_without_phrases() -> None:
     off = kokoro(cached_texts=0).off
-    assert set(off) == {"provider", "phrase_cache"}
+    assert set(off) == {"provider", "phrase_cache", "first_words"}
     assert "pip install onnxruntime-gpu" in off["provider"]
     assert "phrase" in off["phrase_cache"]
-    assert set(kokoro(providers="cpu,cuda").off) == set()
+    assert set(kokoro(providers="cpu,cuda").off) == {"first_words"}
     assert _values(kokoro(providers="cpu,cuda"), "provider") == ("cpu", "cuda")
 
 
@@ -63,5 +73,6 @@ def test_operators_run_at_the_same_time_on_the_cpu_alone() -> None:
     both, alone = kokoro(providers="cpu,cuda"), kokoro(providers="cpu")
     for space in (both, alone):
         assert space.canonical({"execution_mode": "parallel"})["inter_op_threads"] == 4
+    assert "execution_mode" in kokoro(cpu_cores=1).off
     on_gpu = both.canonical({"provider": "cuda", "execution_mode": "parallel", "inter_op_threads": 2})
     assert not {"execution_mode", "inter_op_threads"} & set(on_gpu)

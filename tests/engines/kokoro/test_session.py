@@ -85,6 +85,21 @@ def test_quality_is_the_same_whatever_was_said_before(noisy: Model) -> None:
     split = _session(noisy, split="clause")
     one, other = split.quality(both), (split.run(ITEM), split.quality(both))[1]
     assert one == other
+    assert one["mel_distance_db_worst"] == 0, "each piece is laid beside the reference's of the same piece"
+
+
+def test_a_piece_that_is_cut_short_is_seen_in_a_text_that_is_split(model: Model, monkeypatch: Any) -> None:
+    """In the whole text it would be a small part."""
+    engine = KokoroEngine()
+    workload = engine.resolve_workload({"sentences": [TEXT]}, model, lambda line: None)
+    engine.prepare_quality(model, workload, lambda line: None)
+    split = _session(model, split="clause")
+    assert len(split._pieces(TEXT)) > 1
+    assert split.quality(workload)["duration_ratio_worst"] == 1
+    create = split._create
+    monkeypatch.setattr(split, "_create", lambda text: create(text)[: -len(create(text)) // 10 * 4])
+    with pytest.raises(InvalidOutputError, match="the reference"):
+        split.quality(workload)
 
 
 def test_what_came_out_of_the_cache_is_no_work_done(model: Model) -> None:
