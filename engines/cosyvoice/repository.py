@@ -9,10 +9,12 @@ import hashlib
 import importlib
 import logging
 import os
+import pydoc
 import sys
 import types
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.machinery import ModuleSpec
@@ -102,17 +104,31 @@ def import_module(repository: Repository, name: str, *, with_torchaudio: bool = 
         if path not in sys.path:
             sys.path.insert(0, path)
     _settle_torchaudio(with_torchaudio)
-    try:
+    with lacking_is_told(repository):
         module = importlib.import_module(name)
-    except ImportError as error:
-        raise missing(error, repository) from error
     _quieten()
     return module
 
 
-def missing(error: ImportError, repository: Repository) -> MissingLibraryError:
-    """The error for a package that the repository imports and this environment lacks."""
-    package = (error.name or "").partition(".")[0]
+@contextmanager
+def lacking_is_told(repository: Repository) -> Iterator[None]:
+    """Within, a package that the repository imports and this environment lacks becomes a MissingLibraryError.
+
+    Most of the repository is imported by hyperpyyaml while it reads a recipe, through pydoc, which wraps the error.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise _missing(error, repository) from error
+    except pydoc.ErrorDuringImport as error:
+        if not isinstance(error.value, ImportError):
+            raise
+        raise _missing(error.value, repository) from error
+
+
+def _missing(error: ImportError, repository: Repository) -> MissingLibraryError:
+    # Of a name that a package does not have, the package is there, in another version.
+    package = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
     lacking = f"lacks the package {package!r}" if package else str(error).splitlines()[0]
     return MissingLibraryError(
         f"CosyVoice's repository cannot be imported: {lacking}",

@@ -59,6 +59,14 @@ def test_what_is_lacking_is_named_with_the_command(knob: str, facts: dict[str, V
     assert said in space(**{**GPU, **facts}).off[knob]
 
 
+def test_without_a_gpu_torch_compile_has_one_mode() -> None:
+    bound = space(compile_modes="off,default")
+    drawn = [bound.random(Random(n)) for n in range(50)]
+    assert {params["compile"] for params in drawn} == {"off", "default"}
+    assert {params.get("compile_module") for params in drawn if params["compile"] == "off"} == {None}
+    assert {params["compile_module"] for params in drawn if params["compile"] != "off"} == {"flow", "llm", "both"}
+
+
 def test_converting_a_voice_leaves_out_what_is_the_llms() -> None:
     assert {"load_vllm", "text_head", "prompt_cached"} <= set(space(**GPU, voice_conversion=True).off)
 
