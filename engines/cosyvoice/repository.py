@@ -9,7 +9,6 @@ import hashlib
 import importlib
 import logging
 import os
-import pydoc
 import sys
 import types
 import warnings
@@ -116,6 +115,8 @@ def lacking_is_told(repository: Repository) -> Iterator[None]:
 
     Most of the repository is imported by hyperpyyaml while it reads a recipe, through pydoc, which wraps the error.
     """
+    import pydoc  # reads the interpreter's build configuration, which the tool's own process has no use for
+
     try:
         yield
     except ImportError as error:
@@ -137,9 +138,12 @@ def _missing(error: ImportError, repository: Repository) -> MissingLibraryError:
 
 
 def _quieten() -> None:
-    """Importing the repository makes every library log at level DEBUG, and old names of torch warn with each call."""
+    """Importing the repository makes every library log at level DEBUG, and old names of torch warn with each call.
+
+    So does numpy 2, with every chunk whose overlap the repository fades: a tensor times an array.
+    """
     logging.getLogger().setLevel(logging.WARNING)
-    for told in ("torch.cuda.amp", "weight_norm", "LoRACompatibleLinear", "onnxruntime"):
+    for told in ("torch.cuda.amp", "weight_norm", "LoRACompatibleLinear", "onnxruntime", "__array_wrap__"):
         warnings.filterwarnings("ignore", message=f".*{told}.*")
 
 
