@@ -24,6 +24,10 @@ _BUILD = ("torch", "transformers", "diffusers", "x-transformers", "vllm", "flash
 """Distributions whose versions make another engine, beside TensorRT's."""
 _AMPERE = (8, 0)
 _BF16_FLAGS = {"avx512_bf16", "amx_bf16"}
+CPU_MODES = "off,default"
+CUDA_MODES = "off,default,reduce-overhead,max-autotune"
+"""Of torch.compile. Without CUDA graphs reduce-overhead is the default mode again, and on a CPU max-autotune compiles
+several C++ kernels for each matrix product and times them, which takes longer than a trial may."""
 CPU_KERNELS = "auto,math,flash"
 CUDA_KERNELS = "auto,math,flash,efficient,cudnn"
 
@@ -59,6 +63,7 @@ def capabilities() -> Capabilities:
         "flash_attn": installed("flash_attn"),
         "flash_attn_gpu": generation >= _AMPERE,
         "compiler": has_compiler(cuda),
+        "compile_modes": CUDA_MODES if cuda else CPU_MODES,
         "sdpa_kernels": CUDA_KERNELS if cuda else CPU_KERNELS,
     }
     return Capabilities(facts, build_of(torch, cuda))

@@ -8,7 +8,6 @@ speech tokens that the reference's LLM drew, and the LLM by how long its own tak
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from engines.base import Model, Progress, Workload
 from engines.cache import make_once
 from engines.cosyvoice.capabilities import capabilities
 from engines.cosyvoice.requests import Request
+from engines.cosyvoice.takes import off
 from engines.cosyvoice.workload import judged_requests
 from engines.errors import EngineError
 from engines.synthesis.comparison import distance, features, judged
@@ -65,7 +65,8 @@ def _keep(found: References, request: Request, taken: TakenTokens, speech: Speec
 def judge(
     session: CosyVoiceSession, workload: Workload, found: References, heard: Mapping[str, Speech]
 ) -> Mapping[str, float]:
-    """`mel_distance_db`, `f0_rmse_hz` and `duration_ratio`, and the word errors of the takes where somebody hears them.
+    """`mel_distance_db`, `f0_rmse_hz` and `duration_ratio`, those of the worst text as `…_worst` (but for the
+    pitch), and the word errors of the takes where somebody hears them.
 
     `heard` is what was spoken while it was measured. Raises InvalidOutputError, EngineError.
     """
@@ -79,8 +80,7 @@ def judge(
         again = session.said_again(request, _read(tokens_file(found, request))).audio
         check(again, reference.sample_rate, request.text, request.limits, reference.seconds)
         compared = distance(features(again, reference.sample_rate, reference.peak_power), reference.features)
-        free = abs(math.log(speech.seconds / reference.seconds))
-        distances.append(replace(compared, log_lengths=free))
+        distances.append(replace(compared, log_lengths=off(speech, reference.seconds)))
         takes.append((speech.audio, speech.sample_rate))
         originals.append((reference.audio, reference.sample_rate))
     if not distances:

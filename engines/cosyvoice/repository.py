@@ -13,6 +13,7 @@ import sys
 import types
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.machinery import ModuleSpec
@@ -102,17 +103,33 @@ def import_module(repository: Repository, name: str, *, with_torchaudio: bool = 
         if path not in sys.path:
             sys.path.insert(0, path)
     _settle_torchaudio(with_torchaudio)
-    try:
+    with lacking_is_told(repository):
         module = importlib.import_module(name)
-    except ImportError as error:
-        raise missing(error, repository) from error
     _quieten()
     return module
 
 
-def missing(error: ImportError, repository: Repository) -> MissingLibraryError:
-    """The error for a package that the repository imports and this environment lacks."""
-    package = (error.name or "").partition(".")[0]
+@contextmanager
+def lacking_is_told(repository: Repository) -> Iterator[None]:
+    """Within, a package that the repository imports and this environment lacks becomes a MissingLibraryError.
+
+    Most of the repository is imported by hyperpyyaml while it reads a recipe, through pydoc, which wraps the error.
+    """
+    import pydoc  # reads the interpreter's build configuration, which the tool's own process has no use for
+
+    try:
+        yield
+    except ImportError as error:
+        raise _missing(error, repository) from error
+    except pydoc.ErrorDuringImport as error:
+        if not isinstance(error.value, ImportError):
+            raise
+        raise _missing(error.value, repository) from error
+
+
+def _missing(error: ImportError, repository: Repository) -> MissingLibraryError:
+    # Of a name that a package does not have, the package is there, in another version.
+    package = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
     lacking = f"lacks the package {package!r}" if package else str(error).splitlines()[0]
     return MissingLibraryError(
         f"CosyVoice's repository cannot be imported: {lacking}",
@@ -121,9 +138,12 @@ def missing(error: ImportError, repository: Repository) -> MissingLibraryError:
 
 
 def _quieten() -> None:
-    """Importing the repository makes every library log at level DEBUG, and old names of torch warn with each call."""
+    """Importing the repository makes every library log at level DEBUG, and old names of torch warn with each call.
+
+    So does numpy 2, with every chunk whose overlap the repository fades: a tensor times an array.
+    """
     logging.getLogger().setLevel(logging.WARNING)
-    for told in ("torch.cuda.amp", "weight_norm", "LoRACompatibleLinear", "onnxruntime"):
+    for told in ("torch.cuda.amp", "weight_norm", "LoRACompatibleLinear", "onnxruntime", "__array_wrap__"):
         warnings.filterwarnings("ignore", message=f".*{told}.*")
 
 

@@ -20,10 +20,10 @@ from engines.cosyvoice.reference import TakenTokens, judge, references
 from engines.cosyvoice.requests import Request
 from engines.cosyvoice.settings import Settings
 from engines.cosyvoice.stages import Stages
+from engines.cosyvoice.takes import farthest, sample_of
 from engines.cosyvoice.voices import load_voice
 from engines.synthesis.gate import check
 from engines.synthesis.references import Reference
-from engines.synthesis.session import sample
 from engines.synthesis.speech import F32, Speech, listen
 from search_spaces.parameter import Params
 
@@ -57,37 +57,15 @@ class CosyVoiceSession:
         return self._voice.sample_rate
 
     def run(self, item: WorkItem) -> Sample:
-        """One request, or `concurrency` of the same at once. Raises InvalidOutputError, EngineError.
-
-        Of several, the first output is the first audio of the request that waits longest for it, so that the time to
-        it is one that every caller has.
-        """
+        """One request, or `concurrency` of the same at once. Raises InvalidOutputError, EngineError."""
         request = Request.of(item.payload)
         reference = self._reference(request)
         wanted_s = reference.seconds if reference else None
         spoken, wall_s, stages = self._timed(request, self._settings)
         for speech in spoken:
             check(speech.audio, speech.sample_rate, request.text, request.limits, wanted_s)
-        self._heard[request.key] = spoken[0]
-        alone = sample(item.id, request.text, spoken[0])
-        timings = {**alone.engine_timings, **stages}
-        if len(spoken) == 1:
-            return replace(alone, units_in=request.units_in, engine_timings=timings)
-        every_has_audio_s = max(s.chunks[0].at_s for s in spoken)
-        times = sorted(c.at_s for s in spoken for c in s.chunks if c.at_s >= every_has_audio_s)
-        return replace(
-            alone,
-            output_times_s=tuple(times),
-            done_s=max(wall_s, times[-1]),
-            units_in=request.units_in * len(spoken),
-            units_out=sum(s.seconds for s in spoken),
-            engine_timings={
-                **timings,
-                "requests": len(spoken),
-                "request_s": sum(s.done_s for s in spoken),
-                "stall_s": max(s.stall_s for s in spoken),
-            },
-        )
+        self._heard[request.key] = farthest(spoken, wanted_s)
+        return sample_of(item.id, request, spoken, wall_s, stages, wanted_s)
 
     @property
     def loaded(self) -> Any:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from engines.cosyvoice.repository import Repository, import_module, missing
+from engines.cosyvoice.repository import Repository, import_module, lacking_is_told
 from engines.errors import UnsupportedError
 
 VERSIONS = {"v2": 2, "v3": 3}
@@ -56,18 +56,16 @@ def generate(repository: Repository, version: int, layers: int | None = None) ->
     The same repository, torch and depth give the same weights. Raises MissingLibraryError, UnsupportedError.
     """
     import_module(repository, "cosyvoice.cli.model", with_torchaudio=False)
-    try:
+    with lacking_is_told(repository):
         from hyperpyyaml import load_hyperpyyaml
         from transformers import Qwen2Config, Qwen2ForCausalLM
-    except ImportError as error:
-        raise missing(error, repository) from error
     recipe = repository.recipe(version)
     try:
         text = recipe.read_text(encoding="utf-8").partition(_CUT)[0]
     except OSError as error:
         raise UnsupportedError(f"the repository has no recipe {recipe}", "use its main branch") from error
     config = Qwen2Config(**{**QWEN, **({"num_hidden_layers": layers} if layers else {})})
-    with _built_from(Qwen2ForCausalLM, config):
+    with _built_from(Qwen2ForCausalLM, config), lacking_is_told(repository):
         made = load_hyperpyyaml(io.StringIO(text), overrides=depth(version, layers))
     _speak_for_ever(made["llm"])
     return Parts(made["llm"].eval(), made["flow"].eval(), made["hift"].eval())

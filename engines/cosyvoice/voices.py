@@ -10,7 +10,7 @@ from engines.base import Model
 from engines.cache import cache_root
 from engines.cosyvoice import prompts, shape
 from engines.cosyvoice.plans import ONNX, exported_estimator, load_plan
-from engines.cosyvoice.repository import Repository, find_repository, import_module
+from engines.cosyvoice.repository import Repository, find_repository, import_module, lacking_is_told
 from engines.cosyvoice.requests import CONVERSION, INSTRUCT, Request
 from engines.cosyvoice.settings import Settings
 
@@ -101,7 +101,9 @@ class FolderVoice:
     def __init__(self, repository: Repository, model: Model, settings: Settings) -> None:
         version = int(model.facts["cosyvoice_version"])
         classes = import_module(repository, "cosyvoice.cli.cosyvoice")
-        self._api = getattr(classes, f"CosyVoice{version}")(str(model.facts["folder"]), **settings.constructor(version))
+        folder, constructor = str(model.facts["folder"]), settings.constructor(version)
+        with lacking_is_told(repository):
+            self._api = getattr(classes, f"CosyVoice{version}")(folder, **constructor)
         self.model, self.front_end = self._api.model, self._api.frontend
         self.sample_rate = int(self._api.sample_rate)
         self._prompt = str(model.facts["prompt_text"]), str(model.facts["prompt_wav"])

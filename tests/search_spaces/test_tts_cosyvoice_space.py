@@ -59,6 +59,19 @@ def test_what_is_lacking_is_named_with_the_command(knob: str, facts: dict[str, V
     assert said in space(**{**GPU, **facts}).off[knob]
 
 
+def test_without_a_gpu_torch_compile_has_one_mode() -> None:
+    bound = space(compile_modes="off,default")
+    drawn = [bound.random(Random(n)) for n in range(50)]
+    assert {params["compile"] for params in drawn} == {"off", "default"}
+    assert {params.get("compile_module") for params in drawn if params["compile"] == "off"} == {None}
+    assert {params["compile_module"] for params in drawn if params["compile"] != "off"} == {"flow", "llm", "both"}
+
+
+def test_a_search_begins_with_what_leaves_the_audio_alone() -> None:
+    bound = load_template("tts_cosyvoice").bind({"cpu_cores": 4, "default_n_threads": 2})
+    assert bound.first() == {**bound.baseline, "text_head": False, "n_threads": 4}
+
+
 def test_converting_a_voice_leaves_out_what_is_the_llms() -> None:
     assert {"load_vllm", "text_head", "prompt_cached"} <= set(space(**GPU, voice_conversion=True).off)
 

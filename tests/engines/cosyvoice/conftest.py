@@ -13,13 +13,22 @@ from tests.engines.cosyvoice.stand_in import FakeTorch, write_model, write_repos
 
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The stand-in repository; what was imported from it is forgotten afterwards."""
-    path, modules = list(sys.path), dict(sys.modules)
+    """The stand-in repository; what was imported from it is forgotten afterwards.
+
+    The real one's modules, where an earlier test of this process imported them, are put aside for as long.
+    """
+    path, real = list(sys.path), _forget_repository()
     monkeypatch.setitem(sys.modules, "torchaudio", types.ModuleType("torchaudio"))
     yield write_repository(tmp_path / "CosyVoice")
     sys.path[:] = path
-    for name in [n for n in sys.modules if n.partition(".")[0] in ("cosyvoice", "matcha") and n not in modules]:
-        del sys.modules[name]
+    _forget_repository()
+    sys.modules.update(real)
+
+
+def _forget_repository() -> dict[str, types.ModuleType]:
+    """Take a repository's modules out of those that are imported, and return them."""
+    names = [name for name in sys.modules if name.partition(".")[0] in ("cosyvoice", "matcha")]
+    return {name: sys.modules.pop(name) for name in names}
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 """A folder with the signatures of the official repository and none of its code, and the little of torch it needs.
 
 It remembers what it was called with, and it has the traits that the adapter must deal with: a hop that grows with each
-chunk and stays grown, an LLM in a thread of its own whose failure nobody sees, and a plan that is written where it is
-told.
+chunk and stays grown, an LLM in a thread of its own whose failure nobody sees, takes of another length (`pace`), and a
+plan that is written where it is told.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ class Model:
         self.token_hop_len, self.token_max_hop_len, self.stream_scale_factor = 25, 100, 2
         self.llm_end_dict = {}
         self.failing = False
-        self.level = 0.3
+        self.level, self.pace = 0.3, 1.0
         qwen = SimpleNamespace(
             hooks=[], attention="", lm_head=SimpleNamespace(out_features=151936),
             config=SimpleNamespace(_attn_implementation="sdpa"),
@@ -133,7 +133,7 @@ class Model:
         if self.failing:
             raise RuntimeError("CUDA out of memory. Tried to allocate 20 MiB")
         self.llm.llm.forward_one_step(None, None)
-        yield from range(count)
+        yield from range(round(count * self.pace))
 
     def _flow(self, token):
         self.flow.decoder.forward(n_timesteps=10)

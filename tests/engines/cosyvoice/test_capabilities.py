@@ -21,6 +21,7 @@ def test_a_machine_without_a_gpu(torch: FakeTorch, monkeypatch: pytest.MonkeyPat
     assert found.facts["default_n_threads"] == 4
     assert (found.facts["cuda"], found.facts["bf16"], found.facts["tf32"]) == (False, False, False)
     assert found.facts["sdpa_kernels"] == "auto,math,flash"
+    assert found.facts["compile_modes"] == "off,default"
     assert found.build["version"] == "2.13.0+cpu"
 
 
@@ -33,6 +34,7 @@ def test_a_gpu_by_its_generation(torch: FakeTorch, generation: tuple[int, int], 
     facts = capabilities.capabilities().facts
     assert (facts["bf16"], facts["tf32"], facts["flash_attn_gpu"]) == (bf16, bf16, bf16)
     assert facts["sdpa_kernels"] == "auto,math,flash,efficient,cudnn"
+    assert facts["compile_modes"] == "off,default,reduce-overhead,max-autotune"
 
 
 def test_another_tensorrt_is_another_build(torch: FakeTorch, monkeypatch: pytest.MonkeyPatch) -> None:

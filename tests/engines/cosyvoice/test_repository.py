@@ -1,9 +1,10 @@
+import pydoc
 import sys
 from pathlib import Path
 
 import pytest
 
-from engines.cosyvoice.repository import ENVIRONMENT, find_repository, import_module
+from engines.cosyvoice.repository import ENVIRONMENT, find_repository, import_module, lacking_is_told
 from engines.errors import MissingLibraryError
 
 
@@ -45,6 +46,29 @@ def test_a_package_that_it_lacks_is_named_with_the_command(repository: Path) -> 
     with pytest.raises(MissingLibraryError, match="conformer_of_nobody") as caught:
         import_module(find_repository(repository), "cosyvoice.cli.lacking")
     assert "pip install" in caught.value.hint
+
+
+def test_a_package_that_is_lacking_while_a_recipe_is_read_is_named_too(repository: Path) -> None:
+    """hyperpyyaml imports what a recipe names through pydoc, whose error is no ImportError."""
+    (repository / "cosyvoice/cli/in_a_recipe.py").write_text("import matplotlib_of_nobody.pylab")
+    found = find_repository(repository)
+    import_module(found, "cosyvoice.cli")
+    with pytest.raises(MissingLibraryError, match="lacks the package 'matplotlib_of_nobody'"), lacking_is_told(found):
+        pydoc.locate("cosyvoice.cli.in_a_recipe.Flow")
+
+
+def test_a_package_of_another_version_is_not_called_lacking(repository: Path) -> None:
+    (repository / "cosyvoice/cli/other_version.py").write_text("from json import cached_download")
+    with pytest.raises(MissingLibraryError, match="cannot import name 'cached_download'"):
+        import_module(find_repository(repository), "cosyvoice.cli.other_version")
+
+
+def test_a_recipe_that_fails_for_another_reason_is_not_explained_away(repository: Path) -> None:
+    (repository / "cosyvoice/cli/broken.py").write_text("1 / 0")
+    found = find_repository(repository)
+    import_module(found, "cosyvoice.cli")
+    with pytest.raises(pydoc.ErrorDuringImport, match="ZeroDivisionError"), lacking_is_told(found):
+        pydoc.locate("cosyvoice.cli.broken.Flow")
 
 
 def _broken_torchaudio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,11 +1,13 @@
 """The adapter on a repository of the recorded signatures, without torch."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from engines.base import Model, WorkItem
 from engines.cosyvoice import CosyVoiceEngine
@@ -17,6 +19,8 @@ from tests.engines.cosyvoice.stand_in import FakeTorch
 
 TEXT = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
 """128 speech tokens of the stand-in, 5.1 s."""
+CONF = Path(__file__).parents[3] / "conf" / "engine" / "cosyvoice.yaml"
+LIMITS: Mapping[str, float] = yaml.safe_load(CONF.read_text(encoding="utf-8"))["constraints"]
 CALLS = list[tuple[Any, ...]]
 
 
@@ -194,5 +198,43 @@ def test_quality_of_the_reference_itself_is_perfect(folder_model: Model) -> None
     with opened(folder_model) as session:
         session.run(workload.items[0])
         quality = session.quality(workload)
-    assert quality["mel_distance_db"] == 0.0
-    assert quality["duration_ratio"] == 1.0
+    assert quality["mel_distance_db"] == quality["mel_distance_db_worst"] == 0.0
+    assert quality["duration_ratio"] == quality["duration_ratio_worst"] == 1.0
+
+
+def test_one_text_of_several_whose_take_is_too_long_breaks_a_constraint(folder_model: Model) -> None:
+    """The mean of four would hide it: three are as long as the reference's."""
+    pytest.importorskip("librosa")
+    engine, texts = CosyVoiceEngine(), [f"{number} one two three four five six" for number in ("a", "b", "c", "d")]
+    workload = resolve_workload({"sentences": texts}, folder_model, quiet)
+    engine.prepare_quality(folder_model, workload, quiet)
+    with opened(folder_model) as session:
+        for asked in workload.items:
+            session.loaded.pace = 1.3 if asked is workload.items[-1] else 1.0
+            session.run(asked)
+        quality = session.quality(workload)
+    assert {name for name, limit in LIMITS.items() if quality[name] > limit} == {"duration_ratio_worst"}
+    assert quality["duration_ratio_worst"] == pytest.approx(1.3, rel=0.02)
+    assert quality["duration_ratio"] < 1.1
+
+
+@pytest.mark.parametrize(("pace", "due"), [(1.3, 1.0), (1.0, 1.0), (0.9, 0.9)])
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_a_take_that_is_longer_than_the_references_is_no_more_work_done(
+    folder_model: Model, pace: float, due: float, at_once: int
+) -> None:
+    pytest.importorskip("librosa")
+    workload = resolve_workload({"sentences": [TEXT]}, folder_model, quiet)
+    CosyVoiceEngine().prepare_quality(folder_model, workload, quiet)
+    reference_s = 128 * 960 / 24000
+    with opened(folder_model, concurrency=at_once) as session:
+        session.loaded.pace = pace
+        sample = session.run(workload.items[0])
+    assert sample.units_out == pytest.approx(at_once * pace * reference_s, rel=0.01)
+    assert sample.engine_timings["due_seconds"] == pytest.approx(at_once * due * reference_s, rel=0.01)
+
+
+def test_without_a_reference_all_of_the_audio_counts(folder_model: Model) -> None:
+    nobody_judged = resolve_workload({"sentences": ["one two three four and no reference"]}, folder_model, quiet)
+    with opened(folder_model) as session:
+        assert "due_seconds" not in session.run(nobody_judged.items[0]).engine_timings

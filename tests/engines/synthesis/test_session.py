@@ -103,8 +103,8 @@ def test_two_identical_requests_in_a_row_have_the_same_chunks(name: str, tmp_pat
     model = engine.resolve_model(subject.model(tmp_path), print)
     workload = engine.resolve_workload(subject.workload, model, print)
     knobs = load_template(engine.space).knobs
-    splitting = {"split": "clause", "first_chunk": "words"}
-    params = {**subject.params, **{knob: value for knob, value in splitting.items() if knob in knobs}}
+    in_chunks = {"split": "clause", "first_chunk": "words", "stream": True, "first_hop_tokens": 10}
+    params = {**subject.params, **{knob: value for knob, value in in_chunks.items() if knob in knobs}}
     session = engine.open(model, params)
     try:
         for item in (workload.items[-1], workload.items[0], workload.items[-1]):

@@ -106,6 +106,14 @@ def test_a_budget_is_a_file_or_a_value():
     assert composed("budget=thorough").budget.trials > Budget().trials
 
 
+def test_an_engine_may_have_a_budget_of_its_own_and_the_user_another():
+    """CosyVoice loads for longer than it speaks, and a proof needs sixteen loads."""
+    cosyvoice = ("engine=cosyvoice", "model=shape:v3")
+    assert compose("tts", [*cosyvoice]).budget.minutes == 30
+    assert compose("tts", [*cosyvoice, "budget=quick"]).budget.minutes == 1
+    assert compose("tts", [*cosyvoice, "budget.minutes=8"]).budget.minutes == 8
+
+
 @pytest.mark.parametrize(
     "typed", ["objective=[decode_tokens_per_second,ftl_ms]", "objective=decode_tokens_per_second,ftl_ms"]
 )
