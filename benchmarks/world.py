@@ -40,6 +40,8 @@ class Residual:
     noise: HostNoise
 
 
+SEVERAL = 2
+"""Threads from which a machine that switches is felt."""
 LOADS_DIFFER = 0.02
 """Standard deviation of the logarithm from load to load above which single measurements are smoothed."""
 BIAS_S = 5.0
@@ -53,6 +55,18 @@ class Bias:
 
     decode: float = 0.0
     prefill: float = 0.0
+
+
+@dataclass(frozen=True)
+class Switching:
+    """A machine that is faster or slower for seconds at a time, for what uses several threads.
+
+    A virtual machine's cores move. `by` is the logarithm of how much faster or slower than their mean, `dwell_s` for how
+    long (anything from the one to the other).
+    """
+
+    by: float
+    dwell_s: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -71,9 +85,13 @@ class Known:
 
 
 class Surface:
-    """What a recording says about every configuration and about noise; shared by all worlds made of it."""
+    """What a recording says about every configuration and about noise; shared by all worlds made of it.
 
-    def __init__(self, recording: Recording) -> None:
+    `switching` is how the machine changes its speed, if it does, which no recording tells.
+    """
+
+    def __init__(self, recording: Recording, switching: Switching | None = None) -> None:
+        self.switching = switching
         self.recording, self.task = recording, str(recording.setting["task"])
         running = [t for t in (*recording.repeats[:1], *recording.trials) if _runs(t)]
         self.known = {key(t.params): _known(t, self.task) for t in running}
@@ -163,6 +181,16 @@ class World:
         self.now = 0.0
         self._rng = random.Random(seed)
         self._judged: set[tuple[tuple[str, float], ...]] = set()
+        self._slow, self._until_s = self._rng.random() < 0.5, 0.0
+
+    def slowdown(self, params: Params) -> float:
+        """By how much what uses several threads is slower now, as a logarithm; 0 on a machine that does not switch."""
+        switching = self.surface.switching
+        if switching is None or int(params.get("n_threads", 1)) < SEVERAL:
+            return 0.0
+        while self.now >= self._until_s:
+            self._slow, self._until_s = not self._slow, self._until_s + self._rng.uniform(*switching.dwell_s)
+        return switching.by if self._slow else -switching.by
 
     def clock(self) -> float:
         """Seconds since the start of the replay."""
@@ -209,7 +237,8 @@ class Loaded:
         self._warm = True
         if self._world.now - self._bias_since_s > BIAS_S:
             self._bias, self._bias_since_s = self._world.draw(self._biases), self._world.now
-        slower = Bias(residual.decode + self._bias.decode, residual.prefill + self._bias.prefill)
+        state = self._world.slowdown(self.known.trial.params)
+        slower = Bias(residual.decode + self._bias.decode + state, residual.prefill + self._bias.prefill + state)
         samples: list[Sample] = []
         wall_s = self.known.other_s
         for number, item in enumerate(self.known.items):

@@ -1,8 +1,10 @@
+import itertools
 import statistics
 
 import pytest
 
-from benchmarks.world import FailedError, World
+from benchmarks.false_gains import flat_problem
+from benchmarks.world import FailedError, Switching, World
 from tuner.params import key
 from tuner.round_metrics import round_metrics
 
@@ -65,3 +67,21 @@ def test_what_does_not_fit_fails_and_costs_its_load(gpu_problem):
         world.load(failing.params)
     assert world.now > failing.load_s
     assert surface.truth(failing.params, "decode_tokens_per_second") is None
+
+
+def test_a_machine_that_switches_is_felt_with_several_threads_only():
+    """As fast on average, a quarter slower for seconds at a time."""
+    surface = flat_problem(0.0, switching=Switching(0.125, (5.0, 20.0))).surface
+    speeds = {1: [], 2: []}
+    for threads, seen in speeds.items():
+        world = World(surface, seed=1)
+        params = next(k.trial.params for k in surface.known.values() if k.trial.params["n_threads"] == threads)
+        loaded = world.load(params)
+        for _ in range(1500):
+            seen.append(round_metrics("llm", loaded.round()[0])["decode_tokens_per_second"])
+    assert statistics.stdev(speeds[1]) / statistics.fmean(speeds[1]) < 0.03
+    assert statistics.stdev(speeds[2]) / statistics.fmean(speeds[2]) > 0.1
+    assert statistics.geometric_mean(speeds[2]) == pytest.approx(statistics.geometric_mean(speeds[1]), rel=0.05)
+    middle = statistics.fmean(speeds[2])
+    switches = sum((a > middle) != (b > middle) for a, b in itertools.pairwise(speeds[2]))
+    assert 5 < switches < 500, "for seconds, not from round to round"
