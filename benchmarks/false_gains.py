@@ -4,8 +4,8 @@
 
 Prints a row for each kind of machine: one where all processes are alike, ones where a process differs from the next by
 some per cent, which rounds within a process never show, and ones that are an eighth faster or slower for seconds at a
-time for what uses several threads, as virtual machines were seen to be. A false gain in at most 5 % of sweeps is what the
-tournament's test promises. A second table tells how often an attribution's interval leaves out 1 for a change that
+time for what uses several threads, as virtual machines were seen to be. A false gain in at most 5 % of sweeps is what
+the tournament's test promises. A second table tells how often an attribution's interval leaves out 1 for a change that
 brings nothing; of 95 % intervals that is one in twenty.
 """
 

@@ -61,8 +61,8 @@ class Bias:
 class Switching:
     """A machine that is faster or slower for seconds at a time, for what uses several threads.
 
-    A virtual machine's cores move. `by` is the logarithm of how much faster or slower than their mean, `dwell_s` for how
-    long (anything from the one to the other).
+    A virtual machine's cores move. `by` is the logarithm of how much faster or slower than their mean they are, and
+    `dwell_s` for how long at the least and at the most.
     """
 
     by: float
