@@ -8,6 +8,10 @@ feasible configuration of the whole grid. Times are shares of measuring the whol
 rounds, quality and an overhead for each configuration. The tuner gets a tenth of the grid's time for everything, its
 tournament included; the others, which prove nothing, get more, so that their times can be told. The tuner runs a
 second time without the values that the space file advises to try first, as it would search an engine nobody knows.
+
+The truth is a fit to the grid where processes differ, with an effect for each knob and each pair of knobs; the tuner's own
+model is of that kind. `--as-measured` takes what each configuration did in the one process that was recorded instead:
+then three knobs may do together what no two of them do, and no process differs from another.
 """
 
 from __future__ import annotations
@@ -186,6 +190,9 @@ def main() -> None:
     parser.add_argument("--constraint", action="append", default=[], metavar="METRIC=LIMIT", help="default: kld=0.05")
     parser.add_argument("--seeds", type=int, default=100)
     parser.add_argument("--optimus", type=Path, help="the Python of an environment with llama-optimus 0.1.9")
+    parser.add_argument(
+        "--as-measured", action="store_true", help="take for the truth what was recorded, and not the fit to the grid"
+    )
     parser.add_argument("--json", type=Path, help="write the rows there too")
     options = parser.parse_args()
     given = options.constraint or ["kld=0.05"]
@@ -197,7 +204,7 @@ def main() -> None:
     except RecordingError as error:
         sys.exit(f"error: {error}")
     for recording in found:
-        surface = Surface(recording)
+        surface = Surface(recording, smoothed=not options.as_measured)
         for name in options.objective or ["decode_tokens_per_second"]:
             problem = Problem(surface, Objective(name), constraints)
             default = f"the default is {100 * problem.regret(problem.space.baseline):.0f} % worse"

@@ -87,10 +87,11 @@ class Known:
 class Surface:
     """What a recording says about every configuration and about noise; shared by all worlds made of it.
 
-    `switching` is how the machine changes its speed, if it does, which no recording tells.
+    `switching` is how the machine changes its speed, if it does, which no recording tells. Unless it is `smoothed`, the
+    truth about a configuration is the one process that was recorded, whatever luck that had.
     """
 
-    def __init__(self, recording: Recording, switching: Switching | None = None) -> None:
+    def __init__(self, recording: Recording, switching: Switching | None = None, smoothed: bool = True) -> None:
         self.switching = switching
         self.recording, self.task = recording, str(recording.setting["task"])
         running = [t for t in (*recording.repeats[:1], *recording.trials) if _runs(t)]
@@ -106,7 +107,7 @@ class Surface:
         self.biases: dict[tuple[Value, ...], list[Bias]] = {
             threads_of(k.trial.params): [Bias()] for k in self.known.values()
         }
-        if self.load_spread > LOADS_DIFFER:
+        if smoothed and self.load_spread > LOADS_DIFFER:
             self._smooth()
         # Quality is judged once for each value of the knobs behind it: what that took is with one trial of them.
         self.quality_s: dict[tuple[tuple[str, float], ...], float] = {}

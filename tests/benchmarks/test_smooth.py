@@ -7,7 +7,7 @@ import pytest
 from benchmarks.problem import Problem
 from benchmarks.smooth import fit
 from benchmarks.synthetic import cpu_like
-from benchmarks.world import Surface, World
+from benchmarks.world import Bias, Surface, World
 from tuner.objective import Objective
 from tuner.round_metrics import round_metrics
 
@@ -61,3 +61,11 @@ def test_loads_of_one_configuration_differ_as_they_did(noisy, cpu_problem):
 def test_where_loads_agree_single_measurements_stand(cpu_problem):
     trial = cpu_problem.optimum.trial
     assert cpu_problem.surface.truth(trial.params, SPEED.metric) == pytest.approx(trial.value(SPEED.metric), rel=0.01)
+
+
+def test_as_measured_the_one_process_that_was_recorded_is_the_truth(noisy):
+    plain = Surface(noisy.recording, smoothed=False)
+    trial = noisy.recording.trials[5]
+    assert plain.truth(trial.params, SPEED.metric) == pytest.approx(trial.value(SPEED.metric), rel=0.01)
+    assert noisy.truth(trial.params, SPEED.metric) != pytest.approx(trial.value(SPEED.metric), rel=0.001)
+    assert {bias for biases in plain.biases.values() for bias in biases} == {Bias()}
