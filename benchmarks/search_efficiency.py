@@ -9,9 +9,9 @@ rounds, quality and an overhead for each configuration. The tuner gets a tenth o
 tournament included; the others, which prove nothing, get more, so that their times can be told. The tuner runs a
 second time without the values that the space file advises to try first, as it would search an engine nobody knows.
 
-The truth is a fit to the grid where processes differ, with an effect for each knob and each pair of knobs; the tuner's own
-model is of that kind. `--as-measured` takes what each configuration did in the one process that was recorded instead:
-then three knobs may do together what no two of them do, and no process differs from another.
+The truth is a fit to the grid where processes differ, with an effect for each knob and each pair of knobs; the tuner's
+own model is of that kind. `--as-measured` takes what each configuration did in the one process that was recorded
+instead: then three knobs may do together what no two of them do, and no process differs from another.
 """
 
 from __future__ import annotations
