@@ -69,6 +69,11 @@ ADVICE = ("unused", "rebuild")
 """What a build may say of itself beside what it is."""
 
 
+def without_advice(build: Mapping[str, Any]) -> dict[str, Any]:
+    """What the build is, in the order given."""
+    return {name: value for name, value in build.items() if name not in ADVICE}
+
+
 @dataclass(frozen=True)
 class Capabilities:
     """What this machine and build of the engine can do: `facts` bind the search space, `build` identifies the engine.
@@ -83,7 +88,7 @@ class Capabilities:
     @property
     def identity(self) -> dict[str, str]:
         """`build` without the advice on it, whose wording makes no other engine."""
-        return {name: value for name, value in self.build.items() if name not in ADVICE}
+        return without_advice(self.build)
 
 
 @dataclass(frozen=True)

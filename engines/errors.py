@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from search_spaces.errors import EnvironmentLackingError, TunerError
 
+REPORT_IT = "report it with the output of `python -m tuner doctor --json`"
+"""The next step where nobody but the tuner's authors can tell what is wrong."""
+SWEEP_AGAIN = "run the same command again: it looks for the model anew and makes what is gone"
+"""The next step where a file was removed while it was needed."""
+
 
 class EngineError(TunerError):
     """The engine could not do what was asked for a reason that it knows."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from engines.errors import EngineError, ModelFileError, OutOfMemoryError, UnsupportedError
+from engines.errors import REPORT_IT, EngineError, ModelFileError, OutOfMemoryError, UnsupportedError
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Signs:
         if any(sign in text for sign in self.no_memory):
             return OutOfMemoryError(f"not enough memory: {reason}", self.no_memory_hint)
         if any(sign in text for sign in self.unsupported):
-            return UnsupportedError(reason, "change the knob that it names")
+            return UnsupportedError(reason, "fix the knob that it names: params.KNOB=VALUE")
         if any(sign in text for sign in self.bad_model):
             return ModelFileError(f"{self.library} cannot load {path}: {reason}", self.bad_model_hint)
-        return EngineError(f"{self.library} failed: {reason}", "see the worker's standard error")
+        return EngineError(f"{self.library} failed: {reason}", REPORT_IT)

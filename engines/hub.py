@@ -14,6 +14,7 @@ from typing import Any
 from engines.base import Progress
 from engines.cache import no_room
 from engines.errors import MissingLibraryError, ModelFileError
+from engines.install import install_hint
 from search_spaces.errors import EnvironmentLackingError
 
 PREFIX = "hf:"
@@ -160,9 +161,7 @@ def _hub_errors(asked: _Source, wanted: Wanted) -> Iterator[None]:
     try:
         from huggingface_hub import errors
     except ImportError as error:
-        raise MissingLibraryError(
-            "huggingface-hub is not installed", f"pip install 'voice-stack-tuner[{wanted.extra}]'"
-        ) from error
+        raise MissingLibraryError("huggingface-hub is not installed", install_hint(wanted.extra)) from error
     try:
         yield
     except errors.GatedRepoError as error:

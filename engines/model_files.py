@@ -14,7 +14,7 @@ from typing import Any, Generic
 
 from engines.base import Model, ModelFile, Progress
 from engines.cache import cache_root, file_sha256, make_once
-from engines.errors import ModelFileError, UnsupportedError
+from engines.errors import SWEEP_AGAIN, ModelFileError, UnsupportedError
 from engines.file_format import FileFormat, H
 from engines.hub import PREFIX, fetch
 from search_spaces.errors import TunerError, unknown_name
@@ -69,7 +69,7 @@ class ModelFiles(Generic[H]):
             or self.format.variant(Path(model.variants[model.native]), model.digest, quantization, progress)
         )
         if not path.exists():
-            raise ModelFileError(f"the model file {path} is gone", "resolve the model again")
+            raise ModelFileError(f"the model file {path} is gone", SWEEP_AGAIN)
         only_file = quantization == model.native and len(list(filter(None, model.variants.values()))) == 1
         sha256 = model.digest if only_file else file_sha256(path, progress)
         return ModelFile(str(path), sha256, quantization, path.stat().st_size / _MIB)

@@ -1,4 +1,7 @@
-"""Every command that the README shows is one that the command line takes; with `-m readme` every one is run."""
+"""What is written is true of the code: commands are ones that the command line takes, and links lead somewhere.
+
+With `-m readme` every command is run, in the order of the page.
+"""
 
 import os
 import re
@@ -15,17 +18,49 @@ from tuner.config.compose import compose
 ROOT = Path(__file__).parents[1]
 
 
+PAGES = ("README.md", "benchmarks/README.md")
+"""Where commands are shown, in the order in which a newcomer reads them."""
+
+
 def fenced_commands():
-    """The shell commands of the README's fenced blocks; a prompt, comments and continued lines are taken care of."""
-    blocks = re.findall(
-        r"^```\w*\n(.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
-    )
+    """The shell commands of all pages' fenced blocks; a prompt, comments and continued lines are taken care of."""
+    text = "\n".join((ROOT / page).read_text(encoding="utf-8") for page in PAGES)
+    blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
     lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
     commands = [re.sub(r"^\$ ", "", line.strip()) for line in lines]
     return [c for c in commands if re.match(r"([\w./-]*python[\d.]* -m [\w.]+|tuner|make)( |$)", c)]
 
 
 COMMANDS = fenced_commands()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_can_be_pasted_into_an_interactive_zsh(command):
+    """There a `#` begins no comment, and brackets outside of quotes are patterns of file names."""
+    assert shlex.split(command) == shlex.split(command, comments=True)
+    assert not set("[]{}()*?") & set(re.sub(r"'[^']*'", "", command))
+
+
+PROSE = (page for folder in ("benchmarks", "docs", "engines", "experiments") for page in (ROOT / folder).rglob("*.md"))
+LINKING = [ROOT / "README.md", *sorted(page for page in PROSE if "results" not in page.parts)]
+
+
+def anchors(page):
+    """The fragments by which GitHub names the headings of a page."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", LINKING, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_leads_to_a_file_and_a_heading(page):
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        target, _, fragment = link.partition("#")
+        if "://" in target:
+            continue
+        file = (page.parent / target).resolve() if target else page
+        assert file.exists(), link
+        assert not fragment or fragment in anchors(file), link
 
 
 def test_the_readme_shows_how_to_begin():

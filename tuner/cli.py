@@ -32,7 +32,8 @@ examples:
 exit status: 0 done, 1 the answer is no, 2 the input is wrong, 3 the environment lacks something,
   70 a defect in the tuner, 130 interrupted
 """
-_LACKING = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_LACKING = (*_FULL, errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 class Parser(argparse.ArgumentParser):
@@ -105,9 +106,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except OSError as error:
             if error.errno not in _LACKING:
                 return _defect(console)
-            lacking = EnvironmentLackingError(
-                f"{error.strerror}: {error.filename!r}", "free space or use another folder"
-            )
+            full = error.errno in _FULL
+            hint = "free space, or use another folder" if full else "use a folder that may be written, or allow it"
+            lacking = EnvironmentLackingError(f"{error.strerror}: {error.filename!r}", hint)
             console.fail(lacking)
             return lacking.exit_status
         except Exception:

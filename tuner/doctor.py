@@ -37,13 +37,17 @@ class EngineState:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What else runs now: cores taken by others and by the hypervisor, processes on the GPUs, and who is busiest."""
+    """What else runs now: cores taken by others and by the hypervisor, processes on the GPUs, and who is busiest.
+
+    The cores are 0 where the system does not tell them (`watched` is false).
+    """
 
     quiet: bool
     others_cores: float
     steal_cores: float
     device_processes: int
     busiest: tuple[str, ...] = ()
+    watched: bool = True
 
 
 @dataclass(frozen=True)
@@ -175,6 +179,7 @@ def _surroundings() -> Surroundings:
         steal_cores=round(noise.steal_cores, 3),
         device_processes=noise.device_processes,
         busiest=tuple(f"{processes[pid].info['name']} ({pid})" for pid in busiest),
+        watched=noise.watched,
     )
 
 

@@ -24,6 +24,10 @@ STEAL_LIMIT = 0.05
 """CPU time taken by the hypervisor, in cores, above which a round counts as disturbed."""
 NEVER_QUIET = 0.5
 """Above this share of disturbed rounds there is no quiet to wait for."""
+UNWATCHED = (
+    "this system does not tell what other programs take of the CPU: disturbed rounds are not recognised, "
+    "only the tournament's pairs guard against them"
+)
 
 _STAT = Path("/proc/stat")
 _CPU_STAT_FILES = ("/sys/fs/cgroup/cpu.stat", "/sys/fs/cgroup/cpu/cpu.stat")
@@ -36,7 +40,7 @@ class HostNoise:
     CPU shares are in cores: 0.5 is half a core for the whole round. `idle_share` is of all those cores.
     `throttled_share` is of the round's time, and so is `pressure_share`, in which something waited for a core. Clocks
     are those at the round's end, None where they are not told; `device_slowed` says that heat or the power supply holds
-    a device back.
+    a device back. `watched` is false where the system does not tell what others take of the CPU (no /proc).
     """
 
     others_cores: float = 0.0
@@ -48,6 +52,7 @@ class HostNoise:
     cpu_mhz: float | None = None
     device_mhz: float | None = None
     device_slowed: bool = False
+    watched: bool = True
 
     @property
     def disturbed(self) -> bool:
@@ -65,7 +70,8 @@ class HostNoise:
 class NoiseWatch:
     """Reads the system's counters when made and again at `stop`; the difference is the round's noise.
 
-    Where the system has no such counters (no /proc), every part is 0 and no round counts as disturbed.
+    Where the system has no such counters (no /proc, as on macOS), the CPU's parts are 0, none of them makes a round
+    disturbed, and the noise says that it was not `watched`.
     """
 
     def __init__(self, worker_pid: int) -> None:
@@ -94,6 +100,7 @@ class NoiseWatch:
             cpu_mhz=cpu_mhz(),
             device_mhz=device_mhz,
             device_slowed=device_slowed,
+            watched=now.cores > 0,
         )
 
 
@@ -101,6 +108,7 @@ def summary(rounds: Sequence[HostNoise]) -> Mapping[str, float]:
     """A trial's rounds in numbers: how many, the share that was disturbed and the mean of each part that is known."""
     if not rounds:
         return {}
+    unwatched = sum(not r.watched for r in rounds)
     parts = ("pressure_share", "cpu_mhz", "device_mhz")
     told = {part: [v for r in rounds if (v := getattr(r, part)) is not None] for part in parts}
     return {
@@ -112,6 +120,7 @@ def summary(rounds: Sequence[HostNoise]) -> Mapping[str, float]:
         "device_processes": float(max(r.device_processes for r in rounds)),
         "device_slowed_share": sum(r.device_slowed for r in rounds) / len(rounds),
         **{part: sum(values) / len(values) for part, values in told.items() if values},
+        **({"unwatched_share": unwatched / len(rounds)} if unwatched else {}),
     }
 
 
@@ -119,6 +128,8 @@ def said(trials: Sequence[Mapping[str, float]]) -> str:
     """What the summaries of all trials and of the tournament come to, in a line for the user; "" when it was quiet."""
     rounds = sum(t.get("rounds", 0.0) for t in trials)
     disturbed = sum(t.get("rounds", 0.0) * t.get("disturbed_share", 0.0) for t in trials)
+    if any(t.get("unwatched_share") for t in trials):
+        return UNWATCHED
     if not disturbed:
         return ""
     share = disturbed / rounds

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import IO
 
+from engines.install import install_hint
 from search_spaces.errors import EnvironmentLackingError, TunerError
 
 HOST = "127.0.0.1"
@@ -62,7 +63,7 @@ def serve(tracking_uri: str, port: int) -> Iterator[Server]:
     Raises EnvironmentLackingError when MLflow is missing or the server ends or stays silent.
     """
     if find_spec("mlflow") is None:
-        raise EnvironmentLackingError("MLflow is not installed", "pip install mlflow")
+        raise EnvironmentLackingError("MLflow is not installed", install_hint())
     log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the server
     options = {"backend-store-uri": tracking_uri, "host": HOST, "port": str(port), "workers": "1"}
     process = subprocess.Popen(

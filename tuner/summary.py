@@ -39,13 +39,16 @@ def print_table(stream: TextIO, head: Sequence[str], rows: Sequence[Sequence[str
 
 
 def print_after_sweep(outcome: Outcome, stream: TextIO) -> None:
-    """What the display's own summary leaves out: the export command of each target that the engine has."""
+    """What the display's own summary leaves out: the export command of each target that the engine has.
+
+    A command stands alone on its line: an interactive zsh takes a comment behind it for arguments.
+    """
     if outcome.deploy is None:
         return
     stream.write("\nexport:\n")
     study = reference_to(Path(outcome.extra.get("study_dir") or Path("outputs") / outcome.deploy["study"]))
     for command, purpose in export_commands(study, outcome.deploy["engine"]["name"]):
-        stream.write(f"  {command}  # {purpose}\n")
+        stream.write(f"  {purpose}:\n    {command}\n")
 
 
 def export_commands(study: str, engine: str) -> list[tuple[str, str]]:

@@ -37,7 +37,7 @@ def sentence(result: TournamentResult, objective: str) -> str:
     low, high = result.test.ci95
     proof = f"95 % interval {low:.2f} to {high:.2f}, {result.test.pairs} pairs"
     if result.verdict == "gain":
-        return f"trial {number} has {result.test.ratio:.2f} times better {noun} than the default ({proof})"
+        return f"trial {number} is {result.test.ratio:.2f} times as good as the default in {objective} ({proof})"
     return (
         f"trial {number} is the best that meets the constraints, which the default does not; "
         f"its {noun} is {result.test.ratio:.2f} times as good as the default's ({proof})"

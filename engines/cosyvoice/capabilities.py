@@ -15,6 +15,7 @@ from typing import Any
 
 from engines.base import Capabilities
 from engines.errors import MissingLibraryError
+from engines.install import pip_hint
 from engines.machine_limits import usable_cores
 from search_spaces.parameter import Value
 
@@ -39,7 +40,7 @@ def torch_module() -> Any:
     except (ImportError, OSError) as error:
         raise MissingLibraryError(
             f"torch cannot be used: {str(error).splitlines()[0]}",
-            "pip install torch --index-url https://download.pytorch.org/whl/cpu, or https://pytorch.org for CUDA",
+            f"{pip_hint('torch --index-url https://download.pytorch.org/whl/cpu')}, or https://pytorch.org for CUDA",
         ) from error
     return torch
 

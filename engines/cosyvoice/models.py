@@ -13,7 +13,7 @@ from engines.cosyvoice import shape
 from engines.cosyvoice.capabilities import torch_module
 from engines.cosyvoice.plans import ONNX
 from engines.cosyvoice.repository import Repository, find_repository
-from engines.errors import ModelFileError
+from engines.errors import SWEEP_AGAIN, ModelFileError
 from search_spaces.errors import TunerError, unknown_name
 from search_spaces.parameter import Params, Value
 
@@ -151,5 +151,5 @@ def prepare(model: Model, params: Params, progress: Progress) -> ModelFile:
     size_mib = sum(float(model.facts[f"{part}_mib"]) for part in ("llm", "flow", "hift"))
     folder = str(model.facts["folder"])
     if folder and not Path(folder).is_dir():
-        raise ModelFileError(f"the model folder {folder} is gone", "resolve the model again")
+        raise ModelFileError(f"the model folder {folder} is gone", SWEEP_AGAIN)
     return ModelFile(folder, model.digest, NATIVE, size_mib)

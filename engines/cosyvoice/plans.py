@@ -18,6 +18,7 @@ from engines.cache import cache_root, file_sha256, make_once
 from engines.cosyvoice.capabilities import installed, tensorrt_version
 from engines.cosyvoice.repository import Repository, import_module
 from engines.errors import MissingLibraryError, UnsupportedError
+from engines.install import pip_hint
 
 ONNX = "flow.decoder.estimator.fp32.onnx"
 _INPUTS = ("x", "mask", "mu", "t", "spks", "cond")
@@ -65,7 +66,7 @@ def exported_estimator(torch: Any, estimator: Any, digest: str) -> Path:
 def export_estimator(torch: Any, estimator: Any, path: Path) -> None:
     """Write the estimator as ONNX; time is of any length. Raises MissingLibraryError: torch writes it with onnx."""
     if not installed("onnx"):
-        raise MissingLibraryError("the package onnx is not installed", "pip install onnx")
+        raise MissingLibraryError("the package onnx is not installed", pip_hint("onnx"))
     device = next(estimator.parameters()).device
     frames = {"x": _MEL, "mask": 1, "mu": _MEL, "cond": _MEL}
     made = {name: torch.rand(2, rows, _FRAMES, device=device) for name, rows in frames.items()}

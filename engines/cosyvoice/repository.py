@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from engines.errors import MissingLibraryError
+from engines.install import pip_hint
 
 ENVIRONMENT = "COSYVOICE_REPO"
 URL = "https://github.com/FunAudioLLM/CosyVoice"
@@ -41,7 +42,7 @@ _TORCHAUDIO = (
     "torchaudio.functional",
 )
 TORCHAUDIO_HINT = (
-    "install the torchaudio of this very torch: pip install torchaudio --index-url "
+    f"install the torchaudio of this very torch: {pip_hint('torchaudio --index-url')} "
     "https://download.pytorch.org/whl/cpu (or /cu130 …, as for torch); the one of PyPI is built for CUDA"
 )
 
@@ -133,7 +134,7 @@ def _missing(error: ImportError, repository: Repository) -> MissingLibraryError:
     lacking = f"lacks the package {package!r}" if package else str(error).splitlines()[0]
     return MissingLibraryError(
         f"CosyVoice's repository cannot be imported: {lacking}",
-        f"pip install {PACKAGES} (or {repository.path / 'requirements.txt'}, which pins torch 2.3)",
+        f"{pip_hint(PACKAGES)} (or {repository.path / 'requirements.txt'}, which pins torch 2.3)",
     )
 
 

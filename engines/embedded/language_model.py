@@ -16,6 +16,7 @@ from engines.embedded.shapes import SHAPES, Shape, embed, norm_epsilon, tensor_s
 from engines.embedded.tokenizer import BOS, CHAT_TEMPLATE, EOS, ROLES, UNKNOWN, Tokenizer
 from engines.embedded.weights import HEAD_SIZE, ROPE_THETA, load_weights, weights_digest
 from engines.errors import MissingLibraryError
+from engines.install import install_hint
 from search_spaces.errors import unknown_name
 
 __all__ = ["SHAPES", "Shape", "digest", "file_bytes", "write_gguf"]
@@ -126,7 +127,5 @@ def _gguf() -> Any:
     try:
         import gguf
     except ImportError as error:
-        raise MissingLibraryError(
-            "the gguf package is not installed", "pip install 'voice-stack-tuner[llm]'"
-        ) from error
+        raise MissingLibraryError("the gguf package is not installed", install_hint("llm")) from error
     return gguf

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from engines.cache import cache_root, file_sha256, make_once
-from engines.errors import EngineError, MissingLibraryError
+from engines.errors import REPORT_IT, EngineError, MissingLibraryError
+from engines.install import install_hint
 from engines.synthesis.speech import F32
 
 RETRIEVAL, SYNCHRONOUS = "retrieval", "synchronous"
@@ -34,7 +35,6 @@ _MESSAGE_ENDED = 6
 """espeakEVENT_MSG_TERMINATED, the first event of the call that follows a text's last audio."""
 _LONGEST_WAIT_S = 600.0
 _WARM_UP = b"One, two."
-_HINT = "pip install 'voice-stack-tuner[tts]'"
 
 
 def library_file() -> Path:
@@ -51,7 +51,7 @@ def _loader() -> Any:
     try:
         import espeakng_loader
     except ImportError as error:
-        raise MissingLibraryError(f"espeakng-loader cannot be used: {error}", _HINT) from error
+        raise MissingLibraryError(f"espeakng-loader cannot be used: {error}", install_hint("tts")) from error
     return espeakng_loader
 
 
@@ -127,7 +127,7 @@ class Voice:
         self._ended.clear()
         status = self._library.espeak_Synth(text, len(text) + 1, 0, 0, 0, _UTF8, None, None)
         if status:
-            raise EngineError(f"espeak-ng refused the text: status {status}", "see the worker's standard error")
+            raise EngineError(f"espeak-ng refused the text: status {status}", REPORT_IT)
         # espeak_Synchronize would look every 20 ms whether the library's thread is done, longer than most texts take.
         if self._settings[3] == MODES[RETRIEVAL] and not self._ended.wait(_LONGEST_WAIT_S):
             raise EngineError(
@@ -193,7 +193,7 @@ def _load(file: Path) -> Any:
     try:
         return ctypes.CDLL(str(file))
     except OSError as error:
-        raise MissingLibraryError(f"espeak-ng cannot be loaded: {error}", _HINT) from error
+        raise MissingLibraryError(f"espeak-ng cannot be loaded: {error}", install_hint("tts")) from error
 
 
 def _unload(library: Any) -> None:

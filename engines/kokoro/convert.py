@@ -15,7 +15,8 @@ from typing import Any
 from engines.base import Progress
 from engines.cache import cache_root, make_once
 from engines.errors import EngineError, MissingLibraryError
-from engines.kokoro.library import INSTALL, onnx
+from engines.install import install_hint
+from engines.kokoro.library import onnx
 from engines.kokoro.onnx_file import FP16, FP32, INT8, OnnxHeader, read_header
 
 ON_DEMAND = (INT8, FP16)
@@ -50,7 +51,7 @@ def variant(source: Path, source_sha256: str, quantization: str, progress: Progr
         if done.returncode:
             last = (done.stderr.strip().splitlines() or ["no message"])[-1]
             if "ModuleNotFoundError" in last:
-                raise MissingLibraryError(f"{what}: {last}", INSTALL)
+                raise MissingLibraryError(f"{what}: {last}", install_hint("kokoro"))
             raise EngineError(f"{what}: {last}", "use another variant")
 
     return make_once(cache_root() / "onnx" / name, predicted_bytes(read_header(source), quantization), make)

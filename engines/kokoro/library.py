@@ -13,6 +13,7 @@ from typing import Any
 
 from engines.errors import EngineError, MissingLibraryError
 from engines.failures import Signs
+from engines.install import install_hint
 
 _SIGNS = Signs(
     library="onnxruntime",
@@ -22,7 +23,6 @@ _SIGNS = Signs(
     no_memory_hint="use a smaller variant, or split the text",
     bad_model_hint="use an ONNX file of Kokoro",
 )
-INSTALL = "pip install 'voice-stack-tuner[kokoro]'"
 
 
 def onnxruntime() -> Any:
@@ -30,7 +30,7 @@ def onnxruntime() -> Any:
     try:
         import onnxruntime as library
     except (ImportError, OSError) as error:
-        raise MissingLibraryError(f"onnxruntime cannot be used: {error}", INSTALL) from error
+        raise MissingLibraryError(f"onnxruntime cannot be used: {error}", install_hint("kokoro")) from error
     library.set_default_logger_severity(3)  # errors alone: it warns of every operator that a provider leaves to the CPU
     return library
 
@@ -40,7 +40,7 @@ def kokoro_onnx() -> Any:
     try:
         import kokoro_onnx as library
     except (ImportError, OSError) as error:
-        raise MissingLibraryError(f"kokoro-onnx cannot be used: {error}", INSTALL) from error
+        raise MissingLibraryError(f"kokoro-onnx cannot be used: {error}", install_hint("kokoro")) from error
     return library
 
 
@@ -49,7 +49,7 @@ def onnx() -> Any:
     try:
         import onnx as library
     except ImportError as error:
-        raise MissingLibraryError(f"onnx cannot be used: {error}", INSTALL) from error
+        raise MissingLibraryError(f"onnx cannot be used: {error}", install_hint("kokoro")) from error
     return library
 
 

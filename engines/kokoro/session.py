@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from engines.base import Model, ModelFile
-from engines.errors import EngineError, ModelFileError, UnsupportedError
+from engines.errors import SWEEP_AGAIN, EngineError, ModelFileError, UnsupportedError
 from engines.kokoro.capabilities import build_of
 from engines.kokoro.library import explained, kokoro_onnx, onnxruntime, spelled
 from engines.kokoro.models import prepare
@@ -168,7 +168,10 @@ def _load(model: Model, file: ModelFile, params: Params) -> Any:
     for name, text in asked.entries.items():
         options.add_session_config_entry(name, text)
     if asked.providers[0] not in runtime.get_available_providers():
-        raise UnsupportedError(f"this build of onnxruntime has no {asked.providers[0]}", "pip install one that has it")
+        raise UnsupportedError(
+            f"this build of onnxruntime has no {asked.providers[0]}",
+            "python -m tuner show tts engine=kokoro tells how to get one that has it",
+        )
     runtime.set_seed(_SEED)
     with explained(file.path):
         session = runtime.InferenceSession(file.path, options, providers=list(asked.providers))
@@ -182,7 +185,7 @@ def _load(model: Model, file: ModelFile, params: Params) -> Any:
         try:
             kokoro = kokoro_onnx().Kokoro.from_session(_Heard(session), str(model.facts["voices"]))
         except FileNotFoundError as error:
-            raise ModelFileError(f"the voices {model.facts['voices']} are gone", "resolve the model again") from error
+            raise ModelFileError(f"the voices {model.facts['voices']} are gone", SWEEP_AGAIN) from error
         with kokoro.voices as archive:  # kokoro-onnx leaves the file open, and reads it for every request
             kokoro.voices = dict(archive)
         return kokoro

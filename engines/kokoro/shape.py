@@ -18,13 +18,12 @@ from typing import Any
 
 from engines.base import Progress
 from engines.errors import MissingLibraryError
+from engines.install import install_hint
 from engines.kokoro.library import kokoro_onnx
 from engines.kokoro.shapes import SHAPES, STYLE_WIDTH, Shape
 
-INSTALL = (
-    "pip install 'voice-stack-tuner[kokoro,shape]' && pip install --no-deps kokoro==0.9.4, "
-    "or give files: model=kokoro.onnx model.voices=voices.bin"
-)
+_KOKORO = "--no-deps kokoro==0.9.4"
+"""Only the model's classes are used: its text pipeline needs spaCy, which is left out."""
 _FRAMES_A_PHONEME, _FRAMES_MOST = 2.5, 50
 _PEAK = 0.5
 _OPSET = 17
@@ -65,7 +64,7 @@ def _kokoro_model() -> Any:
     specs = {name: find_spec(name) for name in needed if name not in sys.modules}
     if missing := [name for name, spec in specs.items() if spec is None]:
         raise MissingLibraryError(
-            f"a model of generated weights is made by {', '.join(missing)}, which is not installed", INSTALL
+            f"a model of generated weights is made by {', '.join(missing)}, which is not installed", _hint()
         )
     if package := specs.get("kokoro"):
         bare = types.ModuleType("kokoro")
@@ -74,7 +73,12 @@ def _kokoro_model() -> Any:
     try:
         return importlib.import_module("kokoro.model")
     except ImportError as error:
-        raise MissingLibraryError(f"kokoro cannot be used: {error}", INSTALL) from error
+        raise MissingLibraryError(f"kokoro cannot be used: {error}", _hint()) from error
+
+
+def _hint() -> str:
+    command = install_hint("kokoro", "shape", beside=_KOKORO)
+    return f"{command}, or give files: model=kokoro.onnx model.voices=voices.bin"
 
 
 def _build(classes: Any, shape: Shape) -> Any:

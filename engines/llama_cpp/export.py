@@ -179,5 +179,8 @@ def chat(llama: Any, messages: list[dict[str, str]], **overrides: Any) -> Any:
 def _context(deploy: Mapping[str, Any]) -> int:
     context = deploy["model"].get("facts", {}).get("n_ctx")
     if context is None:
-        raise TunerError("the document does not tell the context length", "export the study that made it anew")
+        raise TunerError(
+            "the document does not tell the context length",
+            "sweep again with this version of the tuner, and export that study",
+        )
     return int(context)

@@ -14,6 +14,7 @@ from typing import Any
 from engines.errors import EngineError, MissingLibraryError
 from engines.failures import Signs
 from engines.ggml_log import GgmlLog
+from engines.install import install_hint
 
 _SIGNS = Signs(
     library="llama.cpp",
@@ -31,7 +32,6 @@ _SIGNS = Signs(
     no_memory_hint="use a smaller quantization, context or batch",
     bad_model_hint="use a GGUF file of a supported architecture",
 )  # fmt: skip
-_INSTALL_HINT = "pip install 'voice-stack-tuner[llm]' (llama-cpp-python is built from source and needs a C++ compiler)"
 
 
 class Log(GgmlLog):
@@ -61,7 +61,8 @@ def library() -> Any:
         import llama_cpp
     except (ImportError, OSError, RuntimeError) as error:
         # RuntimeError and OSError: the package is there, but its shared library does not load.
-        raise MissingLibraryError(f"llama-cpp-python cannot be used: {error}", _INSTALL_HINT) from error
+        hint = f"{install_hint('llm')} (llama-cpp-python is built from source and needs a C++ compiler)"
+        raise MissingLibraryError(f"llama-cpp-python cannot be used: {error}", hint) from error
     LOG.attach(llama_cpp)
     llama_cpp.llama_backend_init()
     return llama_cpp

@@ -18,7 +18,7 @@ from typing import Any
 
 from engines.base import Model, Progress, Workload
 from engines.cache import cache_root, make_once
-from engines.errors import EngineError, InvalidOutputError, OutOfMemoryError, UnsupportedError
+from engines.errors import SWEEP_AGAIN, EngineError, InvalidOutputError, OutOfMemoryError, UnsupportedError
 from engines.llama_cpp import models
 from engines.llama_cpp.capabilities import build_of
 from engines.llama_cpp.library import gpu_count, library
@@ -105,7 +105,7 @@ def judge(llama: Any, reference: Path, text: str) -> dict[str, float]:
     import numpy as np
 
     if not reference.exists():
-        raise EngineError("there is no quality reference for this model and text", "prepare_quality makes it")
+        raise EngineError("there is no quality reference for this model and text", SWEEP_AGAIN)
     windows, sums, vocabulary = _windows(llama, text), _Sums(), int(llama.n_vocab())
     with reference.open("rb") as file:
         header = json.loads(file.readline())

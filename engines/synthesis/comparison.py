@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from engines.errors import MissingLibraryError
+from engines.install import install_hint
 from engines.synthesis.speech import F32
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ FLOOR_DB = -80.0
 PITCH_HZ = (65.0, 500.0)
 WORST = ("mel_distance_db", "duration_ratio")
 """Metrics that are also told of the worst text: a mean hides one that is garbled or cut off among others."""
-_HINT = "pip install 'voice-stack-tuner[tts]'"
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def librosa() -> Any:
     try:
         import librosa as library
     except ImportError as error:
-        raise MissingLibraryError(f"librosa cannot be used: {error}", _HINT) from error
+        raise MissingLibraryError(f"librosa cannot be used: {error}", install_hint("tts")) from error
     return library
 
 

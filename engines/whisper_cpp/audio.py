@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from engines.errors import MissingLibraryError
+from engines.install import install_hint
 from search_spaces.errors import TunerError
 
 SAMPLE_RATE = 16000
@@ -112,4 +113,4 @@ def _library(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except (ImportError, OSError) as error:
-        raise MissingLibraryError(f"{name} cannot be used: {error}", "pip install 'voice-stack-tuner[stt]'") from error
+        raise MissingLibraryError(f"{name} cannot be used: {error}", install_hint("stt")) from error

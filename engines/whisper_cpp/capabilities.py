@@ -10,12 +10,13 @@ from pathlib import Path
 
 from engines.base import Capabilities
 from engines.cache import binaries_digest
+from engines.install import pip_hint
 from engines.machine_limits import usable_cores
 from engines.whisper_cpp.library import binding
 from search_spaces.parameter import Value
 
 _GPU_BACKENDS = ("CUDA", "METAL", "VULKAN", "HIP", "SYCL", "CANN", "MUSA")
-_REBUILD = "python -m pip install --force-reinstall --no-cache-dir --no-deps --no-binary pywhispercpp pywhispercpp=={}"
+_REBUILD = "--force-reinstall --no-cache-dir --no-deps --no-binary pywhispercpp pywhispercpp=={}"
 _BESIDE_ITSELF = {"darwin": "@loader_path"}
 """Where a library looks for those that it comes with; `$ORIGIN` but for macOS."""
 _MISSING_HINT = {
@@ -96,7 +97,7 @@ def rebuild_command(unused: list[str], platform: str = sys.platform) -> str:
     """
     cuda = "GGML_CUDA=ON " if any("CUDA" in line for line in unused) else ""
     rpath = f"CMAKE_INSTALL_RPATH='{_BESIDE_ITSELF.get(platform, '$ORIGIN')}' CMAKE_BUILD_WITH_INSTALL_RPATH=ON"
-    return f"GGML_NATIVE=ON {cuda}{rpath} {_REBUILD.format(metadata.version('pywhispercpp'))}"
+    return f"GGML_NATIVE=ON {cuda}{rpath} {pip_hint(_REBUILD.format(metadata.version('pywhispercpp')))}"
 
 
 def _has_gpu_backend(features: str) -> bool:

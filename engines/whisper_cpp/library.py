@@ -12,6 +12,7 @@ from typing import Any
 from engines.errors import EngineError, MissingLibraryError
 from engines.failures import Signs
 from engines.ggml_log import GgmlLog
+from engines.install import install_hint
 
 _SIGNS = Signs(
     library="whisper.cpp",
@@ -28,7 +29,6 @@ _SIGNS = Signs(
     no_memory_hint="use a smaller model or quantization",
     bad_model_hint="use a ggml file of whisper.cpp",
 )
-_INSTALL_HINT = "pip install 'voice-stack-tuner[stt]'"
 
 
 class Log(GgmlLog):
@@ -55,7 +55,7 @@ def binding() -> Any:
     try:
         import _pywhispercpp
     except (ImportError, OSError) as error:
-        raise MissingLibraryError(f"pywhispercpp cannot be used: {error}", _INSTALL_HINT) from error
+        raise MissingLibraryError(f"pywhispercpp cannot be used: {error}", install_hint("stt")) from error
     LOG.attach(_pywhispercpp)
     return _pywhispercpp
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from engines.base import Model, ModelFile, Sample, WorkItem, Workload
-from engines.errors import ModelFileError, OutOfMemoryError
+from engines.errors import SWEEP_AGAIN, ModelFileError, OutOfMemoryError
 from engines.machine_limits import usable_cores
 from engines.whisper_cpp import quality
 from engines.whisper_cpp.audio import F32, SAMPLE_RATE
@@ -113,6 +113,6 @@ def _load(path: str, model_arguments: Mapping[str, Any]) -> Any:
     if any(sign in LOG.reason() for sign in ("failed to", "invalid model", "unknown tensor", "wrong")):
         whisper._ctx = None
         if not Path(path).exists():
-            raise ModelFileError(f"the model file {path} is gone", "resolve the model again")
+            raise ModelFileError(f"the model file {path} is gone", SWEEP_AGAIN)
         raise failure("failed to load model", path)
     return whisper

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from engines.errors import MissingLibraryError
+from engines.install import install_hint
 
 ENGLISH = "en"
 
@@ -61,9 +62,7 @@ def normaliser(language: str) -> Callable[[str], str]:
         from whisper_normalizer.basic import BasicTextNormalizer
         from whisper_normalizer.english import EnglishTextNormalizer
     except ImportError as error:
-        raise MissingLibraryError(
-            f"whisper-normalizer cannot be used: {error}", "pip install 'voice-stack-tuner[stt]'"
-        ) from error
+        raise MissingLibraryError(f"whisper-normalizer cannot be used: {error}", install_hint("stt")) from error
     of_language = EnglishTextNormalizer() if language == ENGLISH else BasicTextNormalizer()
 
     def normalise(text: str) -> str:

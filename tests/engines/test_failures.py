@@ -4,7 +4,7 @@ from types import ModuleType
 
 import pytest
 
-from engines.errors import EngineError, ModelFileError, OutOfMemoryError, UnsupportedError
+from engines.errors import REPORT_IT, EngineError, ModelFileError, OutOfMemoryError, UnsupportedError
 from engines.failures import Signs
 from engines.llama_cpp import library as llama
 from engines.whisper_cpp import library as whisper
@@ -16,9 +16,9 @@ SIGNS = Signs("libtalk", ("no memory",), ("cannot do",), ("bad file",), "take le
     ("logged", "kind", "message", "hint"),
     [
         ("No memory, so cannot do it", OutOfMemoryError, "not enough memory: No memory, so cannot do it", "take less"),
-        ("Cannot do this", UnsupportedError, "Cannot do this", "change the knob that it names"),
+        ("Cannot do this", UnsupportedError, "Cannot do this", "fix the knob that it names: params.KNOB=VALUE"),
         ("a bad file", ModelFileError, "libtalk cannot load m.bin: a bad file", "take a good one"),
-        ("hm", EngineError, "libtalk failed: hm", "see the worker's standard error"),
+        ("hm", EngineError, "libtalk failed: hm", REPORT_IT),
     ],
 )
 def test_the_first_kind_whose_words_are_found(logged: str, kind: type[EngineError], message: str, hint: str) -> None:

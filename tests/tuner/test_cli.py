@@ -149,7 +149,17 @@ def raising(error):
 def test_a_full_disk_is_the_environments_fault(monkeypatch, capsys):
     monkeypatch.setattr(cli.COMMANDS["studies"], "run", raising(OSError(28, "No space left on device", "/x/y")))
     assert main(["studies"]) == 3
-    assert capsys.readouterr().err.splitlines()[0] == "error: No space left on device: '/x/y'"
+    told = capsys.readouterr().err.splitlines()
+    assert told[0] == "error: No space left on device: '/x/y'"
+    assert "free space" in told[1]
+
+
+def test_a_folder_that_may_not_be_written_does_not_want_space(monkeypatch, capsys):
+    monkeypatch.setattr(cli.COMMANDS["studies"], "run", raising(PermissionError(13, "Permission denied", "/x/y")))
+    assert main(["studies"]) == 3
+    told = capsys.readouterr().err.splitlines()
+    assert told[0] == "error: Permission denied: '/x/y'"
+    assert "space" not in told[1]
 
 
 def test_ctrl_c_is_one_line_and_130(monkeypatch, capsys):

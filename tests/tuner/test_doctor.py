@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from search_spaces.errors import EnvironmentLackingError, TunerError
-from tuner import doctor, worker_process
+from tuner import doctor, host_noise, worker_process
 from tuner.cli import main
 from tuner.doctor import diagnose
 
@@ -24,13 +24,13 @@ def test_an_engine_that_works(capsys):
 
 def test_what_is_missing_comes_with_the_command_that_gets_it(monkeypatch, capsys):
     def lacking(engine, operation, timeout_s):
-        raise EnvironmentLackingError("llama_cpp is not installed", "pip install 'voice-stack-tuner[llm]'")
+        raise EnvironmentLackingError("llama_cpp is not installed", "python -m pip install -e '.[llm]'")
 
     monkeypatch.setattr(worker_process, "ask", lacking)
     assert main(["doctor", "fake"]) == 3
     text = capsys.readouterr().out
     assert "llama_cpp is not installed" in text
-    assert "pip install 'voice-stack-tuner[llm]'" in text
+    assert "python -m pip install -e '.[llm]'" in text
     assert "not ready" in text
 
 
@@ -80,6 +80,15 @@ def test_folders_without_room_or_permission_are_warned_of(monkeypatch, tmp_path)
     assert "'/proc/nothing' cannot be written: set TUNER_CACHE" in cache
     assert "GiB free: free space or give another folder with outputs=DIR" in outputs
     assert not diagnosis.healthy
+
+
+def test_a_system_that_does_not_tell_what_others_take_is_not_called_quiet(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(host_noise, "_STAT", tmp_path / "none")
+    monkeypatch.setattr(doctor, "_WATCH_S", 0.01)
+    assert main(["doctor", "fake"]) == 0
+    told = capsys.readouterr().out
+    assert "now        unknown: this system does not tell what others take" in told
+    assert "quiet" not in told
 
 
 @pytest.mark.skipif(not Path("/proc/stat").exists(), reason="the counters are Linux's")

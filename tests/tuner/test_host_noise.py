@@ -101,9 +101,13 @@ def test_what_is_said_of_the_noise_at_the_end():
     assert said([loud]).endswith("never quiet for long, and the decision rests on the tournament's pairs")
 
 
-def test_a_system_without_counters_disturbs_nothing(monkeypatch, tmp_path):
+def test_a_system_without_counters_disturbs_nothing_and_says_that_it_tells_nothing(monkeypatch, tmp_path):
     monkeypatch.setattr(host_noise, "_STAT", tmp_path / "none")
-    assert NoiseWatch(os.getpid()).stop(0.0).others_cores == 0
+    noise = NoiseWatch(os.getpid()).stop(0.0)
+    assert (noise.others_cores, noise.disturbed, noise.watched) == (0, False, False)
+    assert summary([noise])["unwatched_share"] == 1
+    assert "unwatched_share" not in summary([HostNoise()])
+    assert said([summary([noise]), {}]) == host_noise.UNWATCHED
 
 
 @contextmanager

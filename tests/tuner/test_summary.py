@@ -67,7 +67,9 @@ def outcome(deploy):
 def test_after_a_sweep_there_is_a_command_for_each_export_target():
     deploy = {"study": "it's mine", "engine": {"name": "fake"}}
     text = text_of(print_after_sweep, outcome(deploy))
-    assert "python -m tuner export 'it'\"'\"'s mine' --target json --out serve-json  # " in text
+    assert "python -m tuner export 'it'\"'\"'s mine' --target json --out serve-json\n" in text
+    assert "  the parameters as a JSON file:\n    python -m tuner export" in text
+    assert "#" not in text
 
 
 def test_nothing_to_deploy_nothing_to_export():

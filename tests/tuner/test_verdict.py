@@ -3,6 +3,7 @@
 import pytest
 
 from tuner.objective import Objective
+from tuner.stats import RatioTest
 from tuner.tournament import TournamentResult
 from tuner.trial import MetricValue, TrialResult, TrialStatus
 from tuner.verdict import counted, interrupted, nothing_feasible, sentence
@@ -46,6 +47,17 @@ def test_keeping_the_default_says_how_near_the_best_finalist_came(high, said):
     assert "the best, trial 3, is ×1.010" in text
     assert said in text
     assert ("hide" in text) == (high > 1.03)
+
+
+def test_a_gain_is_a_sentence_with_its_proof():
+    winner = TrialResult(21, {}, TrialStatus.OK)
+    test = RatioTest(3.177, (3.032, 3.329), 1e-9, 8)
+    document = {"pairs": 8, "finalists": []}
+    text = sentence(TournamentResult(document, "gain", winner, None, test, 1e-8, {}), SPEED.metric)
+    assert text == (
+        "trial 21 is 3.18 times as good as the default in decode_tokens_per_second "
+        "(95 % interval 3.03 to 3.33, 8 pairs)"
+    )
 
 
 def test_one_trial_is_not_plural():

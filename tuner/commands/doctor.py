@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tuner.console import Console
 
 if TYPE_CHECKING:
-    from tuner.doctor import Diagnosis
+    from tuner.doctor import Diagnosis, Surroundings
 
 NAME = "doctor"
 HELP = "show hardware, engine builds, what is missing and how to get it"
@@ -61,21 +61,25 @@ def _print(diagnosis: Diagnosis, console: Console) -> None:
     cache = diagnosis.cache
     console.print(f"cache      {cache.path}: {cache.used_gib:g} GiB used, {cache.free_gib:g} GiB free")
     console.print(f"outputs    {diagnosis.outputs.path}: {diagnosis.outputs.free_gib:g} GiB free")
-    around = diagnosis.surroundings
-    noise = f"{around.others_cores:.2f} cores taken by others, {around.steal_cores:.2f} by the hypervisor"
-    console.print(
-        f"now        {'quiet' if around.quiet else 'busy'}: {noise}, {around.device_processes} processes on GPUs"
-    )
+    console.print(f"now        {_now(diagnosis.surroundings)}")
     for warning in diagnosis.warnings:
         console.print(f"warning    {warning}")
     console.print("ready" if diagnosis.healthy else "not ready: see what is missing above")
 
 
+def _now(around: Surroundings) -> str:
+    devices = f"{around.device_processes} processes on GPUs"
+    if not around.watched:
+        return f"unknown: this system does not tell what others take; {devices}"
+    noise = f"{around.others_cores:.2f} cores taken by others, {around.steal_cores:.2f} by the hypervisor"
+    return f"{'quiet' if around.quiet else 'busy'}: {noise}, {devices}"
+
+
 def _facts(build: dict[str, str]) -> dict[str, object]:
     """A build without the advice on it, which is among the warnings."""
-    from engines.base import ADVICE
+    from engines.base import without_advice
 
-    return {name: value for name, value in build.items() if name not in ADVICE}
+    return without_advice(build)
 
 
 def _pairs(mapping: dict[str, object]) -> str:

@@ -55,7 +55,7 @@ def check_complete(section: Mapping[str, Any], key: str = "") -> None:
 
 
 MISSING = "???"
-_LOOK = "see the files of the conf folder for keys and values"
+_LOOK = "see the files of the conf folder for keys and values, and python -m tuner sweep --help"
 
 
 def _composed(overrides: Sequence[str]) -> DictConfig:

@@ -11,7 +11,7 @@ from tuner.metrics import METRICS
 from tuner.report.blocks import Block, Code, Heading, Paragraph, Table
 from tuner.report.markdown import markdown
 from tuner.report.summary import TARGET_HEAD, target_cells
-from tuner.report.wording import knob_value, metric_text, number
+from tuner.report.wording import engine_text, knob_value, metric_text, number
 from tuner.round_metrics import LEADING
 
 REPORT, DOCUMENT = "report.md", "bench.json"
@@ -66,7 +66,7 @@ def _configuration(measured: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     gpus = [str(gpu.get("name", gpu) if isinstance(gpu, Mapping) else gpu) for gpu in hardware.get("gpus") or ()]
     machine = (hardware.get("cpu"), f"{hardware.get('cores')} cores", *gpus, f"class {hardware.get('class')}")
     yield "machine", ", ".join(str(part) for part in machine if part)
-    yield "engine", " ".join(str(value) for value in engine.values())
+    yield "engine", engine_text(engine)
     yield "model", f"{model['name']} ({model['source']})"
     yield "workload", f"{workload['name']}, {workload['items']} items, digest {workload['digest']}"
     for name, value in measured["params"].items():

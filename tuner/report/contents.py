@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tuner.host_noise import said
 from tuner.metrics import METRICS
 from tuner.report.blocks import Block, Code, Columns, Heading, Paragraph, Part, Plot, Table, Verdict
 from tuner.report.plots import all_plots
@@ -23,6 +24,7 @@ from tuner.report.wording import (
     best_trial,
     changed_knobs,
     duration,
+    engine_text,
     knob_value,
     metric_text,
     number,
@@ -33,10 +35,14 @@ from tuner.report.wording import (
 from tuner.studies import reference_to
 
 FIGURES = (
-    "ftl_ms", "latency_ms", "prefill_tokens_per_second", "wer", "mel_distance_db", "rss_peak_mib", "vram_peak_mib",
-    "kld",
+    "kld", "wer_increase", "wer", "mel_distance_db_worst", "ftl_ms", "latency_ms", "rss_peak_mib", "vram_peak_mib",
+    "prefill_tokens_per_second", "mel_distance_db",
 )  # fmt: skip
+"""What stands beside the objective at the top, as many as `MOST_FIGURES`: quality first, because speed alone says
+little."""
 MOST_FIGURES = 3
+TOLD_LEAST = 0.01
+"""Noise below this is none."""
 CAPTIONS = {
     "tournament": "Finalists against the default, in interleaved rounds. Only this estimate is published: the best of "
     "many noisy trials looks better than it is (hollow marks).",
@@ -78,11 +84,10 @@ def verdict(study: StudyFiles) -> Verdict:
     if not deploy:
         return Verdict(_sentence(summary or "no configuration that works was found"), "bad")
     objective, gain = deploy["gain"]["objective"], deploy["gain"]
-    rows = comparison(deploy, study.trials)
-    figures = [(objective, row.winner, _gain_text(gain)) for row in rows if row.name == objective]
-    for row in rows:
-        if row.name in FIGURES and row.name != objective and len(figures) <= MOST_FIGURES:
-            figures.append((row.name, row.winner, "" if row.default == row.winner else f"default {row.default}"))
+    rows = {row.name: row for row in comparison(deploy, study.trials)}
+    figures = [(objective, rows[objective].winner, _gain_text(gain))] if objective in rows else []
+    for row in [rows[name] for name in FIGURES if name in rows and name != objective][:MOST_FIGURES]:
+        figures.append((row.name, row.winner, "" if row.default == row.winner else f"default {row.default}"))
     return Verdict(_sentence(summary or decided.replace("_", " ")), "good" if decided == "gain" else "plain", figures)
 
 
@@ -175,7 +180,7 @@ def _facts(study: StudyFiles) -> Iterator[tuple[str, str]]:
             if part
         ),
     )
-    yield "engine", " ".join(str(v) for v in engine.values() if isinstance(v, str | int | float))
+    yield "engine", engine_text(engine)
     yield "model", ", ".join(str(model[key]) for key in ("name", "source", "digest") if model.get(key))
     yield "workload", ", ".join(f"{key} {value}" for key, value in study.section("workload").items() if value)
     yield "objectives", ", ".join(f"{name}: {METRICS[name].definition}" for name in study.objectives if name in METRICS)
@@ -201,15 +206,24 @@ def _time(study: StudyFiles) -> str:
 
 
 def _noise(study: StudyFiles) -> str:
-    """The worst of each noise figure that the trials recorded; of a clock that is the lowest."""
-    names = dict.fromkeys(name for trial in study.trials for name in trial.host_noise if name != "rounds")
-    told = {name: [t.host_noise[name] for t in study.trials if name in t.host_noise] for name in names}
-    return ", ".join(
+    """What it comes to; then the worst of each figure that the trials recorded, of a clock the lowest.
+
+    Figures that are next to nothing in every trial are left out.
+    """
+    recorded = [t.host_noise for t in study.trials if t.host_noise]
+    if not recorded:
+        return ""
+    names = dict.fromkeys(name for noise in recorded for name in noise if name != "rounds")
+    told = {name: [noise[name] for noise in recorded if name in noise] for name in names}
+    worst = [
         f"{name} down to {number(min(values), 4)}"
         if name.endswith("_mhz")
         else f"{name} up to {number(max(values), 2)}"
         for name, values in told.items()
-    )
+        if max(values) > TOLD_LEAST
+    ]
+    came_to = said([*recorded, study.tournament.get("noise") or {}]) or "no round was disturbed"
+    return f"{came_to} (of single trials: {', '.join(worst)})" if worst else came_to
 
 
 def _tournament(tournament: Mapping[str, Any]) -> str:

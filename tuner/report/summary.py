@@ -92,6 +92,7 @@ def changed_knob_cells(
     for step in attribution.get("steps") or ():
         first, *others = step["changed"]
         text = "failed" if step.get("ratio") is None else ratio_text(step["ratio"], step.get("ci95"))
+        brought.pop(first, None)  # where it only stood beside an earlier step
         brought[first] = text
         brought.update({name: f"(with {first})" for name in others if name not in brought})
     if not brought:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
+from engines.base import without_advice
 from search_spaces.parameter import Value
 from tuner.metrics import METRICS
 from tuner.objective import steady
@@ -26,6 +28,11 @@ def knob_value(value: Value) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def engine_text(engine: Mapping[str, Any]) -> str:
+    """An engine's name and build on one line, without the advice on it, which `doctor` gives."""
+    return " ".join(str(v) for v in without_advice(engine).values() if isinstance(v, str | int | float))
 
 
 def changed_knobs(params: Mapping[str, Value], baseline: Mapping[str, Value]) -> dict[str, tuple[str, str]]:

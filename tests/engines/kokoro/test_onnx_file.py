@@ -8,6 +8,7 @@ import onnx
 import pytest
 
 from engines.errors import EngineError, MissingLibraryError, ModelFileError
+from engines.install import install_hint
 from engines.kokoro import convert as module
 from engines.kokoro.convert import convert, predicted_bytes, variant
 from engines.kokoro.onnx_file import FP16, FP32, INT8, read_header
@@ -54,7 +55,7 @@ def test_a_converter_that_is_not_installed_is_said_with_the_command(
     monkeypatch.setattr(module.subprocess, "run", lambda *a, **k: subprocess.CompletedProcess(a, 1, "", f"…\n{line}"))
     with pytest.raises(MissingLibraryError, match="onnxconverter_common") as caught:
         variant(files / "tiny.onnx", "a" * 64, FP16, print)
-    assert caught.value.hint == "pip install 'voice-stack-tuner[kokoro]'"
+    assert caught.value.hint == install_hint("kokoro")
 
 
 def test_a_conversion_that_does_not_end_is_one_line(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:

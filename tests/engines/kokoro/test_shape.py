@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from engines.errors import MissingLibraryError
+from engines.install import install_hint
 from engines.kokoro import shape
 from engines.kokoro.engine import KokoroEngine
 from engines.kokoro.models import prepare, resolve_model
@@ -26,7 +27,10 @@ def test_without_torch_there_is_one_line_with_the_command(monkeypatch: pytest.Mo
     with pytest.raises(MissingLibraryError) as caught:
         shape.write_shape("kokoro-reduced", tmp_path / "a.onnx", lambda line: None)
     assert caught.value.message == "a model of generated weights is made by torch, which is not installed"
-    assert caught.value.hint.startswith("pip install 'voice-stack-tuner[kokoro,shape]'")
+    command, _, rest = caught.value.hint.partition(", or give files: ")
+    assert command.startswith(install_hint("kokoro", "shape"))
+    assert command.endswith("-m pip install --no-deps kokoro==0.9.4")
+    assert rest.startswith("model=")
     assert "\n" not in caught.value.hint
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from engines.install import pip_hint
 from engines.whisper_cpp.capabilities import capabilities, rebuild_command, told, unused_features
 
 WHEEL = "WHISPER : COREML = 0 | OPENVINO = 0 | CPU : SSE3 = 1 | AVX = 1 | AVX2 = 1 | FMA = 1 | OPENMP = 1 | REPACK = 1"
@@ -41,7 +42,7 @@ def test_a_gpu_that_the_build_cannot_use(cpuinfo: Path, tmp_path: Path) -> None:
 
 def test_the_command_builds_this_version_so_that_its_libraries_are_found() -> None:
     command = rebuild_command(["AVX-512 of this processor is not used"], "linux")
-    environment, _, pip = command.partition(" python -m pip install ")
+    environment, _, pip = command.partition(f" {pip_hint('')}")
     assert dict(word.split("=") for word in shlex.split(environment)) == {
         "GGML_NATIVE": "ON", "CMAKE_INSTALL_RPATH": "$ORIGIN", "CMAKE_BUILD_WITH_INSTALL_RPATH": "ON",
     }  # fmt: skip

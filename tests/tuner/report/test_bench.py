@@ -67,6 +67,12 @@ def test_it_says_what_was_measured_and_what_is_in_force(tmp_path: Path) -> None:
     assert "RTF &lt; 1.0" in report
 
 
+def test_the_build_is_told_without_the_advice_on_it(tmp_path: Path) -> None:
+    engine = {"name": "some", "version": "1", "unused": "AVX-512 is not used", "rebuild": "pip install x"}
+    report = write_bench(tmp_path, measured(study={**STUDY, "engine": engine}))[0].read_text()
+    assert "| engine | some 1 |" in report
+
+
 def test_every_profile_is_a_file_of_its_own_and_the_document_has_none_of_them(tmp_path: Path) -> None:
     written = write_bench(tmp_path, measured())
     assert [file.name for file in written] == ["report.md", "bench.json", "pipeline_profile.json"]

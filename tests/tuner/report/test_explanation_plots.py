@@ -86,5 +86,16 @@ def test_the_table_of_changes_says_what_each_brought() -> None:
     assert changed_knob_cells(deploy, {})[0] == ("changed knob", "default", "winner")
 
 
+def test_a_knob_that_was_a_step_of_its_own_after_one_that_it_came_with_stands_in_its_place() -> None:
+    deploy = {"params": {"a": 2, "b": 2, "c": 2}, "baseline": {"params": {"a": 1, "b": 1, "c": 1}}}
+    steps = [
+        {"changed": {"a": [1, 2], "b": [None, 1]}, "ratio": 2.0},
+        {"changed": {"c": [1, 2]}, "ratio": 1.5},
+        {"changed": {"b": [1, 2]}, "ratio": 1.2},
+    ]
+    _, rows = changed_knob_cells(deploy, {"steps": steps})
+    assert [(row[0], row[-1]) for row in rows] == [("a", "×2.000"), ("c", "×1.500"), ("b", "×1.200")]
+
+
 def test_a_knob_that_is_not_in_use_is_a_dash() -> None:
     assert change_text({"changed": {"a": [None, 2], "b": [True, None]}}) == "a — → 2, b on → —"

@@ -7,12 +7,15 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+import yaml
 
 from search_spaces.errors import EnvironmentLackingError, TunerError
 from tests.tuner.synthetic import BASELINE, OBJECTIVE, TRIALS, deploy, failed, measured, tournament, write_study
 from tuner.repeats import Repeat
 from tuner.report import write_report
+from tuner.report.contents import verdict
 from tuner.report.markdown import escaped
+from tuner.report.study_files import StudyFiles
 from tuner.study_store import StudyStore
 from tuner.trial import TrialResult, TrialStatus
 
@@ -86,6 +89,41 @@ def test_the_answer_comes_first(tmp_path: Path) -> None:
     assert text.index("Trial 5 is 1.75 times faster than the default.") < text.index("Default against winner")
     assert "×1.750 (1.710–1.790) of the default" in text
     assert 'class="verdict good"' in text
+
+
+def test_beside_the_objective_quality_stands_first() -> None:
+    figures = verdict(StudyFiles(Path(), {}, TRIALS, tournament(), deploy())).figures
+    assert [name for name, *_ in figures] == [OBJECTIVE, "kld", "ftl_ms", "rss_peak_mib"]
+
+
+def test_the_build_is_told_without_the_advice_on_it(tmp_path: Path) -> None:
+    folder = write_study(tmp_path / "study")
+    document = yaml.safe_load((folder / "study.yaml").read_text())
+    document["engine"] |= {"unused": "AVX-512 is not used", "rebuild": "pip install x"}
+    (folder / "study.yaml").write_text(yaml.safe_dump(document))
+    told = Page(html_of(folder)).row("engine")[1]
+    assert told
+    assert "AVX" not in told
+    assert "pip" not in told
+
+
+@pytest.mark.parametrize(
+    ("noise", "told"),
+    [
+        ({"steal_cores": 6.6e-16, "throttled_share": 0.0, "cpu_mhz": 2000.0}, "no round was disturbed (of single tr"),
+        ({"others_cores": 0.004}, "no round was disturbed"),
+        ({"disturbed_share": 0.5, "others_cores": 0.4}, "others on this machine disturbed 50 % of 20 rounds; of"),
+    ],
+)
+def test_the_noise_is_a_sentence_and_what_is_next_to_nothing_is_left_out(
+    tmp_path: Path, noise: dict[str, float], told: str
+) -> None:
+    trials = tuple(replace(t, host_noise={"rounds": 4.0, **noise} if t.host_noise else {}) for t in TRIALS)
+    row = Page(html_of(write_study(tmp_path / "study", trials))).row("noise")[1]
+    assert row.startswith(told)
+    assert "e-" not in row
+    assert "throttled_share" not in row
+    assert ("cpu_mhz down to 2000" in row) == ("cpu_mhz" in noise)
 
 
 def test_default_against_winner_has_intervals_and_the_tournaments_gain(tmp_path: Path) -> None:
