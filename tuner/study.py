@@ -36,6 +36,9 @@ from tuner.watchers import Watchers
 BASELINE = 0
 PASSING = (TrialStatus.CRASHED, TrialStatus.OUT_OF_MEMORY, TrialStatus.INFEASIBLE)
 """How a baseline may end for a passing shortage: it gets a second chance, because without it there is no proof."""
+EXPLAINED = 1.5
+"""A search that has tried all it may leaves so many times what the tournament takes: measuring what each change brings
+comes after it, and takes about half of that."""
 DEADLY = 3
 """A configuration during which the tuner itself was killed so many times in a row is not tried again."""
 TRIAL_SHARE = 0.1
@@ -140,6 +143,8 @@ class Study:
             self._check_measured()
             pace.look(self.trials)
             now, complete = pace.now(self._baseline, self.evidence.load_noise()), self._complete()
+            if complete and self._left_s() < EXPLAINED * self._final.reserve_s():
+                break
             if contender := sampler.again(complete):
                 self._repeat(contender, now)
             elif complete:
