@@ -32,7 +32,7 @@ def build(
     ordered = in_dependency_order(name, knobs)
     fixed, off = dict(fixed or {}), dict(off or {})
     for knob in ordered:
-        if (knob.name not in off or knob.name in fixed) and (reason := _never_used(knob, ordered, fixed, off)):
+        if (knob.name not in off or knob.name in fixed) and (reason := never_used(knob, ordered, fixed, off)):
             off[knob.name] = reason
             fixed.pop(knob.name, None)
     space = SearchSpace(name, ordered, tuple(rules), fixed, {}, off)
@@ -67,7 +67,7 @@ def in_dependency_order(name: str, knobs: Iterable[Parameter]) -> tuple[Paramete
     return tuple(placed.values())
 
 
-def _never_used(knob: Parameter, knobs: Sequence[Parameter], fixed: Params, off: Mapping[str, str]) -> str:
+def never_used(knob: Parameter, knobs: Sequence[Parameter], fixed: Params, off: Mapping[str, str]) -> str:
     """Why no value of other knobs brings `knob` into use; "" when some does."""
     by_name = {k.name: k for k in knobs}
     for condition in knob.when:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from search_spaces.build import build
+from search_spaces.build import build, never_used
 from search_spaces.coercion import check_legal, coerce
 from search_spaces.domains import show
 from search_spaces.errors import TunerError
@@ -39,7 +39,8 @@ def narrow(
     changed = {n for n, v in wanted.items() if space.fixed.get(n) != v} | set(swept)
     knobs = [replace(k, domain=swept.get(k.name, k.domain), limits=k.legal) for k in space.knobs]
     fixed = {n: v for n, v in space.fixed.items() if n not in swept} | wanted
-    off = {n: reason for n, reason in space.off.items() if n not in changed}
+    waiting = {k.name for k in space.knobs if _waits(space, k)}
+    off = {n: reason for n, reason in space.off.items() if n not in changed | waiting}
     before = {n: v for n, v in space.baseline.items() if n not in wanted}
     narrowed = build(space.name, knobs, space.rules, fixed, off, before | start, kept={*fixed, *start})
     _refuse_idle(space, narrowed, {**wanted, **swept})
@@ -68,13 +69,19 @@ def _legal_domain(space: SearchSpace, name: str, domain: Domain) -> Domain:
 
 
 def _is_absent(space: SearchSpace, knob: Parameter) -> bool:
-    return knob.name in space.off and knob.name not in space.fixed
+    return knob.name in space.off and knob.name not in space.fixed and not _waits(space, knob)
+
+
+def _waits(space: SearchSpace, knob: Parameter) -> bool:
+    """Whether it is off only because no searched value of another knob brings it into use: a wish for that one may."""
+    others = {n: reason for n, reason in space.off.items() if n != knob.name}
+    return knob.name in space.off and space.off[knob.name] == never_used(knob, space.knobs, space.fixed, others)
 
 
 def _refuse_idle(space: SearchSpace, narrowed: SearchSpace, asked: Mapping[str, object]) -> None:
     """A wish for a knob that another wish puts out of use is a contradiction."""
     for name in asked:
-        if name in narrowed.off and name not in space.off:
+        if name in narrowed.off and (name not in space.off or _waits(space, space.parameter(name))):
             raise TunerError(f"{name} was set but has no effect: it is {narrowed.off[name]}", "leave one of them out")
 
 

@@ -106,7 +106,7 @@ def test_several_gpus() -> None:
 
 def test_one_core_leaves_threads_out_of_the_search_and_in_the_configuration() -> None:
     space = llm(cpu_cores=1)
-    assert space.fixed == {"n_threads": 1, "n_threads_batch": 1}
+    assert space.fixed == {"n_threads": 1, "n_threads_batch": 1, "sampling": "top_k_top_p"}
     assert space.off["n_threads"] == "this process may use one core"
     assert space.baseline["n_threads"] == 1
 

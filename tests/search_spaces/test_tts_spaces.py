@@ -38,6 +38,10 @@ def test_kokoro_breaks_off_within_a_phrase_only_where_it_is_asked_for() -> None:
     """No metric hears that; espeak's distance from the whole text does."""
     assert set(_values(kokoro(), "first_chunk")) == {"same", "clause"}
     assert narrow(kokoro(), {"first_chunk": "words"}, {}, {}).baseline["first_words"] == 4
+    asked = narrow(kokoro(), {"first_chunk": "words", "first_words": 6}, {}, {})
+    assert asked.baseline["first_words"] == 6
+    with pytest.raises(TunerError, match="first_words was set but has no effect"):
+        narrow(kokoro(), {"first_words": 6}, {}, {})
     with pytest.raises(TunerError, match="same, clause or words"):
         narrow(kokoro(), {"first_chunk": "letters"}, {}, {})
 

@@ -4,7 +4,16 @@ import pytest
 
 from tests.tuner.fake_study import fake_config
 from tuner.preparation import prepare
-from tuner.repeats import SHARE_MOST, TRIALS_LEAST, Repeat, allowed, measure_again, price
+from tuner.repeats import (
+    SHARE_MOST,
+    SHARE_MOST_AT_THE_END,
+    TRIALS_LEAST,
+    Repeat,
+    allowed,
+    just_measured,
+    measure_again,
+    price,
+)
 from tuner.trial import MetricValue, TrialResult, TrialStatus
 
 SPEED = "decode_tokens_per_second"
@@ -44,9 +53,23 @@ def test_it_is_written_and_read_back():
 
 def test_there_are_not_more_than_a_share_of_the_trials():
     one = Repeat(3, 1.5, 1, 0.2, "")
-    assert not allowed(TRIALS_LEAST - 1, [])
-    assert allowed(20, [one] * int(SHARE_MOST * 20 - 1))
-    assert not allowed(20, [one] * int(SHARE_MOST * 20))
+    assert not allowed(TRIALS_LEAST - 1, [], complete=False)
+    assert allowed(20, [one] * int(SHARE_MOST * 20 - 1), complete=False)
+    assert not allowed(20, [one] * int(SHARE_MOST * 20), complete=False)
+
+
+def test_once_nothing_is_left_to_try_there_may_be_more_and_not_without_end():
+    one = Repeat(3, 1.5, 1, 0.2, "")
+    assert allowed(3, [], complete=True), "fewer trials than that are all there is"
+    assert allowed(20, [one] * int(SHARE_MOST * 20), complete=True)
+    assert not allowed(20, [one] * int(SHARE_MOST_AT_THE_END * 20), complete=True)
+
+
+def test_what_was_measured_last_is_put_off():
+    trials = [TrialResult(n, {}, TrialStatus.OK) for n in range(5)]
+    repeats = [Repeat(n, 1.5, 1, 0.2, "") for n in (0, 1, 2)]
+    assert just_measured(trials, repeats) == {4, 1, 2}
+    assert just_measured([], []) == set()
 
 
 def test_the_price_is_that_of_recent_trials():
