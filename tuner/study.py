@@ -27,7 +27,7 @@ from tuner.repeats import Repeat, measure_again
 from tuner.sampling import Sampler
 from tuner.search_notices import search_notices
 from tuner.study_identity import begun_at, check_identity, finished_documents, other_seed, study_info
-from tuner.study_store import StudyStore, check_writable
+from tuner.study_store import IN_FLIGHT, StudyStore, check_writable
 from tuner.tournament import TournamentResult
 from tuner.trial import TrialResult, TrialSpec, TrialStatus
 from tuner.verdict import counted, interrupted, nothing_feasible, sentence, statuses
@@ -219,6 +219,7 @@ class Study:
             result = TrialResult(len(self.trials), params, TrialStatus.CRASHED, reason)
             self.store.append(result)
             self.trials.append(result)
+            self.store.remove(IN_FLIGHT)
 
     def _measure_again(self) -> TrialResult:
         """The baseline once more, by a round or two."""

@@ -139,6 +139,9 @@ class Tournament:
                 if contestant.trial.number in earlier:
                     contestant.count(earlier[contestant.trial.number])
         done = len(self._played)
+        for contestant in everyone:
+            if len(contestant.plays) < done and not contestant.failure:  # pairs are by block: it cannot come back
+                contestant.failure = "it had failed before the tournament was interrupted"
         while done < self._most and any(not c.failure for c in away) and not (home.failure and home.trial.metrics):
             interrupts.check()
             block = play_block(everyone, done, lambda: self._again(len(everyone)))

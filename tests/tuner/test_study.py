@@ -419,6 +419,8 @@ def test_what_killed_the_tuner_again_and_again_is_not_tried_again(tmp_path):
     assert outcome.trials[3].status == "crashed"
     assert "killed 3 times" in outcome.trials[3].reason
     assert sum(t.params == deadly for t in outcome.trials) == 1
+    again = run_study(fake_config(tmp_path, study="mine"), [])
+    assert len(again.trials) == len(outcome.trials) == 12
     assert store.left_in_flight() == ({}, 0)
 
 

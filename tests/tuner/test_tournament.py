@@ -111,6 +111,17 @@ def test_an_interrupted_tournament_goes_on_with_the_blocks_it_had(tmp_path):
     assert resumed.verdict == "gain"
 
 
+def test_a_finalist_that_had_failed_does_not_come_back_out_of_step(tmp_path):
+    """Pairs are by block: its next round would stand beside one of an earlier block."""
+    kept = []
+    hold(tmp_path, [{"threads": 6}, {"threads": 4}], noise=0.01, keep=kept.append)
+    played = [dict(block) if n < 3 else {k: v for k, v in block.items() if k != 1} for n, block in enumerate(kept[:5])]
+    resumed, _ = hold(tmp_path, [{"threads": 6}, {"threads": 4}], noise=0.01, played=played)
+    assert "before the tournament was interrupted" in resumed.document["finalists"][0]["failure"]
+    assert resumed.document["finalists"][0]["pairs"] == 3
+    assert resumed.winner.params["threads"] == 4
+
+
 def test_a_default_that_fails_later_ends_it_undecided(tmp_path):
     script = [{"when": {"threads": [2]}, "do": "segfault"}]
     result, blocks = hold(tmp_path, [{"threads": 4}], script=script)
