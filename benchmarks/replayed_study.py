@@ -72,6 +72,12 @@ class RecordedWorker(Worker):
 class ReplayMeasurer(Measurer):
     """Rounds from the recording."""
 
+    def warm_up(self, worker: Worker, whole: bool) -> None:
+        """For the time of a recorded first round, or of its first item."""
+        assert isinstance(worker, RecordedWorker), "replayed rounds come from a recording"
+        _, wall_s, _ = worker.loaded.round(None if whole else 0.0)
+        worker.engine_s += wall_s
+
     def one_round(self, worker: Worker, timeout_s: float | None = None, deadline_s: float | None = None) -> Round:
         """As recorded; one that takes longer than `timeout_s` fails as it would."""
         assert isinstance(worker, RecordedWorker), "replayed rounds come from a recording"

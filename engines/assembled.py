@@ -18,6 +18,10 @@ class AssembledEngine(Engine):
     session: Callable[[Model, ModelFile, Params], Session]
     """*Worker.* Loads a file that is there."""
 
+    def settles_late(self, params: Params) -> bool:
+        """Nothing is made when it is first met, unless a subclass says so."""
+        return False
+
     def open(self, model: Model, params: Params) -> Session:
         """*Worker.* Load; the file is made first where `prepare` was not called."""
         return self.session(model, self.prepare(model, params, lambda text: None), params)

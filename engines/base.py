@@ -198,6 +198,13 @@ class Engine(Protocol):
         """*Worker.* Load. Raises OutOfMemoryError, UnsupportedError, ModelFileError."""
         ...
 
+    def settles_late(self, params: Params) -> bool:
+        """Whether something is compiled, recorded or tuned for each length when it is first met.
+
+        Then the first pass over a workload may be many times slower than the next ones and tells nothing of them.
+        """
+        ...
+
     def predict_memory(self, model: Model, params: Params, capabilities: Capabilities) -> MemoryPrediction:
         """What `params` will take, from the model's facts alone."""
         ...

@@ -38,7 +38,7 @@ from search_spaces.parameter import Params, Value
 
 FAULTS = (
     "segfault", "kill", "exit", "raise", "hang", "garbage", "print", "nan", "empty", "backwards", "quality_nan",
-    "out_of_memory", "unsupported", "invalid", "too_large", "fork", "slow",
+    "out_of_memory", "unsupported", "invalid", "too_large", "fork", "slow", "late",
 )  # fmt: skip
 KNOBS = ("mode", "threads", "turbo", "level", "scale", "precision")
 _MODE_SPEED = {"a": 1.0, "b": 1.3, "c": 0.8}
@@ -47,6 +47,8 @@ _PRECISION_KLD = {"low": 0.2, "medium": 0.02, "high": 0.0}
 _TOO_LARGE_MIB = 1e9
 _HANG_S = 3600.0
 _SLOW_S = 0.05
+_LATE = 10.0
+"""How many times slower than later the first answer to each item is, where something settles late."""
 
 
 def speed(params: Params) -> float:
@@ -74,11 +76,15 @@ class FakeSession:
     faults: frozenset[str]
     noise: float
     rng: random.Random = field(default_factory=random.Random)
+    met: set[str] = field(default_factory=set)
 
     def run(self, item: WorkItem) -> Sample:
         """Computed event times; or the scripted fault."""
         _fault_while_running(self.faults)
         rate = speed(self.params) * math.exp(self.rng.gauss(0.0, self.noise))
+        if "late" in self.faults and item.id not in self.met:
+            rate /= _LATE
+        self.met.add(item.id)
         tokens, prompt = int(item.payload["tokens"]), int(item.payload["prompt_tokens"])
         first = prompt / (10 * rate)
         times = tuple(first + i / rate for i in range(tokens))
@@ -155,6 +161,10 @@ class FakeEngine:
         _fault_while_opening(faults)
         seed = f"{model.facts['seed']} {sorted(params.items())} {os.getpid()}"
         return FakeSession(params, faults, float(model.facts["noise"]), random.Random(seed))
+
+    def settles_late(self, params: Params) -> bool:
+        """Turbo is what may, for tests of it."""
+        return bool(params.get("turbo"))
 
     def predict_memory(self, model: Model, params: Params, capabilities: Capabilities) -> MemoryPrediction:
         """50 MiB a thread, unless scripted to be too large."""

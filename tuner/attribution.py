@@ -19,7 +19,7 @@ from tuner import interrupts
 from tuner.contestant import Contestant, compared, play_block, play_s
 from tuner.objective import Objective
 from tuner.runner import TrialRunner
-from tuner.tournament import EQUAL, REPEATED_SHARE
+from tuner.tournament import REPEATED_SHARE
 from tuner.trial import TrialResult, TrialStatus
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ BLOCKS = 4
 """Rounds of each configuration on the way: enough for an interval, not for a verdict, which the tournament gives."""
 PAIRS_LEAST = 3
 """Pairs that others disturbed are left out where so many quiet ones are left."""
+IDLE = 1.03
+"""A change whose middle is no further above 1 may have brought nothing."""
 TRIFLE = 1.05
 """A change brought nothing only where a gain beyond this is ruled out."""
 
@@ -54,7 +56,7 @@ class Step:
         not far above: an interval that is wide for the noise of a few rounds says nothing against a change."""
         if self.ratio is None or self.ci95 is None:
             return False
-        return self.ci95[0] <= 1 and self.ratio * EQUAL < 1 and self.ci95[1] < TRIFLE
+        return self.ci95[0] <= 1 and self.ratio < IDLE and self.ci95[1] < TRIFLE
 
     def to_json(self) -> dict[str, Any]:
         """As JSON data."""
@@ -111,9 +113,9 @@ def _distance(one: Params, other: Params) -> int:
     return sum(one.get(n) != other.get(n) for n in {*one, *other})
 
 
-def estimate_s(baseline: TrialResult, winner: TrialResult, ways: Sequence[Params]) -> float:
+def estimate_s(runner: TrialRunner, baseline: TrialResult, winner: TrialResult, ways: Sequence[Params]) -> float:
     """How long `attribute` takes: a play of a configuration on the way is halfway between those of the ends."""
-    return len(ways) * BLOCKS * (play_s(baseline) + play_s(winner)) / 2
+    return len(ways) * BLOCKS * (play_s(runner, baseline) + play_s(runner, winner)) / 2
 
 
 def attribute(

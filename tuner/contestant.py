@@ -66,7 +66,7 @@ class Contestant:
     _first: Play | None = None
 
     def play(self) -> Play | None:
-        """Load, warm up by an item, run one round, and end the process; None once it has failed."""
+        """Load, warm up, run one round, and end the process; None once it has failed."""
         while not self.failure:
             try:
                 return self._play()
@@ -118,17 +118,21 @@ class Contestant:
 
     def feasible(self) -> bool:
         """Whether the constraints hold for what was measured here; by the search where nothing was."""
-        if not self.plays:
-            return self.trial.feasible
+        return not self.breaks() if self.plays else self.trial.feasible
+
+    def breaks(self) -> str:
+        """The constraints that do not hold for what was measured here, with the values; "" where all do."""
         known = {**{name: m.value for name, m in self.metrics().items()}, **self.trial.quality}
         slack = violations(self.runner.constraints, known)
-        return all(slack.get(c.metric, 1.0) <= 0 for c in self.runner.constraints)
+        broken = [c for c in self.runner.constraints if slack.get(c.metric, 1.0) > 0]
+        return "; ".join(c.describe(known.get(c.metric)) for c in broken)
 
     def _play(self) -> Play:
         cold = self.metric == "load_s" or (self.cold and self._first is None and self.metric != "load_cached_s")
         with ExitStack() as stack:
             opened = self.runner.opened(self.trial.params, cold, stack)
-            self.runner.measurer().one_round(opened.worker, deadline_s=0.0)  # the first item warms up
+            whole = self.runner.engine.settles_late(self.trial.params)
+            self.runner.measurer().warm_up(opened.worker, whole)
             its_round = self.runner.measurer().one_round(opened.worker)
             loaded = {n: m.value for n, m in opened.metrics(Measurement((its_round,))).items()}
         played = Play(its_round.metrics, loaded, its_round.noise)
@@ -143,17 +147,26 @@ def play_block(
 ) -> list[tuple[Contestant, Play]]:
     """One round of each contestant that still stands, side by side; each block begins with the next one.
 
-    A round that others disturbed is played again at once as long as `again` allows it. Nothing is counted yet.
+    Once each has begun a block they play in reverse, so that nobody always comes after the same one, whose heat or
+    cache it would meet. A round that others disturbed is played again at once if `again` allows it; only once, or the
+    first to play on a machine that is never quiet would use up what all are allowed. Nothing is counted yet.
     """
     standing, played = [c for c in contestants if not c.failure], []
-    for place in range(len(standing)):
-        contestant = standing[(place + block) % len(standing)]
+    for contestant in _in_turn(standing, block):
         its_play = contestant.play()
-        while its_play is not None and its_play.noise.disturbed and again():
+        if its_play is not None and its_play.noise.disturbed and again():
             its_play = contestant.play()
         if its_play is not None:
             played.append((contestant, its_play))
     return played
+
+
+def _in_turn(standing: Sequence[Contestant], block: int) -> list[Contestant]:
+    if not standing:
+        return []
+    cycle, first = divmod(block, len(standing))
+    order = [*standing[first:], *standing[:first]]
+    return order[::-1] if cycle % 2 else order
 
 
 def compared(mine: Contestant, other: Contestant, objective: Objective, quiet_least: int) -> RatioTest | None:
@@ -175,9 +188,14 @@ def quiet_pairs(one: Contestant, other: Contestant) -> list[bool]:
     return [a and b for a, b in zip(one.quiet, other.quiet, strict=False)]
 
 
-def play_s(trial: TrialResult) -> float:
+def play_s(runner: TrialRunner, trial: TrialResult) -> float:
     """How long one play of a trial will take, at the pace that it had in the search."""
-    return (1 + WARM_UP_SHARE) * trial.round_s + _load_s(trial)
+    late = runner.engine.settles_late(trial.params)
+    return (_first_pass_s(trial) if late else WARM_UP_SHARE * trial.round_s) + trial.round_s + _load_s(trial)
+
+
+def _first_pass_s(trial: TrialResult) -> float:
+    return max(trial.round_s, trial.rounds_s - trial.round_s * (trial.host_noise.get("rounds", 1) - 1))
 
 
 def _load_s(trial: TrialResult) -> float:
@@ -185,5 +203,5 @@ def _load_s(trial: TrialResult) -> float:
 
     Making its model file, which is found made from then on, is not the engine's.
     """
-    again_s, rounds = trial.value("load_cached_s") or 0.0, trial.host_noise.get("rounds", trial.rounds + 1)
-    return max(again_s, trial.engine_s - trial.quality_s - trial.round_s * rounds)
+    rounds_s = trial.rounds_s or trial.round_s * trial.host_noise.get("rounds", trial.rounds + 1)  # of older studies
+    return max(trial.value("load_cached_s") or 0.0, trial.engine_s - trial.quality_s - rounds_s)

@@ -49,7 +49,7 @@ def explain(
         if len(ways) < CONFIGURATIONS_LEAST:
             store.write_json("attribution.json", {"winner": winner.number, "steps": []})
             return
-        needed_s = estimate_s(trials[0], winner, ways)
+        needed_s = estimate_s(runner, trials[0], winner, ways)
         if needed_s > left_s + OVERRUN * 60 * prepared.config.budget.minutes:
             watchers.notice(
                 f"what each of the {len(ways) - 1} changes brings was not measured, which takes {needed_s:.0f} s; "

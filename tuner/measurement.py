@@ -111,12 +111,21 @@ class Measurer:
             "disturbed" if noise.disturbed else "measured",
         )  # fmt: skip
 
-    def measure(self, worker: Worker, race: Race) -> Measurement:
-        """Warm-up and rounds until the race says so or the time is up. The race sees the metric that is raced."""
+    def warm_up(self, worker: Worker, whole: bool) -> None:
+        """Run a `whole` pass, or else its first item, for nothing but what comes after it."""
+        worker.ask("round", self.timeout_s, deadline_s=None if whole else 0.0)
+
+    def measure(self, worker: Worker, race: Race, settles_late: bool = False) -> Measurement:
+        """Warm-up and rounds until the race says so or the time is up. The race sees the metric that is raced.
+
+        What `settles_late` has all of its first pass, which is not held against it.
+        """
         timeout_s = race.timeout_s(self.timeout_s)
-        first = self.one_round(worker, timeout_s, race.deadline_s)
+        limits = (self.timeout_s, None) if settles_late else (timeout_s, race.deadline_s)
+        first = self.one_round(worker, *limits)
         rounds = [_as_warm_up(first)]
-        decision: Decision = "go_on" if first.noise.disturbed else race.after_warm_up(self._value(first))
+        tells = not (first.noise.disturbed or settles_late)
+        decision: Decision = race.after_warm_up(self._value(first)) if tells else "go_on"
         while decision == "go_on":
             late = self._late(rounds, race)
             current = self.one_round(worker, timeout_s)

@@ -137,7 +137,7 @@ class TrialRunner:
             with ExitStack() as stack:
                 opened = self.opened(spec.params, self.cold_loads, stack)
                 result = replace(result, model_file=opened.model_file)
-                measurement = self.measurer().measure(opened.worker, race)
+                measurement = self.measurer().measure(opened.worker, race, self.engine.settles_late(spec.params))
                 measured = opened.metrics(measurement)  # before judging quality, whose memory is not the serving's
                 if not measurement.cut_off:
                     before_s, quality = opened.worker.engine_s, self.judge_quality(opened.worker, spec.params)
@@ -169,7 +169,11 @@ class TrialRunner:
             violations=slack,
             rounds=rounds,
             round_s=round(statistics.median(r.wall_s for r in measurement.used), 4),
-            host_noise=summary([r.noise for r in measurement.rounds]),
+            rounds_s=round(sum(r.wall_s for r in measurement.rounds), 4),
+            host_noise={
+                **summary([r.noise for r in measurement.rounds]),
+                "used_disturbed_share": sum(r.noise.disturbed for r in measurement.used) / rounds,
+            },
             samples_file=self._keep_samples(result, measurement),
         )
 

@@ -45,9 +45,10 @@ class TrialResult:
     """A finished trial; one line of `trials.jsonl`.
 
     `violations` maps each constrained metric to its slack (feasible ≤ 0). `samples_file` is relative to the study's
-    folder. `host_noise` sums up the rounds, `round_s` is the median wall time of one. `engine_s` is the time spent
-    loading, warming or measuring the engine, `quality_s` that on judging quality. `pace` is how fast the machine was
-    then (`tuner/drift.py`).
+    folder. `host_noise` sums up the rounds, `round_s` is the median wall time of one of those that count, `rounds_s`
+    that of all together, the warm-up and disturbed ones among them. `engine_s` is the time spent loading, warming or
+    measuring the engine, `quality_s` that on judging quality. `pace` is how fast the machine was then
+    (`tuner/drift.py`).
     """
 
     number: int
@@ -67,6 +68,7 @@ class TrialResult:
     engine_s: float = 0.0
     pace: float = 1.0
     quality_s: float = 0.0
+    rounds_s: float = 0.0
 
     @property
     def feasible(self) -> bool:

@@ -13,6 +13,7 @@ from engines.cosyvoice.memory import predict_memory
 from engines.cosyvoice.models import prepare, resolve_model
 from engines.cosyvoice.session import CosyVoiceSession
 from engines.cosyvoice.workload import judged_requests, resolve_workload
+from search_spaces.parameter import Params
 
 
 class CosyVoiceEngine(AssembledEngine):
@@ -29,6 +30,11 @@ class CosyVoiceEngine(AssembledEngine):
     predict_memory = staticmethod(predict_memory)
     export = staticmethod(export)
     export_targets: Mapping[str, str] = TARGETS
+
+    def settles_late(self, params: Params) -> bool:
+        """torch.compile, TorchScript, cuDNN's choice of algorithms and TensorRT's shapes are of each new length."""
+        late = params.get("load_trt") or params.get("load_jit") or params.get("cudnn_benchmark")
+        return bool(late) or params.get("compile", "off") != "off"
 
     def prepare_quality(self, model: Model, workload: Workload, progress: Progress) -> None:
         """*Worker.* Keep the repository's own configuration's audio and the tokens that it was made from."""

@@ -16,6 +16,7 @@ from engines.kokoro.session import KokoroSession, reference_params, references
 from engines.synthesis import workload as sentences
 from engines.synthesis.session import prepare_references
 from engines.synthesis.splitting import opening
+from search_spaces.parameter import Params
 
 
 class KokoroEngine(AssembledEngine):
@@ -42,6 +43,10 @@ class KokoroEngine(AssembledEngine):
         return replace(
             workload, notes=(*workload.notes, note) if begin else workload.notes, facts={"cached_texts": len(begin)}
         )
+
+    def settles_late(self, params: Params) -> bool:
+        """Providers for devices choose or build kernels for each new length."""
+        return params.get("provider", "cpu") not in ("cpu", "xnnpack", "dnnl")
 
     def prepare_quality(self, model: Model, workload: Workload, progress: Progress) -> None:
         """*Worker.* Keep the audio that the most precise variant makes of each text."""

@@ -37,13 +37,15 @@ class Script:
         return {"samples": [document], "wall_s": 1.0, "cpu_s": 1.0, "rss_peak_mib": 10.0}
 
 
-def measured(monkeypatch, speeds, noises=(), best=None, least=2, most=6, allowance=None, time_most_s=math.inf):
+def measured(
+    monkeypatch, speeds, noises=(), best=None, least=2, most=6, allowance=None, time_most_s=math.inf, late=False
+):
     noise = itertools.chain(noises, itertools.repeat(QUIET))
     monkeypatch.setattr(measurement, "NoiseWatch", lambda pid: SimpleNamespace(stop=lambda cpu_s: next(noise)))
     worker = Script(itertools.chain(speeds, itertools.repeat(speeds[-1])))
     race = Race(True, best, least, most, half_width=0.02, time_most_s=time_most_s)
     measurer = Measurer("llm", "decode_tokens_per_second", 1.0, allowance or RepeatAllowance())
-    return measurer.measure(worker, race), worker
+    return measurer.measure(worker, race, late), worker
 
 
 def speed(result):
@@ -106,6 +108,15 @@ def test_a_clearly_slower_configuration_is_cut_off(monkeypatch):
     assert result.cut_off
     assert worker.rounds == 1
     assert speed(result) == pytest.approx(30.0)
+
+
+def test_a_first_pass_that_compiles_is_not_held_against_it(monkeypatch):
+    result, _ = measured(monkeypatch, [5.0, 120.0, 121.0], best=100.0, late=True)
+    assert not result.cut_off
+    assert speed(result) > 100
+    hopeless, worker = measured(monkeypatch, [5.0, 30.0, 30.0], best=100.0, late=True)
+    assert hopeless.cut_off
+    assert worker.rounds == 3
 
 
 def test_a_disturbed_warm_up_cuts_nothing(monkeypatch):

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from engines.cosyvoice.engine import CosyVoiceEngine
 from engines.cosyvoice.settings import FLOW, LLM, SPEED_ONLY, Settings
 from search_spaces.errors import TunerError
 from search_spaces.template import load_template
@@ -54,3 +55,17 @@ def test_version_3_has_no_torchscript() -> None:
     assert "load_jit" in Settings.of({}).constructor(2)
     assert "load_jit" not in Settings.of({}).constructor(3)
     assert Settings.of({"load_trt": True}).constructor(2)["load_trt"] is False
+
+
+@pytest.mark.parametrize(
+    ("params", "late"),
+    [
+        ({"compile": "off", "cudnn_benchmark": False, "load_jit": False}, False),
+        ({"compile": "reduce-overhead"}, True),
+        ({"cudnn_benchmark": True}, True),
+        ({"load_trt": True}, True),
+        ({}, False),
+    ],
+)
+def test_what_is_made_for_each_length_anew_settles_late(params: dict[str, Any], late: bool) -> None:
+    assert CosyVoiceEngine().settles_late(params) == late

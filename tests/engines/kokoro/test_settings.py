@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from engines.kokoro.engine import KokoroEngine
 from engines.kokoro.library import onnxruntime
 from engines.kokoro.providers import PROVIDERS, available
 from engines.kokoro.settings import KNOBS, LEVELS, MODES, arguments
@@ -79,3 +80,9 @@ def test_the_defaults_are_onnxruntime_s() -> None:
 def test_the_space_has_no_other_knobs() -> None:
     space = load_template("tts_kokoro").bind({"cpu_cores": 4, "providers": "cpu,cuda"})
     assert {p.name for p in space.parameters} <= set(KNOBS)
+
+
+def test_only_devices_settle_late() -> None:
+    late = {provider: KokoroEngine().settles_late({"provider": provider}) for provider in PROVIDERS}
+    assert {provider for provider, is_late in late.items() if not is_late} == {"cpu", "dnnl", "xnnpack"}
+    assert not KokoroEngine().settles_late({})
