@@ -17,6 +17,11 @@ class RatioTest:
     p_value: float
     pairs: int
 
+    def interval(self, confidence: float) -> tuple[float, float]:
+        """As `ci95`, for another `confidence` (0..1)."""
+        half = math.log(self.ci95[1] / self.ratio) * _t(confidence, self.pairs) / _t(0.95, self.pairs)
+        return self.ratio * math.exp(-half), self.ratio * math.exp(half)
+
 
 def interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float] | None:
     """Student's t interval of the geometric mean of positive `values`; None below two, or where one is not positive.
@@ -61,13 +66,20 @@ def paired_ratio_test(candidate: Sequence[float], baseline: Sequence[float]) -> 
 
 def holm(p_values: Sequence[float]) -> list[float]:
     """Holm's step-down adjustment (Holm 1979): the family-wise error stays below the level that results are held to."""
-    order = sorted(range(len(p_values)), key=lambda i: p_values[i])
+    multiples, running = holm_multiples(p_values), 0.0
     adjusted = [0.0] * len(p_values)
-    running = 0.0
-    for rank, index in enumerate(order):
-        running = max(running, min(1.0, (len(p_values) - rank) * p_values[index]))
+    for index in sorted(range(len(p_values)), key=lambda i: p_values[i]):
+        running = max(running, min(1.0, multiples[index] * p_values[index]))
         adjusted[index] = running
     return adjusted
+
+
+def holm_multiples(p_values: Sequence[float]) -> list[int]:
+    """By how many tests each is multiplied in Holm's adjustment: the smallest by all of them, the largest by one."""
+    multiples = [0] * len(p_values)
+    for rank, index in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
+        multiples[index] = len(p_values) - rank
+    return multiples
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -82,9 +94,14 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 def _half_width(logs: Sequence[float], confidence: float) -> float:
+    return _t(confidence, len(logs)) * statistics.stdev(logs) / math.sqrt(len(logs))
+
+
+def _t(confidence: float, count: int) -> float:
+    """Student's t of a two-sided interval over `count` values."""
     from scipy.special import stdtrit  # far cheaper to import than scipy.stats
 
-    return float(stdtrit(len(logs) - 1, 0.5 + confidence / 2)) * statistics.stdev(logs) / math.sqrt(len(logs))
+    return float(stdtrit(count - 1, 0.5 + confidence / 2))
 
 
 def _t_cdf(value: float, degrees: int) -> float:

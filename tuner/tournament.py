@@ -15,7 +15,8 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 from tuner import interrupts
@@ -26,7 +27,7 @@ from tuner.metrics import metric
 from tuner.objective import Objective, steady
 from tuner.params import changed_knobs
 from tuner.runner import TrialRunner
-from tuner.stats import RatioTest, geometric_mean, holm
+from tuner.stats import RatioTest, geometric_mean, holm, holm_multiples
 from tuner.trial import MetricValue, TrialResult
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ SIGNIFICANCE = 0.05
 """Family-wise, over all finalists and all looks at the data."""
 LOOKS = (1.0, 1.5, 2.0, 3.0, 4.0)
 """The test is looked at after these many times the least number of pairs, and at the end."""
-EQUAL = 0.97
+EQUAL = 0.99
 """A gain of at least this share of the largest one may count as equal to it."""
 REPEATED_SHARE = 0.5
 """Rounds that others disturb are played again, as many as this share of the least number of rounds."""
@@ -113,15 +114,19 @@ class Tournament:
         self._keep, self._played = keep, played
         self._clock = clock
         self._repeated = 0
+        self._looked = 0
+        self._decided_at_a_look = False
 
     def run(
         self,
         baseline: TrialResult,
         finalists: Sequence[TrialResult],
-        time_is_up: Callable[[], bool] = lambda: False,
+        left_s: Callable[[], float] = lambda: math.inf,
         others_were_tried: bool = False,
     ) -> TournamentResult:
-        """Interleave until decided, until the most pairs are run, or (past the least) until the time is up.
+        """Interleave until decided, until the most pairs are run, or until what is left of the time is too short.
+
+        Of the time there are `left_s` seconds, but the least pairs are run whatever it is.
 
         Without finalists the default is kept when `others_were_tried` and none came near; else nothing is decided.
         """
@@ -129,16 +134,17 @@ class Tournament:
         if not baseline.metrics:
             home.failure = baseline.reason  # it did not run in the search; there is nothing to compare with
         if away:
-            self._play(home, away, time_is_up)
+            self._play(home, away, left_s)
         return self._result(home, away, others_were_tried)
 
-    def _play(self, home: Contestant, away: list[Contestant], time_is_up: Callable[[], bool]) -> None:
+    def _play(self, home: Contestant, away: list[Contestant], left_s: Callable[[], float]) -> None:
         everyone, begin = [home, *away], self._clock()
         for earlier in self._played:
             for contestant in everyone:
                 if contestant.trial.number in earlier:
                     contestant.count(earlier[contestant.trial.number])
         done = len(self._played)
+        self._looked = sum(look <= done for look in self._pairs.looks[:-1])
         for contestant in everyone:
             if len(contestant.plays) < done and not contestant.failure:  # pairs are by block: it cannot come back
                 contestant.failure = "it had failed before the tournament was interrupted"
@@ -152,11 +158,14 @@ class Tournament:
             done += 1
             tests = [(c, self._test(c, home)) for c in away]
             self._on_block([_standing(c, t) for c, t in tests if not c.failure], done, self._most)
-            if done >= self._least and time_is_up():
+            spent_s = self._clock() - begin
+            if done >= self._least and left_s() < spent_s / (done - len(self._played)):
                 return
-            spanned = self._clock() - begin >= self._pairs.span_s
-            if done in self._pairs.looks and spanned and self._decided(home, tests):
-                return
+            if done in self._pairs.looks[:-1] and spent_s >= self._pairs.span_s:
+                if self._decided(home, tests):
+                    self._decided_at_a_look = True
+                    return
+                self._looked += 1
 
     def _again(self, contestants: int) -> bool:
         """Whether one more round that others disturbed may be played again; counts it."""
@@ -168,9 +177,19 @@ class Tournament:
     def _test(self, contestant: Contestant, other: Contestant) -> RatioTest | None:
         return compared(contestant, other, self._objective, self._least)
 
-    def _adjusted(self, tests: Sequence[RatioTest | None]) -> list[float]:
+    def _adjusted(self, tests: Sequence[RatioTest | None], looks: float) -> list[float]:
         """Holm over the finalists; then Bonferroni over the looks, so that looking early costs no certainty."""
-        return [min(1.0, len(self._pairs.looks) * p) for p in holm([t.p_value if t else 1.0 for t in tests])]
+        return [min(1.0, looks * p) for p in holm([t.p_value if t else 1.0 for t in tests])]
+
+    @property
+    def _looks_at_the_end(self) -> float:
+        """By how much a p-value is multiplied for the looks, in the end.
+
+        A look spends an equal share of the level; the end, when the time or the pairs are used up, whatever the looks
+        that were not taken leave.
+        """
+        planned = len(self._pairs.looks)
+        return float(planned) if self._decided_at_a_look else planned / (planned - self._looked)
 
     def _decided(self, home: Contestant, tests: Sequence[tuple[Contestant, RatioTest | None]]) -> bool:
         """Some finalist's gain is significant and little is risked by taking the best; or there is no gain to prove.
@@ -182,21 +201,18 @@ class Tournament:
         if not able:
             return True
         if home.failure or not home.feasible():
-            return self._little_risked([c for c, _ in able], home)
+            return self._little_risked(self._best([c for c, _ in able], home), [c for c, _ in able])
         if all(t is not None and t.ci95[1] < NOTHING for _, t in able):
             return True
         if any(sum(quiet_pairs(c, home)) < self._least for c, _ in able):
             return False
-        adjusted = self._adjusted([t for _, t in tests])
+        adjusted = self._adjusted([t for _, t in tests], len(self._pairs.looks))
         proven = [c for (c, t), p in zip(tests, adjusted, strict=True) if self._proven(c, t, p)]
-        return bool(proven) and self._little_risked(proven, home, [c for c, _ in able])
+        return bool(proven) and self._little_risked(self._chosen(proven, home), [c for c, _ in able])
 
-    def _little_risked(
-        self, candidates: Sequence[Contestant], home: Contestant, rivals: Sequence[Contestant] = ()
-    ) -> bool:
-        """Whether the likeliest best of `candidates` is hardly worse than any of `rivals` (the candidates)."""
-        lead = self._best(candidates, home)
-        return all(_expected_loss(self._test(lead, c)) <= RISKED for c in rivals or candidates if c is not lead)
+    def _little_risked(self, chosen: Contestant, rivals: Sequence[Contestant]) -> bool:
+        """Whether it is hardly worse than any of its rivals."""
+        return all(_expected_loss(self._test(chosen, c)) <= RISKED for c in rivals if c is not chosen)
 
     def _proven(self, contestant: Contestant, test: RatioTest | None, adjusted: float) -> bool:
         """A significant gain, over enough pairs, of a configuration that finished and keeps the constraints."""
@@ -209,14 +225,17 @@ class Tournament:
         playing = [t for t in (baseline, *finalists) if t.metrics]
         # Those that others disturb come again.
         plays = [1 + min(REPEATED_SHARE, t.host_noise.get("disturbed_share", 0.0)) for t in playing]
-        least_s = self._least * sum(share * play_s(t) for share, t in zip(plays, playing, strict=True))
+        least_s = self._least * sum(share * play_s(self._runner, t) for share, t in zip(plays, playing, strict=True))
         return max(least_s, self._pairs.span_s)
 
     def _result(self, home: Contestant, away: Sequence[Contestant], others_were_tried: bool) -> TournamentResult:
         tests = [(c, self._test(c, home)) for c in away]
-        adjusted = self._adjusted([t for _, t in tests])
+        looks = self._looks_at_the_end
+        adjusted = self._adjusted([t for _, t in tests], looks)
         proven = {c.trial.number: self._proven(c, t, p) for (c, t), p in zip(tests, adjusted, strict=True)}
         verdict, winner = self._verdict(home, tests, proven, others_were_tried)
+        published = self._published([t for _, t in tests], looks)
+        tests = [(c, t) for (c, _), t in zip(tests, published, strict=True)]
         test, p_value = next(((t, p) for (c, t), p in zip(tests, adjusted, strict=True) if c is winner), (None, None))
         document = {
             "objective": self._objective.metric,
@@ -226,6 +245,7 @@ class Tournament:
                 self._finalist(c, t, p, proven[c.trial.number], home) for (c, t), p in zip(tests, adjusted, strict=True)
             ],
             "pairs": len(home.plays),
+            "pairs_most": self._most,
             "blocks": [list(b) for b in zip(*[c.values for c in (home, *away) if not c.failure], strict=False)],
             "quiet": [list(b) for b in zip(*[c.quiet for c in (home, *away) if not c.failure], strict=False)],
             "repeated_rounds": self._repeated,
@@ -242,6 +262,15 @@ class Tournament:
             metrics={c.trial.number: c.metrics() for c in (home, *away) if c.plays},
         )
 
+    def _published(self, tests: Sequence[RatioTest | None], looks: float) -> list[RatioTest | None]:
+        """The tests with intervals as wide as the decision asks for: of the best of several, looked at several times.
+
+        One of 95 % for each test alone would hold the truth of the chosen one less often than that.
+        """
+        multiples = holm_multiples([t.p_value if t else 1.0 for t in tests])
+        levels = [1 - SIGNIFICANCE / (looks * multiple) for multiple in multiples]
+        return [t and replace(t, ci95=t.interval(level)) for t, level in zip(tests, levels, strict=True)]
+
     def _verdict(
         self,
         home: Contestant,
@@ -249,21 +278,9 @@ class Tournament:
         proven: Mapping[int, bool],
         others_were_tried: bool,
     ) -> tuple[str, Contestant | None]:
-        """The best with a proven gain; else a default that may be kept; else the best that meets the constraints.
-
-        Among proven finalists the best is the likeliest by all that was measured, in the search and here: a tournament
-        tells a gain from none, and for telling finalists apart its few processes are too few where those differ much.
-        One that changes fewer knobs wins over one that is at most a little better, within its interval: what a knob
-        does not bring to the objective it may cost elsewhere.
-        """
-        winners = [(c, t) for c, t in tests if t is not None and proven[c.trial.number]]
-        if winners:
-            gains = self._gains(home, [c for c, _ in winners])
-            lead, its_test = max(winners, key=lambda pair: gains[pair[0].trial.number])
-            least = EQUAL * gains[lead.trial.number]
-            equals = [c for c, t in winners if t.ratio >= its_test.ci95[0] and gains[c.trial.number] >= least]
-            changes = {c.trial.number: changed_knobs(c.trial.params, home.trial.params) for c in equals}
-            return "gain", min(equals, key=lambda c: (changes[c.trial.number], -gains[c.trial.number]))
+        """The best with a proven gain; else a default that may be kept; else the best that meets the constraints."""
+        if winners := [c for c, _ in tests if proven[c.trial.number]]:
+            return "gain", self._chosen(winners, home)
         if home.trial.metrics and home.feasible():
             compared_enough = any(t is not None and t.pairs >= self._least for _, t in tests)
             decided = not home.failure and (compared_enough or (not tests and others_were_tried))
@@ -271,14 +288,36 @@ class Tournament:
         able = [c for c, _ in tests if not c.failure and c.plays and c.feasible()]
         return ("only_feasible", self._best(able, home)) if able else ("no_feasible", None)
 
+    def _chosen(self, proven: Sequence[Contestant], home: Contestant) -> Contestant:
+        """The best of those with a proven gain; of the best and what is hardly worse the one that changes fewest knobs.
+
+        The best is the likeliest by all that was measured, in the search and here: a tournament tells a gain from none,
+        and for telling finalists apart its few processes are too few where those differ much. Hardly worse is what is
+        so by all evidence and, side by side, surely enough: what a knob does not bring to the objective it may cost
+        elsewhere.
+        """
+        gains = self._gains(home, proven)
+        lead = max(proven, key=lambda c: gains[c.trial.number])
+        near = [c for c in proven if gains[c.trial.number] >= EQUAL * gains[lead.trial.number]]
+        equals = [c for c in near if c is lead or _expected_loss(self._test(c, lead)) <= RISKED]
+        changes = {c.trial.number: changed_knobs(c.trial.params, home.trial.params) for c in equals}
+        return min(equals, key=lambda c: (changes[c.trial.number], -gains[c.trial.number]))
+
     def _best(self, candidates: Sequence[Contestant], home: Contestant) -> Contestant:
         """The likeliest best of `candidates`."""
         gains = self._gains(home, candidates)
         return max(candidates, key=lambda c: gains[c.trial.number])
 
     def _gains(self, home: Contestant, candidates: Sequence[Contestant]) -> dict[int, float]:
-        """By trial, what each is likely to gain over the others, by the search and the tournament together."""
-        played = {c.trial.number: c.used(c.values) for c in (home, *candidates) if c.plays}
+        """By trial, what each is likely to gain over the others, by the search and the tournament together.
+
+        Over the same blocks for all, the quiet ones unless they are few: what is left out for one alone would compare
+        another hour of the machine, or its bursts, with the others'.
+        """
+        playing = [c for c in (home, *candidates) if c.plays and not c.failure]
+        quiet = [all(block) for block in zip(*(c.quiet for c in playing), strict=False)]
+        used = quiet if sum(quiet) >= min(self._least, len(quiet) / 2) else [True] * len(quiet)
+        played = {c.trial.number: list(compress(c.values, used)) for c in playing}
         likely = self._belief.judged(played) if self._belief else {n: geometric_mean(v) for n, v in played.items()}
         reference = next(iter(likely.values()))
         return {number: self._objective.gain(value, reference) for number, value in likely.items()}
@@ -298,6 +337,7 @@ class Tournament:
             "pairs": test.pairs if test else 0,
             "significant": significant,
             "failure": contestant.failure,
+            "breaks": contestant.breaks() if contestant.plays else "",
             "metrics": _json(contestant.metrics()),
         }
 

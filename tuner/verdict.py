@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from tuner.metrics import metric
 from tuner.objective import Objective, best
@@ -24,8 +25,14 @@ def sentence(result: TournamentResult, objective: str) -> str:
         if not pairs:
             return f"keep the default: nothing else that was tried came near its {noun} within the constraints"
         better = "higher" if metric(objective).direction == "maximize" else "lower"
-        keep = f"keep the default: no finalist has a significantly {better} {noun} over {pairs} pairs"
-        return f"{keep} ({_best_finalist(result)})"
+        finalists = result.document["finalists"]
+        if not (able := [f for f in finalists if f["ratio"] is not None and not f["failure"] and not f["breaks"]]):
+            return (
+                f"keep the default: every finalist failed or broke a constraint when measured again ({_out(finalists)})"
+            )
+        best = max(able, key=lambda f: f["ratio"])
+        keep = f"keep the default: no finalist has a significantly {better} {noun} over {best['pairs']} pairs"
+        return f"{keep} ({_how_near(best)})"
     if result.verdict == "undecided":
         finalists = result.document["finalists"]
         why = "no finalist finished enough pairs" if finalists else "no other configuration was measured"
@@ -44,9 +51,13 @@ def sentence(result: TournamentResult, objective: str) -> str:
     )
 
 
-def _best_finalist(result: TournamentResult) -> str:
+def _out(finalists: Sequence[Mapping[str, Any]]) -> str:
+    """Why each finalist cannot win."""
+    return ", ".join(f"trial {f['number']}: {f['failure'] or f['breaks']}" for f in finalists)
+
+
+def _how_near(best: Mapping[str, Any]) -> str:
     """How near the best finalist came, so that no gain and a gain that noise hid are told apart."""
-    best = max((f for f in result.document["finalists"] if f["ratio"] is not None), key=lambda f: f["ratio"])
     low, high = best["ci95"]
     hidden = f"; noise may hide a gain of up to {100 * (high - 1):.0f} %" if high > HIDDEN else ""
     return f"the best, trial {best['number']}, is ×{best['ratio']:.3f}, 95 % interval {low:.3f} to {high:.3f}{hidden}"

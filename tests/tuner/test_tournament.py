@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.tuner.fake_study import fake_config
 from tuner import measurement
-from tuner.contestant import Contestant, Play, compared
+from tuner.contestant import Contestant, Play, compared, play_block
 from tuner.host_noise import HostNoise
 from tuner.objective import Constraint, Objective
 from tuner.preparation import prepare
@@ -36,11 +36,12 @@ def hold(
     pairs=8,
     most=16,
     constraints=None,
+    run=None,
     **more,
 ):
     """A tournament of `finalists` (changes to the default) against the default.
 
-    `feasible` and `ran` say what the search found out about the default.
+    `feasible` and `ran` say what the search found out about the default, `run` what `Tournament.run` is told.
     """
     constraints = {} if feasible else {"decode_tokens_per_second": 145.0} | (constraints or {})
     config = fake_config(tmp_path, model={"noise": noise, "script": list(script)}, constraints=constraints)
@@ -55,7 +56,7 @@ def hold(
     blocks = []
     pairs = pairs if isinstance(pairs, Pairs) else Pairs(pairs, most)
     tournament = Tournament(prepared.runner(), objective, pairs, lambda *block: blocks.append(block), **more)
-    return tournament.run(home, away), blocks
+    return tournament.run(home, away, **(run or {})), blocks
 
 
 def test_the_largest_proven_gain_wins(tmp_path):
@@ -342,3 +343,102 @@ def test_without_a_default_to_keep_a_burst_does_not_choose_the_slower_one():
     tournament = Tournament(runner, SPEED, Pairs(8, 16))
     tests = [(c, tournament._test(c, home)) for c in (fast, slow)]
     assert tournament._verdict(home, tests, {1: False, 2: False}, True) == ("only_feasible", fast)
+
+
+def played(number, values, busy=(), runner=None, **params):
+    """A contestant that has played `values`, those of the blocks `busy` disturbed by others."""
+    trial = TrialResult(number, params, TrialStatus.OK, metrics={SPEED.metric: None})
+    one = Contestant(trial, runner or SimpleNamespace(constraints=()), SPEED.metric)
+    for block, value in enumerate(values):
+        one.count(Play({SPEED.metric: value}, {}, HostNoise(others_cores=1.0 * (block in busy))))
+    return one
+
+
+def test_the_winner_is_the_faster_one_whoever_was_disturbed_more():
+    """One's bursts would be left out and the other's would count, if each were judged by rounds of its own."""
+    rng, low, high = random.Random(2), range(16), range(15, 32)
+
+    def values(speed, busy):
+        return [speed * math.exp(rng.gauss(0, 0.02)) * (0.7 if n in busy else 1.0) for n in range(32)]
+
+    home, slow, fast = played(0, values(100, ())), played(1, values(150, low), low), played(2, values(165, high), high)
+    tournament = Tournament(None, SPEED, Pairs(8, 32))
+    tests = [(c, tournament._test(c, home)) for c in (slow, fast)]
+    assert tournament._verdict(home, tests, {1: True, 2: True}, True) == ("gain", fast)
+
+
+@pytest.mark.parametrize(("plainer", "chosen"), [(1.498, 1), (1.46, 2)])
+def test_what_is_deployed_is_what_little_is_risked_by(plainer, chosen):
+    """The plainer of two wins only where side by side it is hardly worse."""
+    rng = random.Random(3)
+    drift = [math.exp(rng.gauss(0, 0.1)) for _ in range(12)]
+    home, plain, lead = (
+        played(n, [100 * times * d * math.exp(rng.gauss(0, 0.001)) for d in drift], **params)
+        for n, times, params in ((0, 1.0, {}), (1, plainer, {"a": 1}), (2, 1.5, {"a": 1, "b": 1}))
+    )
+    home.trial.params.update(a=0, b=0)
+    plain.trial.params.update(b=0)
+    tournament = Tournament(None, SPEED, Pairs(8, 32))
+    assert tournament._chosen([plain, lead], home).trial.number == chosen
+    tests = [(c, tournament._test(c, home)) for c in (plain, lead)]
+    assert tournament._decided(home, tests)
+
+
+def test_looks_that_were_not_taken_cost_nothing(tmp_path):
+    """The time is up after the least pairs: the whole level is left, and what five looks would hide is proven."""
+    finalists, ended = [{"threads": 6}, {"threads": 4}], {"left_s": lambda: 0.0}
+    result, blocks = hold(tmp_path, finalists, noise=0.15, most=32, run=ended)
+    assert len(blocks) == 8
+    first = result.document["finalists"][0]
+    assert first["p_adjusted"] == pytest.approx(2 * first["p_value"])
+    looked = Tournament(None, SPEED, Pairs(8, 32))
+    looked._looked = 2
+    assert looked._looks_at_the_end == pytest.approx(5 / 3)
+    looked._decided_at_a_look = True
+    assert looked._looks_at_the_end == 5
+
+
+def test_the_published_interval_is_as_wide_as_the_decision_asks_for():
+    rng = random.Random(5)
+    some = [played(n, [100 * math.exp(rng.gauss(0.02 * n, 0.07)) for _ in range(8)]) for n in range(4)]
+    tournament = Tournament(None, SPEED, Pairs(8, 32))
+    plain = [tournament._test(c, some[0]) for c in some[1:]]
+    for looks in (1.0, 5.0):
+        adjusted = tournament._adjusted(plain, looks)
+        published = tournament._published(plain, looks)
+        first = min(range(3), key=lambda n: plain[n].p_value)
+        assert (published[first].ci95[0] > 1 or published[first].ci95[1] < 1) == (adjusted[first] < 0.05)
+        assert all(p.ci95[0] <= t.ci95[0] < t.ci95[1] <= p.ci95[1] for p, t in zip(published, plain, strict=True))
+
+
+def test_a_busy_machine_does_not_use_up_all_replays_on_whoever_plays_first(tmp_path, monkeypatch):
+    disturbed_now_and_then(monkeypatch, every=1)
+    result, _ = hold(tmp_path, [{"threads": 6}, {"threads": 4}], noise=0.01, most=8)
+    assert result.document["repeated_rounds"] == 12
+    plays = []
+    players = [played(n, []) for n in range(3)]
+    for one in players:
+        one.play = lambda one=one: plays.append(one.trial.number) or Play({}, {}, HostNoise(others_cores=1.0))
+    left = iter(range(4))
+    play_block(players, 0, lambda: next(left, None) is not None)
+    assert plays == [0, 0, 1, 1, 2, 2]
+
+
+def test_nobody_always_plays_after_the_same_one():
+    players, order = [played(n, []) for n in range(3)], []
+    for one in players:
+        one.play = lambda one=one: order.append(one.trial.number)
+    for block in range(12):
+        play_block(players, block)
+    assert sorted(order) == sorted([0, 1, 2] * 12)
+    follows = [(a, b) for n in range(12) for a, b in itertools.pairwise(order[3 * n : 3 * n + 3])]
+    assert len({pair: follows.count(pair) for pair in follows}) == 6
+    assert {follows.count(pair) for pair in follows} == {4}
+
+
+def test_what_settles_late_is_measured_once_it_has(tmp_path):
+    """Its first pass is ten times slower: after one item of it the rest of it would be measured."""
+    script = [{"when": {"turbo": [True]}, "do": "late"}]
+    result, _ = hold(tmp_path, [{"turbo": True, "level": 4}], script=script)
+    assert result.verdict == "gain"
+    assert result.test.ratio == pytest.approx(1.03, rel=0.01)

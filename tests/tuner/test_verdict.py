@@ -36,17 +36,30 @@ def test_an_interruption_says_what_is_kept():
 def test_keeping_the_default_says_how_near_the_best_finalist_came(high, said):
     """No gain, and a gain that noise hid, are not the same."""
     finalists = [
-        {"number": 3, "ratio": 1.01, "ci95": [0.97, high]},
-        {"number": 4, "ratio": 0.9, "ci95": [0.8, 1.0]},
-        {"number": 5, "ratio": None, "ci95": None},
+        {"number": 3, "ratio": 1.01, "ci95": [0.97, high], "pairs": 14, "failure": "", "breaks": ""},
+        {"number": 4, "ratio": 0.9, "ci95": [0.8, 1.0], "pairs": 14, "failure": "", "breaks": ""},
+        {"number": 5, "ratio": None, "ci95": None, "pairs": 0, "failure": "", "breaks": ""},
     ]
     document = {"pairs": 16, "finalists": finalists}
     result = TournamentResult(document, "keep_default", TrialResult(0, {}, TrialStatus.OK), None, None, None, {})
     text = sentence(result, SPEED.metric)
-    assert text.startswith("keep the default: no finalist has a significantly higher decode tokens per second over 16")
+    assert text.startswith("keep the default: no finalist has a significantly higher decode tokens per second over 14")
     assert "the best, trial 3, is ×1.010" in text
     assert said in text
     assert ("hide" in text) == (high > 1.03)
+
+
+def test_faster_finalists_that_may_not_win_are_said_to_be_so():
+    """It would be untrue that no finalist is faster."""
+    finalists = [
+        {"number": 3, "ratio": 1.4, "ci95": [1.3, 1.5], "pairs": 8, "failure": "", "breaks": "ftl_ms 204 > 200"},
+        {"number": 4, "ratio": 1.2, "ci95": [1.1, 1.3], "pairs": 4, "failure": "signal SIGKILL", "breaks": ""},
+    ]
+    document = {"pairs": 8, "finalists": finalists}
+    result = TournamentResult(document, "keep_default", TrialResult(0, {}, TrialStatus.OK), None, None, None, {})
+    text = sentence(result, SPEED.metric)
+    assert "significantly" not in text
+    assert "trial 3: ftl_ms 204 > 200, trial 4: signal SIGKILL" in text
 
 
 def test_a_gain_is_a_sentence_with_its_proof():
