@@ -84,7 +84,7 @@ class PaceWatch:
         self._begin = clock()
         self._checks: list[PaceCheck] = []
         self._spent_s = 0.0
-        self._trials: int | None = None
+        self._measured: int | None = None
         self._owed = CHECKS_ON_RESUMING * resumed
 
     def now(self, baseline: TrialResult, load_noise: float = 0.0) -> float:
@@ -93,25 +93,29 @@ class PaceWatch:
             return 1.0
         return pace(self._checks, self._objective, baseline.value(self._objective.metric), load_noise)
 
-    def look(self, trials: Sequence[TrialResult]) -> None:
-        """Measure if that is due before the next trial; an attempt that fails or is disturbed tells nothing."""
+    def look(self, trials: Sequence[TrialResult], repeats: int = 0) -> None:
+        """Measure if that is due before the next trial; an attempt that fails or is disturbed tells nothing.
+
+        `repeats` is how many trials were measured again, which take time as trials do.
+        """
         baseline = trials[0]
         if not baseline.feasible or _disturbed(baseline):
             return
         for _ in range(self._owed):
-            self._check(trials)
+            self._check(trials, repeats)
         self._owed = 0
-        if self._trials is None:
-            self._trials = len(trials)
+        measured = len(trials) + repeats
+        if self._measured is None:
+            self._measured = measured
         expected_s, passed_s = baseline.wall_s / 2, self._clock() - self._begin
-        if len(trials) - self._trials >= EVERY_TRIALS and self._spent_s + expected_s <= SHARE_MOST * passed_s:
-            self._check(trials)
+        if measured - self._measured >= EVERY_TRIALS and self._spent_s + expected_s <= SHARE_MOST * passed_s:
+            self._check(trials, repeats)
 
-    def _check(self, trials: Sequence[TrialResult]) -> None:
+    def _check(self, trials: Sequence[TrialResult], repeats: int) -> None:
         begin = self._clock()
         result = self._measure()
         took_s = self._clock() - begin
-        self._trials, self._spent_s = len(trials), self._spent_s + took_s
+        self._measured, self._spent_s = len(trials) + repeats, self._spent_s + took_s
         value = result.value(self._objective.metric)
         if result.status is TrialStatus.OK and value is not None and not _disturbed(result):
             at = datetime.now(UTC).isoformat(timespec="seconds")
@@ -121,4 +125,6 @@ class PaceWatch:
 
 
 def _disturbed(result: TrialResult) -> bool:
-    return result.host_noise.get("disturbed_share", 0.0) > 0
+    """Whether what counts was disturbed: a warm-up that was, or a round that was played again, does no harm."""
+    noise = result.host_noise
+    return noise.get("used_disturbed_share", noise.get("disturbed_share", 0.0)) > 0

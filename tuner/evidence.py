@@ -51,11 +51,16 @@ class Evidence:
 
     def leaders(self, count: int) -> list[TrialResult]:
         """The likeliest best of the feasible trials in the first objective, the best first."""
-        return leaders(self.likely(), self.objectives[0], count)
+        return leaders(self._reliable(), self.objectives[0], count)
 
     def finalists(self) -> list[TrialResult]:
         """The trials, as they were measured, that are worth a tournament."""
-        return [self.trials[t.number] for t in finalists(self.likely(), self.objectives)]
+        return [self.trials[t.number] for t in finalists(self._reliable(), self.objectives)]
+
+    def _reliable(self) -> list[TrialResult]:
+        """`likely()` without what ran at first and failed when it was measured again; the baseline stays the first."""
+        failed = {r.trial for r in self.repeats if r.value is None}
+        return [t for t in self.likely() if t.number not in failed or t.number == 0]
 
     def load_noise(self) -> float:
         """By how much processes of one configuration differ (standard deviation of the logarithm); 0 where unknown."""

@@ -60,7 +60,7 @@ class Final:
             self.watchers.notice(f"the tournament goes on after {len(played)} of its blocks")
         tournament = self._tournament(self.store.append_block, played)
         tried = any(t.metrics for t in others)
-        return tournament.run(baseline, invited, lambda: left_s() < 0, others_were_tried=tried)
+        return tournament.run(baseline, invited, left_s, others_were_tried=tried)
 
     def _invited(self, left_s: float) -> list[TrialResult]:
         baseline, tournament = self.evidence.trials[0], self._tournament()

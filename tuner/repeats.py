@@ -71,6 +71,12 @@ def price(trials: Sequence[TrialResult], repeats: Sequence[Repeat]) -> float:
     return min(1.0, statistics.fmean([r.took_s for r in repeats[-RECENT:]]) / typical_s) if typical_s else 1.0
 
 
+def typical_s(trials: Sequence[TrialResult]) -> float:
+    """How long a trial takes, as the latest ones did; 0 as long as there is none beside the baseline."""
+    latest = [t.wall_s for t in trials[1:][-RECENT:]]
+    return statistics.median(latest) if latest else 0.0
+
+
 def measure_again(
     runner: TrialRunner, trial: TrialResult, metric: str, pace: float, clock: Callable[[], float] = time.monotonic
 ) -> Repeat:

@@ -23,7 +23,7 @@ from tuner.one_at_a_time import OneAtATime
 from tuner.params import key
 from tuner.preparation import Prepared, check_measured, prepare
 from tuner.racing import Race, race_against
-from tuner.repeats import Repeat, measure_again
+from tuner.repeats import Repeat, measure_again, typical_s
 from tuner.sampling import Sampler
 from tuner.search_notices import search_notices
 from tuner.study_identity import begun_at, check_identity, finished_documents, other_seed, study_info
@@ -139,9 +139,9 @@ class Study:
         if not self.trials:
             self._run(dict(self.prepared.space.baseline), "baseline", 1.0)
         self._judge_baseline()
-        while not self._search_time_is_up():
+        while self._time_for_another():
             self._check_measured()
-            pace.look(self.trials)
+            pace.look(self.trials, len(self.evidence.repeats))
             now, complete = pace.now(self._baseline, self.evidence.load_noise()), self._complete()
             if complete and self._left_s() < EXPLAINED * self._final.reserve_s():
                 break
@@ -265,6 +265,10 @@ class Study:
         """Leave the time that the tournament will take, up to a share of the budget."""
         return bool(self.trials) and self._left_s() < self._final.reserve_s()
 
+    def _time_for_another(self) -> bool:
+        """Whether one more trial, as long as the latest ones, still leaves the tournament its time."""
+        return not self.trials or self._left_s() >= self._final.reserve_s() + typical_s(self.trials)
+
     def _conclude(self, result: TournamentResult) -> Outcome:
         summary, deploy = nothing_feasible(self.trials), None
         if result.winner is not None:
@@ -290,7 +294,7 @@ class Study:
 
     def _finished_before(self) -> Outcome | None:
         """The outcome of an earlier run that used up the same budget; None when there is something left to do."""
-        documents = finished_documents(self.store, len(self.trials), self.prepared.config.budget.trials)
+        documents = finished_documents(self.store, len(self.trials), self.prepared.config.budget)
         if documents is None:
             return None
         tournament, deploy = documents

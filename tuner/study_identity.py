@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from search_spaces.errors import TunerError
+from tuner.config.study_config import Budget
 from tuner.events import StudyInfo
 from tuner.preparation import Prepared
 from tuner.study_store import StudyStore
@@ -46,18 +48,20 @@ def other_seed(known: Mapping[str, Any], seed: int) -> list[str]:
 
 
 def finished_documents(
-    store: StudyStore, trials: int, budget_trials: int
+    store: StudyStore, trials: int, budget: Budget
 ) -> tuple[dict[str, Any], dict[str, Any] | None] | None:
     """tournament.json and deploy.json (None where nothing is feasible) of a study that has used up its trials.
 
-    None when there is something left to do.
+    None when there is something left to do: trials, more pairs than the tournament was allowed, or a decision.
     """
     tournament, deploy = store.read_json("tournament.json"), store.read_json("deploy.json")
     if tournament is None or tournament.get("trials") != trials:
         return None
     if deploy is None and tournament["verdict"] != "no_feasible":
         return None
-    return (tournament, deploy) if trials >= budget_trials or tournament["exhausted"] else None
+    if tournament["verdict"] == "undecided" or budget.tournament_pairs_most > tournament.get("pairs_most", math.inf):
+        return None
+    return (tournament, deploy) if trials >= budget.trials or tournament["exhausted"] else None
 
 
 def study_info(prepared: Prepared, directory: Path, finished: Sequence[TrialResult]) -> StudyInfo:

@@ -120,6 +120,21 @@ def test_disturbed_checks_and_a_disturbed_first_measurement_tell_nothing():
     assert machine.watch.now(replace(trial(0, 100.0), host_noise={"disturbed_share": 1.0})) == 1.0
 
 
+def test_a_disturbed_warm_up_does_not_end_the_watch():
+    noise = {"disturbed_share": 0.25, "used_disturbed_share": 0.0}
+    machine = Machine([80.0] * 5).run(30)
+    assert machine.watch.now(replace(trial(0, 100.0), host_noise=noise)) < 1.0
+    assert machine.watch.now(replace(trial(0, 100.0), host_noise={**noise, "used_disturbed_share": 1.0})) == 1.0
+
+
+def test_trials_measured_again_count_as_trials_do():
+    machine = Machine([80.0] * 5)
+    for repeats in range(30):
+        machine.now += 10.0
+        machine.watch.look([trial(n, 100.0) for n in range(4)], repeats)
+    assert len(machine.kept) == 3
+
+
 def test_a_faster_machine_makes_nobody_worse():
     """A pace that is wrong must not cut off an equal of the best: it only ever makes the race easier."""
     assert _easier(100.0, 1.3, SPEED) == 100.0

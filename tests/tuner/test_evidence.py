@@ -52,3 +52,11 @@ def test_of_several_objectives_there_is_no_one_belief(evidence):
     assert [t.number for t in both.likely()] == list(range(12))
     assert both.load_noise() == 0.0
     assert [t.number for t in both.leaders(1)] == [both.leader().number]
+
+
+def test_what_failed_when_measured_again_neither_leads_nor_plays(evidence):
+    leader = evidence.leader()
+    evidence.repeats.append(Repeat(leader.number, None, 0, 1.0, "", "signal SIGSEGV"))
+    assert evidence.leader().number != leader.number
+    assert leader.number not in [t.number for t in evidence.finalists()]
+    assert evidence.finalists()

@@ -14,6 +14,7 @@ from search_spaces.errors import TunerError
 from search_spaces.parameter import Choices
 from tests.tuner.fake_study import FIXED, Recorder, fake_config, lines_of, wide_config
 from tuner import interrupts
+from tuner.contestant import Contestant
 from tuner.params import key
 from tuner.runner import TrialRunner
 from tuner.study import DEADLY, TRIAL_SHARE, run_study
@@ -247,6 +248,40 @@ def test_an_exhausted_space_is_finished_whatever_the_budget(tmp_path):
     assert len(first.trials) == 2
     assert again.deploy == first.deploy
     assert not recorder.named("tournament_progress")
+
+
+def test_more_pairs_are_a_new_tournament(tmp_path):
+    """Noise may hide a gain: whoever allows more pairs gets them, of a study that has nothing left to try."""
+    fixed = {**FIXED, "mode": "a", "precision": "high"}
+    equals = {"space": {"threads": Choices((6, 7))}, "params": fixed, "baseline": {"threads": 6}}
+    few = run_study(fake_config(tmp_path, **equals), [])
+    recorder = Recorder()
+    run_study(fake_config(tmp_path, **equals, budget={"tournament_pairs_most": 4}), [recorder])
+    assert not recorder.named("tournament_progress")
+    budget = {"tournament_pairs": 10, "tournament_pairs_most": 10}
+    more = run_study(fake_config(tmp_path, **equals, budget=budget), [])
+    assert (few.tournament["pairs"], more.tournament["pairs"]) == (8, 10)
+    assert len(more.trials) == len(few.trials)
+
+
+def test_an_undecided_study_is_decided_when_it_can_be(tmp_path, monkeypatch):
+    """The default failed in the tournament for a passing shortage."""
+    fixed = {**FIXED, "mode": "a", "precision": "high"}
+    config = fake_config(tmp_path, space={"threads": Choices((2, 4))}, params=fixed)
+    with monkeypatch.context() as patch:
+        patch.setattr(Contestant, "play", _default_fails(Contestant.play))
+        first = run_study(config, [])
+    assert first.verdict == "undecided"
+    assert run_study(config, []).verdict == "gain"
+
+
+def _default_fails(play):
+    def fails(self):
+        if self.trial.number == 0 and not self.failure:
+            self.failure = "failed to allocate 99 GiB"
+        return play(self)
+
+    return fails
 
 
 def test_several_objectives_give_a_front(tmp_path):
