@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from search_spaces.space import SearchSpace
 from tuner.finalists import finalists
-from tuner.objective import Objective, leaders
+from tuner.objective import Constraint, Objective, leaders, violations
 from tuner.repeats import Repeat
+from tuner.stats import geometric_mean
 from tuner.trial import TrialResult
 
 if TYPE_CHECKING:
@@ -24,8 +26,9 @@ class Evidence:
         objectives: Sequence[Objective],
         trials: Sequence[TrialResult] = (),
         repeats: Sequence[Repeat] = (),
+        constraints: Sequence[Constraint] = (),
     ) -> None:
-        self.space, self.objectives = space, tuple(objectives)
+        self.space, self.objectives, self._constraints = space, tuple(objectives), tuple(constraints)
         self.trials, self.repeats = list(trials), list(repeats)
         self._thought: tuple[int, Belief] | None = None
 
@@ -38,8 +41,24 @@ class Evidence:
         if self._thought is None or self._thought[0] != known:
             from tuner.belief import Belief
 
-            self._thought = known, Belief(self.space, self.objectives[0], self.trials, self.repeats)
+            self._thought = known, Belief(self.space, self.objectives[0], self._judged(), self.repeats)
         return self._thought[1]
+
+    def _judged(self) -> list[TrialResult]:
+        """The trials, those that were measured again judged by the middle of all values that a constraint is on.
+
+        Of those at a limit the best of many passed by luck, and would break it when it counts.
+        """
+        return [self._judged_again(t) if t.feasible else t for t in self.trials]
+
+    def _judged_again(self, trial: TrialResult) -> TrialResult:
+        again = [r.constrained for r in self.repeats if r.trial == trial.number]
+        values = {
+            name: geometric_mean([measured.value, *(r[name] for r in again if name in r)])
+            for name, measured in trial.metrics.items()
+            if any(name in r for r in again)
+        }
+        return replace(trial, violations={**trial.violations, **violations(self._constraints, values)})
 
     def likely(self) -> list[TrialResult]:
         """The trials with the objective as all measurements together make it likely, where there is one objective."""

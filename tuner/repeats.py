@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,7 +34,8 @@ fast or slow for seconds, and what was measured within them says the same thing 
 class Repeat:
     """Trial number `trial` measured again: `value` is the objective's at the machine's first pace, over `rounds`.
 
-    `value` is None where it failed, for `reason`. A line of `repeats.jsonl`.
+    `value` is None where it failed, for `reason`. `constrained` has the metrics that constraints are on, as they were
+    measured. A line of `repeats.jsonl`.
     """
 
     trial: int
@@ -43,6 +44,7 @@ class Repeat:
     took_s: float
     at: str
     reason: str = ""
+    constrained: Mapping[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """As JSON data."""
@@ -86,10 +88,12 @@ def measure_again(
     played = contestant.play()
     if played is not None and played.noise.disturbed and runner.allowance.take():
         played = contestant.play() or played
-    value = None if played is None else at_pace(contestant.value(played), metric, 1 / pace)
-    return Repeat(
-        trial.number, value, int(value is not None), round(clock() - begin, 3), started_at, contestant.failure
-    )
+    value, constrained = None, {}
+    if played is not None:
+        value, known = at_pace(contestant.value(played), metric, 1 / pace), {**played.loaded, **played.metrics}
+        constrained = {c.metric: known[c.metric] for c in runner.constraints if c.metric in known}
+    took_s, rounds = round(clock() - begin, 3), int(value is not None)
+    return Repeat(trial.number, value, rounds, took_s, started_at, contestant.failure, constrained)
 
 
 def allowed(trials: int, repeats: Sequence[Repeat], complete: bool) -> bool:

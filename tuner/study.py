@@ -73,7 +73,7 @@ class Study:
     exhausted: bool = False
 
     def __post_init__(self) -> None:
-        self.evidence = Evidence(self.prepared.space, self.prepared.objectives)
+        self.evidence = Evidence(self.prepared.space, self.prepared.objectives, constraints=self.prepared.constraints)
 
     def run(self) -> Outcome:
         """Search what is left of the budget, hold the tournament, write the verdict."""

@@ -1,13 +1,14 @@
 """What all measurements of a study say together."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
 from engines import fake
 from search_spaces.template import load_template
 from tuner.evidence import Evidence
-from tuner.objective import Objective
+from tuner.objective import Constraint, Objective
 from tuner.repeats import Repeat
 from tuner.trial import MetricValue, TrialResult, TrialStatus
 
@@ -60,3 +61,20 @@ def test_what_failed_when_measured_again_neither_leads_nor_plays(evidence):
     assert evidence.leader().number != leader.number
     assert leader.number not in [t.number for t in evidence.finalists()]
     assert evidence.finalists()
+
+
+def test_what_passed_a_constraint_by_luck_neither_leads_nor_plays():
+    """At 198 of 200 ms when it was tried, and at 204 and 205 when it was measured again."""
+    ftl = {"ftl_ms": MetricValue(198.0, None, "ms")}
+    trials = [trial(n, SPACE.random(random.Random(n)), 1.0 + n) for n in range(8)]
+    trials = [replace(t, metrics={**t.metrics, **ftl}, violations={"ftl_ms": -0.01}) for t in trials]
+    limit = [Constraint("ftl_ms", 200.0)]
+    leader = Evidence(SPACE, [SPEED], trials, constraints=limit).leader()
+
+    def again(*values):
+        repeats = [Repeat(leader.number, leader.value(SPEED.metric), 1, 1.0, "", "", {"ftl_ms": v}) for v in values]
+        return Evidence(SPACE, [SPEED], trials, repeats, limit)
+
+    assert again(204.0).leader().number != leader.number
+    assert leader.number not in [t.number for t in again(204.0, 205.0).finalists()]
+    assert again(204.0, 190.0).leader().number == leader.number, "the middle of the three keeps the limit"

@@ -33,6 +33,13 @@ def test_one_round_in_a_process_of_its_own(tmp_path):
     assert repeat.took_s > 0
 
 
+def test_what_a_constraint_is_on_is_kept(tmp_path):
+    config = fake_config(tmp_path, constraints={"ftl_ms": 100.0, "kld": 0.05})
+    prepared = prepare(config, lambda text: None)
+    repeat = measure_again(prepared.runner(), TrialResult(5, dict(prepared.space.baseline), TrialStatus.OK), SPEED, 2.0)
+    assert repeat.constrained == {"ftl_ms": pytest.approx(1e3 * 15 / (1000 * 2**0.5), rel=1e-2)}, "not at another pace"
+
+
 def test_its_value_is_at_the_machines_first_pace(tmp_path):
     assert repeated(tmp_path, pace=2.0).value == pytest.approx(50 * 2**0.5, rel=1e-3)
 
