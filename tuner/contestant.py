@@ -52,8 +52,8 @@ class Play:
 class Contestant:
     """Plays one round at a time. A second failure takes it out for good, with the reason in `failure`.
 
-    `plays` and `values` hold what counted, block by block. `metric` is the objective's. `cold` says that the first load
-    is from a file out of the page cache, where the system allows it.
+    `plays` and `values` hold what counted, block by block. One that is `resting` plays no further blocks. `metric` is
+    the objective's. `cold` says that the first load is from a file out of the page cache, where the system allows it.
     """
 
     trial: TrialResult
@@ -61,6 +61,7 @@ class Contestant:
     metric: str
     cold: bool = True
     failure: str = ""
+    resting: bool = False
     plays: list[Play] = field(default_factory=list)
     _chances: int = SECOND_CHANCES
     _first: Play | None = None
@@ -81,6 +82,11 @@ class Contestant:
         if not self.plays and self._first is not None:
             played = replace(played, loaded={**self._first.loaded, **played.loaded})
         self.plays.append(played)
+
+    @property
+    def standing(self) -> bool:
+        """Whether it plays the next block."""
+        return not self.failure and not self.resting
 
     @property
     def values(self) -> list[float]:
@@ -151,7 +157,7 @@ def play_block(
     cache it would meet. A round that others disturbed is played again at once if `again` allows it; only once, or the
     first to play on a machine that is never quiet would use up what all are allowed. Nothing is counted yet.
     """
-    standing, played = [c for c in contestants if not c.failure], []
+    standing, played = [c for c in contestants if c.standing], []
     for contestant in _in_turn(standing, block):
         its_play = contestant.play()
         if its_play is not None and its_play.noise.disturbed and again():

@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from tuner.decision import Pairs
 from tuner.evidence import Evidence
 from tuner.finalists import affordable
 from tuner.preparation import Prepared
 from tuner.runner import TrialRunner
 from tuner.study_store import StudyStore
-from tuner.tournament import Pairs, Played, Tournament, TournamentResult
+from tuner.tournament import Played, Tournament, TournamentResult
 from tuner.trial import TrialResult
 from tuner.watchers import Watchers
 

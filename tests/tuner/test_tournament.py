@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from tests.tuner.fake_study import fake_config
 from tuner import measurement
 from tuner.contestant import Contestant, Play, compared, play_block
+from tuner.decision import Decision, Pairs, _expected_loss
 from tuner.host_noise import HostNoise
 from tuner.objective import Constraint, Objective
 from tuner.preparation import prepare
 from tuner.stats import RatioTest
-from tuner.tournament import Pairs, Tournament, _expected_loss
+from tuner.tournament import Tournament
 from tuner.trial import MetricValue, TrialResult, TrialStatus
 from tuner.worker_process import WorkerFailedError
 
@@ -275,8 +276,7 @@ def test_finalists_that_noise_keeps_together_play_on(spread, told_apart):
         return player
 
     home, *away = player(0, 100, 0), player(1, 200, 1), player(2, 199, -1)
-    tournament = Tournament(None, SPEED, Pairs(8, 16))
-    assert tournament._decided(home, [(c, tournament._test(c, home)) for c in away]) == told_apart
+    assert Decision(SPEED, Pairs(8, 16), home, away).look() == told_apart
 
 
 def disturbed_now_and_then(monkeypatch, every):
@@ -340,9 +340,9 @@ def test_without_a_default_to_keep_a_burst_does_not_choose_the_slower_one():
         return one
 
     home, fast, slow = player(0, 100), player(1, 210, busy=(3,)), player(2, 200)
-    tournament = Tournament(runner, SPEED, Pairs(8, 16))
-    tests = [(c, tournament._test(c, home)) for c in (fast, slow)]
-    assert tournament._verdict(home, tests, {1: False, 2: False}, True) == ("only_feasible", fast)
+    assert Decision(SPEED, Pairs(9, 16), home, [slow, fast]).verdict(True) == ("only_feasible", fast), (
+        "eight prove nothing"
+    )
 
 
 def played(number, values, busy=(), runner=None, **params):
@@ -362,9 +362,9 @@ def test_the_winner_is_the_faster_one_whoever_was_disturbed_more():
         return [speed * math.exp(rng.gauss(0, 0.02)) * (0.7 if n in busy else 1.0) for n in range(32)]
 
     home, slow, fast = played(0, values(100, ())), played(1, values(150, low), low), played(2, values(165, high), high)
-    tournament = Tournament(None, SPEED, Pairs(8, 32))
-    tests = [(c, tournament._test(c, home)) for c in (slow, fast)]
-    assert tournament._verdict(home, tests, {1: True, 2: True}, True) == ("gain", fast)
+    decision = Decision(SPEED, Pairs(8, 32), home, [slow, fast])
+    assert decision.proven() == [True, True]
+    assert decision.verdict(True) == ("gain", fast)
 
 
 @pytest.mark.parametrize(("plainer", "chosen"), [(1.498, 1), (1.46, 2)])
@@ -378,10 +378,9 @@ def test_what_is_deployed_is_what_little_is_risked_by(plainer, chosen):
     )
     home.trial.params.update(a=0, b=0)
     plain.trial.params.update(b=0)
-    tournament = Tournament(None, SPEED, Pairs(8, 32))
-    assert tournament._chosen([plain, lead], home).trial.number == chosen
-    tests = [(c, tournament._test(c, home)) for c in (plain, lead)]
-    assert tournament._decided(home, tests)
+    decision = Decision(SPEED, Pairs(8, 32), home, [plain, lead])
+    assert decision.look()
+    assert decision.verdict(True)[1].trial.number == chosen
 
 
 def test_looks_that_were_not_taken_cost_nothing(tmp_path):
@@ -391,21 +390,24 @@ def test_looks_that_were_not_taken_cost_nothing(tmp_path):
     assert len(blocks) == 8
     first = result.document["finalists"][0]
     assert first["p_adjusted"] == pytest.approx(2 * first["p_value"])
-    looked = Tournament(None, SPEED, Pairs(8, 32))
-    looked._looked = 2
-    assert looked._looks_at_the_end == pytest.approx(5 / 3)
-    looked._decided_at_a_look = True
-    assert looked._looks_at_the_end == 5
+
+
+@pytest.mark.parametrize(("looked", "at_a_look", "times"), [(0, False, 1.0), (2, False, 5 / 3), (2, True, 5.0)])
+def test_a_look_spends_a_share_of_the_level_and_the_end_what_is_left(looked, at_a_look, times):
+    rng = random.Random(1)
+    home, away = (played(n, [100 * math.exp(rng.gauss(0.02 * n, 0.05)) for _ in range(16)]) for n in range(2))
+    decision = Decision(SPEED, Pairs(8, 32), home, [away], looked=looked)
+    decision.proven_at_a_look = at_a_look
+    assert decision.adjusted()[0] == pytest.approx(times * decision.tests()[0].p_value)
 
 
 def test_the_published_interval_is_as_wide_as_the_decision_asks_for():
     rng = random.Random(5)
     some = [played(n, [100 * math.exp(rng.gauss(0.02 * n, 0.07)) for _ in range(8)]) for n in range(4)]
-    tournament = Tournament(None, SPEED, Pairs(8, 32))
-    plain = [tournament._test(c, some[0]) for c in some[1:]]
-    for looks in (1.0, 5.0):
-        adjusted = tournament._adjusted(plain, looks)
-        published = tournament._published(plain, looks)
+    for at_a_look in (False, True):
+        decision = Decision(SPEED, Pairs(8, 32), some[0], some[1:])
+        decision.proven_at_a_look = at_a_look
+        plain, adjusted, published = decision.tests(), decision.adjusted(), decision.published()
         first = min(range(3), key=lambda n: plain[n].p_value)
         assert (published[first].ci95[0] > 1 or published[first].ci95[1] < 1) == (adjusted[first] < 0.05)
         assert all(p.ci95[0] <= t.ci95[0] < t.ci95[1] <= p.ci95[1] for p, t in zip(published, plain, strict=True))
@@ -442,3 +444,37 @@ def test_what_settles_late_is_measured_once_it_has(tmp_path):
     result, _ = hold(tmp_path, [{"turbo": True, "level": 4}], script=script)
     assert result.verdict == "gain"
     assert result.test.ratio == pytest.approx(1.03, rel=0.01)
+
+
+def test_who_has_no_part_in_what_is_left_rests(tmp_path, monkeypatch):
+    """The default is beaten and one finalist is surely slower: which of the others is best is all that is left."""
+
+    def play(self):
+        up = 0.15 if len(self.plays) % 2 else -0.15
+        swing = {1: up, 2: -up}.get(self.trial.number, 0.0)
+        speed = {0: 100.0, 1: 300.0, 2: 300.0, 3: 200.0}[self.trial.number]
+        return Play({SPEED.metric: speed * math.exp(swing)}, {}, HostNoise())
+
+    monkeypatch.setattr(Contestant, "play", play)
+    finalists, kept = [{"threads": n} for n in (6, 5, 4)], []
+    result, _ = hold(tmp_path, finalists, most=24, keep=kept.append)
+    assert result.verdict == "gain"
+    assert result.winner.number in (1, 2)
+    assert [sorted(block) for block in kept] == [[0, 1, 2, 3]] * 8 + [[1, 2]] * 16
+    assert result.document["pairs"] == result.test.pairs == 8
+    assert result.document["blocks"][7][3] == 200.0
+    assert result.document["blocks"][8] == [None, *result.document["blocks"][8][1:3], None]
+    assert all(f["significant"] and not f["failure"] for f in result.document["finalists"])
+    assert result.p_value == pytest.approx(3 * 4 * result.test.p_value, rel=0.5), "of the look at which it was proven"
+    # One that was interrupted goes on without those who rest.
+    again = []
+    resumed, _ = hold(tmp_path, finalists, most=24, keep=again.append, played=kept[:10])
+    assert [sorted(block) for block in again] == [[1, 2]] * 14
+    assert resumed.document["finalists"] == result.document["finalists"]
+
+
+def test_a_default_that_is_not_beaten_plays_on(tmp_path):
+    kept = []
+    result, _ = hold(tmp_path, [{"level": 0}, {"level": 3}], noise=0.2, keep=kept.append)
+    assert result.verdict == "keep_default"
+    assert all(0 in block for block in kept)

@@ -1,0 +1,244 @@
+"""What the rounds of a tournament decide: which gains are proven, whether that is enough, and who wins.
+
+A paired test on log ratios for each finalist, corrected for there being several and for looking several times.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from itertools import compress
+from typing import TYPE_CHECKING
+
+from tuner.contestant import Contestant, compared, quiet_pairs
+from tuner.metrics import metric
+from tuner.objective import Objective
+from tuner.params import changed_knobs
+from tuner.stats import RatioTest, geometric_mean, holm, holm_multiples
+
+if TYPE_CHECKING:
+    from tuner.belief import Belief
+
+SIGNIFICANCE = 0.05
+"""Family-wise, over all finalists and all looks at the data."""
+LOOKS = (1.0, 1.5, 2.0, 3.0, 4.0)
+"""The test is looked at after these many times the least number of pairs, and at the end."""
+EQUAL = 0.99
+"""A gain of at least this share of the largest one may count as equal to it."""
+RISKED = 0.01
+"""Pairs go on while the finalist that leads is expected to be worse than another one by more than this, on average."""
+NOTHING = 1.01
+"""Where no finalist's interval reaches so far, there is no gain that further pairs could prove."""
+LEAST_RATIO = {"memory": 1.01}
+"""What a process's memory varies by from one start to the next is no gain."""
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """How many pairs there are: at least `least`, at most `most`, and over `span_s` seconds before an early end.
+
+    The cores of a virtual machine change their speed for seconds at a time, for one configuration more than for
+    another (two threads 25 % slower for 5 to 20 s, one thread as before): pairs of one such moment are no independent
+    evidence, however many they are.
+    """
+
+    least: int
+    most: int
+    span_s: float = 0.0
+
+    @property
+    def looks(self) -> list[int]:
+        """After how many pairs the test is looked at; the last of them is the end."""
+        most = max(self.least, self.most)
+        return sorted({n for times in LOOKS if (n := math.ceil(times * self.least)) < most} | {most})
+
+
+@dataclass
+class Decision:
+    """Between the default (`home`) and the finalists (`away`), as they have played so far.
+
+    `belief` is what the search found out: it has a say in which of several proven finalists wins. Of the planned looks
+    `looked` have been taken without a decision.
+    """
+
+    objective: Objective
+    pairs: Pairs
+    home: Contestant
+    away: Sequence[Contestant]
+    belief: Belief | None = None
+    looked: int = 0
+    proven_at_a_look: bool = field(default=False, init=False)
+
+    def tests(self) -> list[RatioTest | None]:
+        """Of each finalist against the default; None below two pairs."""
+        return [self._test(c, self.home) for c in self.away]
+
+    def look(self) -> bool:
+        """Take a planned look: whether there is nothing left to find out. If there is, who has no part in it rests."""
+        if self._decided():
+            return True
+        self.let_rest()
+        self.looked += 1
+        return False
+
+    def adjusted(self) -> list[float]:
+        """The p-value of each test, by Holm over the finalists and then by Bonferroni over the looks.
+
+        A look spends an equal share of the level; the end, when the time or the pairs are used up, whatever the looks
+        that were not taken leave. So looking early costs no certainty, and looks that there was no time for no power.
+        """
+        return self._adjusted(self._looks_at_the_end)
+
+    def published(self) -> list[RatioTest | None]:
+        """The tests with intervals as wide as the decision asks for: of the best of several, looked at several times.
+
+        One of 95 % for each test alone would hold the truth of the chosen one less often than that.
+        """
+        tests, looks = self.tests(), self._looks_at_the_end
+        multiples = holm_multiples([t.p_value if t else 1.0 for t in tests])
+        levels = [1 - SIGNIFICANCE / (looks * multiple) for multiple in multiples]
+        return [t and replace(t, ci95=t.interval(level)) for t, level in zip(tests, levels, strict=True)]
+
+    def proven(self) -> list[bool]:
+        """Of each finalist, whether it has a significant gain over the default and may win."""
+        return self._proven(self.adjusted())
+
+    def verdict(self, others_were_tried: bool) -> tuple[str, Contestant | None]:
+        """The best with a proven gain; else a default that may be kept; else the best that meets the constraints.
+
+        Without finalists the default is kept when `others_were_tried` and none came near; else nothing is decided.
+        """
+        home, tests = self.home, self.tests()
+        if winners := list(compress(self.away, self.proven())):
+            return "gain", self.chosen(winners)
+        if home.trial.metrics and home.feasible():
+            compared_enough = any(t is not None and t.pairs >= self.pairs.least for t in tests)
+            decided = not home.failure and (compared_enough or (not tests and others_were_tried))
+            return ("keep_default" if decided else "undecided"), home
+        able = [c for c in self.away if not c.failure and c.plays and c.feasible()]
+        return ("only_feasible", self._best(able)) if able else ("no_feasible", None)
+
+    def chosen(self, proven: Sequence[Contestant]) -> Contestant:
+        """The best of those with a proven gain; of the best and what is hardly worse the one that changes fewest knobs.
+
+        The best is the likeliest by all that was measured, in the search and here: a tournament tells a gain from none,
+        and for telling finalists apart its few processes are too few where those differ much. Hardly worse is what is
+        so by all evidence and, side by side, surely enough: what a knob does not bring to the objective it may cost
+        elsewhere.
+        """
+        standing = [c for c in proven if not c.resting] or proven
+        gains = self._gains(standing)
+        lead = max(standing, key=lambda c: gains[c.trial.number])
+        near = [c for c in standing if gains[c.trial.number] >= EQUAL * gains[lead.trial.number]]
+        equals = [c for c in near if c is lead or _expected_loss(self._test(c, lead)) <= RISKED]
+        changes = {c.trial.number: changed_knobs(c.trial.params, self.home.trial.params) for c in equals}
+        return min(equals, key=lambda c: (changes[c.trial.number], -gains[c.trial.number]))
+
+    def let_rest(self) -> None:
+        """Let those rest of whom nothing is left to find out.
+
+        That is a finalist that is surely worse than another one, and the default once all that remain are proven: it is
+        mostly the slowest by far, and which finalist is best is found out without it.
+        """
+        if not self._may_keep_default() or len(able := self._able()) < 2:
+            return
+        looks = len(self.pairs.looks)
+        proven = list(compress(self.away, self._proven(self._adjusted(looks))))
+        lead, sure = self._best(able), 1 - SIGNIFICANCE / (looks * len(able))
+        for contestant in able:
+            test = None if contestant is lead else self._test(lead, contestant)
+            contestant.resting = test is not None and test.interval(sure)[0] * EQUAL > 1
+        quiet = all(sum(quiet_pairs(c, self.home)) >= self.pairs.least for c in able)
+        if quiet and all(c in proven for c in able if not c.resting):
+            self.home.resting = self.proven_at_a_look = True
+
+    def _decided(self) -> bool:
+        """Some finalist's gain is significant and little is risked by taking the best; or there is no gain to prove.
+
+        A gain not before the least number of quiet pairs, which a machine that is never quiet does not reach. Where
+        the default cannot be kept, only which finalist is best is left to find out.
+        """
+        if not (able := self._able()):
+            return True
+        if not self._may_keep_default():
+            return self._little_risked(self._best(able), able)
+        if all(t is not None and t.ci95[1] < NOTHING for c in able for t in [self._test(c, self.home)]):
+            return True
+        if any(sum(quiet_pairs(c, self.home)) < self.pairs.least for c in able):
+            return False
+        proven = list(compress(self.away, self._proven(self._adjusted(len(self.pairs.looks)))))
+        decided = bool(proven) and self._little_risked(self.chosen(proven), able)
+        self.proven_at_a_look = self.proven_at_a_look or decided
+        return decided
+
+    def _able(self) -> list[Contestant]:
+        """The finalists that may still win."""
+        return [c for c in self.away if c.standing and c.feasible()]
+
+    def _may_keep_default(self) -> bool:
+        return not self.home.failure and self.home.feasible()
+
+    def _test(self, contestant: Contestant, other: Contestant) -> RatioTest | None:
+        return compared(contestant, other, self.objective, self.pairs.least)
+
+    def _adjusted(self, looks: float) -> list[float]:
+        return [min(1.0, looks * p) for p in holm([t.p_value if t else 1.0 for t in self.tests()])]
+
+    @property
+    def _looks_at_the_end(self) -> float:
+        """By how much a p-value is multiplied for the looks."""
+        planned = len(self.pairs.looks)
+        return float(planned) if self.proven_at_a_look else planned / (planned - self.looked)
+
+    def _proven(self, adjusted: Sequence[float]) -> list[bool]:
+        """A significant gain, over enough pairs, of a configuration that finished and keeps the constraints."""
+        least = LEAST_RATIO.get(metric(self.objective.metric).kind, 1.0)
+        return [
+            test is not None
+            and test.pairs >= self.pairs.least
+            and not contestant.failure
+            and contestant.feasible()
+            and p <= SIGNIFICANCE
+            and test.ratio > least
+            for contestant, test, p in zip(self.away, self.tests(), adjusted, strict=True)
+        ]
+
+    def _little_risked(self, chosen: Contestant, rivals: Sequence[Contestant]) -> bool:
+        """Whether it is hardly worse than any of its rivals."""
+        return all(_expected_loss(self._test(chosen, c)) <= RISKED for c in rivals if c is not chosen)
+
+    def _best(self, candidates: Sequence[Contestant]) -> Contestant:
+        """The likeliest best of `candidates`."""
+        gains = self._gains(candidates)
+        return max(candidates, key=lambda c: gains[c.trial.number])
+
+    def _gains(self, candidates: Sequence[Contestant]) -> dict[int, float]:
+        """By trial, what each is likely to gain over the others, by the search and the tournament together.
+
+        Over the same blocks for all, the quiet ones unless they are few: what is left out for one alone would compare
+        another hour of the machine, or its bursts, with the others'.
+        """
+        home_too = [] if self.home.failure or self.home.resting or not self.home.plays else [self.home]
+        playing = [*home_too, *candidates]
+        quiet = [all(block) for block in zip(*(c.quiet for c in playing), strict=False)]
+        used = quiet if sum(quiet) >= min(self.pairs.least, len(quiet) / 2) else [True] * len(quiet)
+        played = {c.trial.number: list(compress(c.values, used)) for c in playing}
+        likely = self.belief.judged(played) if self.belief else {n: geometric_mean(v) for n, v in played.items()}
+        reference = next(iter(likely.values()))
+        return {number: self.objective.gain(value, reference) for number, value in likely.items()}
+
+
+def _expected_loss(test: RatioTest | None) -> float:
+    """By how much a candidate is worse than another on average, counting 0 where it is better.
+
+    Of the logarithm of their ratio, taken as normal with the test's middle and spread.
+    """
+    if test is None:
+        return math.inf
+    middle, spread = math.log(test.ratio), math.log(test.ci95[1] / test.ci95[0]) / 4
+    if spread == 0:
+        return max(0.0, -middle)
+    chance = statistics.NormalDist()
+    return spread * chance.pdf(middle / spread) - middle * chance.cdf(-middle / spread)
