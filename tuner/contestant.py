@@ -48,6 +48,29 @@ class Play:
         return Play(document["metrics"], document["loaded"], HostNoise(**document["noise"]))
 
 
+@dataclass(frozen=True)
+class Block:
+    """What each contestant played in a block of a tournament, by its trial's number. A line of `tournament.jsonl`.
+
+    `resting` are those who had no part in it any more, and `looked` is how many looks had been taken by then.
+    """
+
+    plays: Mapping[int, Play]
+    resting: tuple[int, ...] = ()
+    looked: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON data."""
+        plays = {str(number): play.to_json() for number, play in self.plays.items()}
+        return {"plays": plays, "resting": list(self.resting), "looked": self.looked}
+
+    @staticmethod
+    def from_json(document: Mapping[str, Any]) -> Block:
+        """Read what `to_json` wrote. Raises KeyError, TypeError or ValueError on anything else."""
+        plays = {int(number): Play.from_json(play) for number, play in document["plays"].items()}
+        return Block(plays, tuple(document["resting"]), document["looked"])
+
+
 @dataclass
 class Contestant:
     """Plays one round at a time. A second failure takes it out for good, with the reason in `failure`.
@@ -99,7 +122,10 @@ class Contestant:
         return [not p.noise.disturbed for p in self.plays]
 
     def used(self, counted: Sequence[T]) -> list[T]:
-        """Of what there is one of for each round, that of the quiet rounds; all where most rounds were disturbed."""
+        """Of what there is one of for each round, that of the quiet rounds; all where most rounds were disturbed.
+
+        `counted` may be of the first rounds only.
+        """
         quiet = list(compress(counted, self.quiet))
         return quiet if 2 * len(quiet) >= len(counted) else list(counted)
 
@@ -112,12 +138,16 @@ class Contestant:
     def _value(self, played: Play) -> float | None:
         return played.metrics.get(self.metric, played.loaded.get(self.metric))
 
-    def metrics(self) -> dict[str, MetricValue]:
-        """Over the rounds that counted and the loads for them: means of times, peaks of memory."""
-        names = [n for n in METRICS if self.plays and all(n in p.metrics for p in self.plays)]
-        measured = {n: summarise(n, [p.metrics[n] for p in self.used(self.plays)]) for n in names}
-        once = {n for p in self.plays for n in p.loaded}
-        values = {n: [p.loaded[n] for p in self.plays if n in p.loaded] for n in METRICS if n in once}
+    def metrics(self, blocks: int | None = None) -> dict[str, MetricValue]:
+        """Over the rounds that counted and the loads for them, of the first `blocks` or of all.
+
+        Means of times, peaks of memory.
+        """
+        plays = self.plays[:blocks]
+        names = [n for n in METRICS if plays and all(n in p.metrics for p in plays)]
+        measured = {n: summarise(n, [p.metrics[n] for p in self.used(plays)]) for n in names}
+        once = {n for p in plays for n in p.loaded}
+        values = {n: [p.loaded[n] for p in plays if n in p.loaded] for n in METRICS if n in once}
         times = {n: summarise(n, v) for n, v in values.items() if metric(n).kind == "load"}
         peaks = {n: MetricValue(max(v), None, METRICS[n].unit) for n, v in values.items() if metric(n).kind == "memory"}
         return {**measured, **times, **peaks}

@@ -16,7 +16,7 @@ from tuner.contestant import Contestant, compared, quiet_pairs
 from tuner.metrics import metric
 from tuner.objective import Objective
 from tuner.params import changed_knobs
-from tuner.stats import RatioTest, geometric_mean, holm, holm_multiples
+from tuner.stats import RatioTest, geometric_mean, holm
 
 if TYPE_CHECKING:
     from tuner.belief import Belief
@@ -92,14 +92,14 @@ class Decision:
         return self._adjusted(self._looks_at_the_end)
 
     def published(self) -> list[RatioTest | None]:
-        """The tests with intervals as wide as the decision asks for: of the best of several, looked at several times.
+        """The tests with intervals that hold all at once, whichever finalist is chosen and after whichever look.
 
-        One of 95 % for each test alone would hold the truth of the chosen one less often than that.
+        One of 95 % for each test alone would hold the truth of the chosen one less often than that. Where several are
+        proven, Holm's test may be sure of one whose interval still holds 1.
         """
-        tests, looks = self.tests(), self._looks_at_the_end
-        multiples = holm_multiples([t.p_value if t else 1.0 for t in tests])
-        levels = [1 - SIGNIFICANCE / (looks * multiple) for multiple in multiples]
-        return [t and replace(t, ci95=t.interval(level)) for t, level in zip(tests, levels, strict=True)]
+        tests = self.tests()
+        level = 1 - SIGNIFICANCE / (self._looks_at_the_end * len(tests)) if tests else 0.0
+        return [t and replace(t, ci95=t.interval(level)) for t in tests]
 
     def proven(self) -> list[bool]:
         """Of each finalist, whether it has a significant gain over the default and may win."""
@@ -139,19 +139,20 @@ class Decision:
     def let_rest(self) -> None:
         """Let those rest of whom nothing is left to find out.
 
-        That is a finalist that is surely worse than another one, and the default once all that remain are proven: it is
-        mostly the slowest by far, and which finalist is best is found out without it.
+        That is a proven finalist that is surely worse than another one, and the default once all are proven: it is
+        mostly the slowest by far, and which finalist is best is found out without it. One that is not proven yet plays
+        on, because the one before it may still fail or break a constraint.
         """
         if not self._may_keep_default() or len(able := self._able()) < 2:
             return
         looks = len(self.pairs.looks)
         proven = list(compress(self.away, self._proven(self._adjusted(looks))))
         lead, sure = self._best(able), 1 - SIGNIFICANCE / (looks * len(able))
-        for contestant in able:
+        for contestant in proven:
             test = None if contestant is lead else self._test(lead, contestant)
             contestant.resting = test is not None and test.interval(sure)[0] * EQUAL > 1
         quiet = all(sum(quiet_pairs(c, self.home)) >= self.pairs.least for c in able)
-        if quiet and all(c in proven for c in able if not c.resting):
+        if quiet and all(c in proven for c in able):
             self.home.resting = self.proven_at_a_look = True
 
     def _decided(self) -> bool:

@@ -16,6 +16,9 @@ from tuner.trial import TrialResult
 if TYPE_CHECKING:
     from tuner.belief import Belief
 
+REPEATS_LEAST = 2
+"""With so many repeats the middle of all values decides whether a trial is worth measuring again."""
+
 
 class Evidence:
     """`trials` in the order of their numbers, and `repeats`; who searches reads them, who measures adds to them."""
@@ -45,14 +48,17 @@ class Evidence:
         return self._thought[1]
 
     def _judged(self) -> list[TrialResult]:
-        """The trials, those that were measured again judged by the middle of all values that a constraint is on.
+        """The trials, those that were measured again often judged by the middle of all values that a constraint is on.
 
-        Of those at a limit the best of many passed by luck, and would break it when it counts.
+        Of those at a limit the best of many passed by luck, and would break it when it counts. One unlucky repeat does
+        not end it: what is infeasible is never measured again.
         """
-        return [self._judged_again(t) if t.feasible else t for t in self.trials]
+        return [self._judged_again(t, REPEATS_LEAST) for t in self.trials]
 
-    def _judged_again(self, trial: TrialResult) -> TrialResult:
+    def _judged_again(self, trial: TrialResult, least: int) -> TrialResult:
         again = [r.constrained for r in self.repeats if r.trial == trial.number]
+        if not trial.feasible or len(again) < least:
+            return trial
         values = {
             name: geometric_mean([measured.value, *(r[name] for r in again if name in r)])
             for name, measured in trial.metrics.items()
@@ -77,9 +83,12 @@ class Evidence:
         return [self.trials[t.number] for t in finalists(self._reliable(), self.objectives)]
 
     def _reliable(self) -> list[TrialResult]:
-        """`likely()` without what ran at first and failed when it was measured again; the baseline stays the first."""
+        """`likely()` without what ran at first and failed when it was measured again; the baseline stays the first.
+
+        Nothing here keeps a constraint by luck alone.
+        """
         failed = {r.trial for r in self.repeats if r.value is None}
-        return [t for t in self.likely() if t.number not in failed or t.number == 0]
+        return [self._judged_again(t, 1) for t in self.likely() if t.number not in failed or t.number == 0]
 
     def load_noise(self) -> float:
         """By how much processes of one configuration differ (standard deviation of the logarithm); 0 where unknown."""

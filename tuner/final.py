@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from tuner.contestant import Block
 from tuner.decision import Pairs
 from tuner.evidence import Evidence
 from tuner.finalists import affordable
 from tuner.preparation import Prepared
 from tuner.runner import TrialRunner
 from tuner.study_store import StudyStore
-from tuner.tournament import Played, Tournament, TournamentResult
+from tuner.tournament import Tournament, TournamentResult
 from tuner.trial import TrialResult
 from tuner.watchers import Watchers
 
@@ -87,7 +88,7 @@ class Final:
         return 60 * self.prepared.config.budget.minutes
 
     def _tournament(
-        self, keep: Callable[[Played], None] = lambda block: None, played: Sequence[Played] = ()
+        self, keep: Callable[[Block], None] = lambda block: None, played: Sequence[Block] = ()
     ) -> Tournament:
         budget, span_s = self.prepared.config.budget, min(SPAN_S, SPAN_SHARE * self._minutes_s)
         return Tournament(

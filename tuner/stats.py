@@ -66,20 +66,13 @@ def paired_ratio_test(candidate: Sequence[float], baseline: Sequence[float]) -> 
 
 def holm(p_values: Sequence[float]) -> list[float]:
     """Holm's step-down adjustment (Holm 1979): the family-wise error stays below the level that results are held to."""
-    multiples, running = holm_multiples(p_values), 0.0
+    order = sorted(range(len(p_values)), key=lambda i: p_values[i])
     adjusted = [0.0] * len(p_values)
-    for index in sorted(range(len(p_values)), key=lambda i: p_values[i]):
-        running = max(running, min(1.0, multiples[index] * p_values[index]))
+    running = 0.0
+    for rank, index in enumerate(order):
+        running = max(running, min(1.0, (len(p_values) - rank) * p_values[index]))
         adjusted[index] = running
     return adjusted
-
-
-def holm_multiples(p_values: Sequence[float]) -> list[int]:
-    """By how many tests each is multiplied in Holm's adjustment: the smallest by all of them, the largest by one."""
-    multiples = [0] * len(p_values)
-    for rank, index in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
-        multiples[index] = len(p_values) - rank
-    return multiples
 
 
 def percentile(values: Sequence[float], share: float) -> float:

@@ -139,7 +139,8 @@ class Study:
         if not self.trials:
             self._run(dict(self.prepared.space.baseline), "baseline", 1.0)
         self._judge_baseline()
-        while self._time_for_another():
+        begun = self._measured
+        while self._time_for_another(self._measured == begun):
             self._check_measured()
             pace.look(self.trials, len(self.evidence.repeats))
             now, complete = pace.now(self._baseline, self.evidence.load_noise()), self._complete()
@@ -265,9 +266,19 @@ class Study:
         """Leave the time that the tournament will take, up to a share of the budget."""
         return bool(self.trials) and self._left_s() < self._final.reserve_s()
 
-    def _time_for_another(self) -> bool:
-        """Whether one more trial, as long as the latest ones, still leaves the tournament its time."""
-        return not self.trials or self._left_s() >= self._final.reserve_s() + typical_s(self.trials)
+    def _time_for_another(self, first: bool) -> bool:
+        """Whether one more trial, as long as the latest ones, still leaves the tournament its time.
+
+        The `first` of a run needs no more than that it may begin: where trials take long, none would ever be added.
+        """
+        return not self._search_time_is_up() and (
+            first or self._left_s() >= self._final.reserve_s() + typical_s(self.trials)
+        )
+
+    @property
+    def _measured(self) -> int:
+        """How many trials and repeats there are."""
+        return len(self.trials) + len(self.evidence.repeats)
 
     def _conclude(self, result: TournamentResult) -> Outcome:
         summary, deploy = nothing_feasible(self.trials), None

@@ -59,9 +59,17 @@ def finished_documents(
         return None
     if deploy is None and tournament["verdict"] != "no_feasible":
         return None
-    if tournament["verdict"] == "undecided" or budget.tournament_pairs_most > tournament.get("pairs_most", math.inf):
+    if tournament["verdict"] == "undecided" and tournament["finalists"]:
+        return None
+    if tournament["verdict"] == "keep_default" and _stopped_short(tournament, budget):
         return None
     return (tournament, deploy) if trials >= budget.trials or tournament["exhausted"] else None
+
+
+def _stopped_short(tournament: Mapping[str, Any], budget: Budget) -> bool:
+    """Whether all pairs that the tournament was allowed were played, and more are allowed now."""
+    allowed = float(tournament.get("pairs_most", math.inf))
+    return len(tournament["blocks"]) >= allowed and budget.tournament_pairs_most > allowed
 
 
 def study_info(prepared: Prepared, directory: Path, finished: Sequence[TrialResult]) -> StudyInfo:

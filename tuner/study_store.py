@@ -13,7 +13,7 @@ from typing import Any, TextIO, TypeVar
 
 from search_spaces.errors import EnvironmentLackingError, TunerError
 from search_spaces.parameter import Params, Value
-from tuner.contestant import Play
+from tuner.contestant import Block
 from tuner.drift import PaceCheck
 from tuner.repeats import Repeat
 from tuner.trial import TrialResult
@@ -124,18 +124,14 @@ class StudyStore:
         """Begin a tournament's file with who plays; one of an earlier run is forgotten."""
         self._replace(TOURNAMENT, json.dumps(header) + "\n")
 
-    def append_block(self, block: Mapping[int, Play]) -> None:
+    def append_block(self, block: Block) -> None:
         """Add what everyone played in a block."""
-        self._append(TOURNAMENT, {str(number): play.to_json() for number, play in block.items()})
+        self._append(TOURNAMENT, block.to_json())
 
-    def tournament(self) -> tuple[dict[str, Any] | None, list[dict[int, Play]]]:
+    def tournament(self) -> tuple[dict[str, Any] | None, list[Block]]:
         """Who plays in a tournament that has no verdict yet (None without one), and its blocks."""
-
-        def block(line: Mapping[str, Any]) -> dict[int, Play]:
-            return {int(number): Play.from_json(play) for number, play in line.items()}
-
         lines = self._lines(TOURNAMENT, dict)
-        return (lines[0], [block(line) for line in lines[1:]]) if lines else (None, [])
+        return (lines[0], [Block.from_json(line) for line in lines[1:]]) if lines else (None, [])
 
     def end_tournament(self) -> None:
         """The verdict is written, and holds the blocks."""

@@ -19,7 +19,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from tuner import interrupts
-from tuner.contestant import Contestant, Play, play_block, play_s
+from tuner.contestant import Block, Contestant, play_block, play_s
 from tuner.decision import Decision, Pairs
 from tuner.events import Standing
 from tuner.host_noise import summary
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
 
 REPEATED_SHARE = 0.5
 """Rounds that others disturb are played again, as many as this share of the least number of rounds."""
-
-Played = Mapping[int, Play]
-"""A block: what each contestant played in it, by its trial's number."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +65,8 @@ class Tournament:
         pairs: Pairs,
         on_block: Callable[[list[Standing], int, int], None] = lambda standings, done, most: None,
         belief: Belief | None = None,
-        keep: Callable[[Played], None] = lambda block: None,
-        played: Sequence[Played] = (),
+        keep: Callable[[Block], None] = lambda block: None,
+        played: Sequence[Block] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._runner = runner
@@ -109,9 +106,11 @@ class Tournament:
             interrupts.check()
             block = play_block([home, *away], done, lambda: self._again(1 + len(away)))
             with interrupts.put_off():
-                self._keep({c.trial.number: play for c, play in block})
                 for contestant, play in block:
                     contestant.count(play)
+                resting = tuple(c.trial.number for c in (home, *away) if c.resting)
+                counted = {c.trial.number: c.plays[-1] for c, _ in block}
+                self._keep(Block(counted, resting, decision.looked))
             done += 1
             told = [_standing(c, t) for c, t in zip(away, decision.tests(), strict=True) if not c.failure]
             self._on_block(told, done, self._most)
@@ -123,18 +122,18 @@ class Tournament:
 
     def _take_up(self, decision: Decision) -> int:
         """Count the blocks of an earlier run; how many they were."""
-        everyone, done = [decision.home, *decision.away], len(self._played)
-        for number, block in enumerate(self._played, 1):
-            for contestant in everyone:
-                if contestant.trial.number in block:
-                    contestant.count(block[contestant.trial.number])
-            after = self._played[number] if number < done else block
-            if number in self._pairs.looks and any(c.standing and c.trial.number not in after for c in everyone):
-                decision.let_rest()
-        decision.looked = sum(look <= done for look in self._pairs.looks[:-1])
-        for contestant in everyone:
+        if not self._played:
+            return 0
+        done, last = len(self._played), self._played[-1]
+        for contestant in (decision.home, *decision.away):
+            for block in self._played:
+                if contestant.trial.number in block.plays:
+                    contestant.count(block.plays[contestant.trial.number])
+            contestant.resting = contestant.trial.number in last.resting
             if len(contestant.plays) < done and contestant.standing:  # pairs are by block: it cannot come back
                 contestant.failure = "it had failed before the tournament was interrupted"
+        decision.proven_at_a_look = decision.home.resting
+        decision.looked = last.looked + (done in self._pairs.looks[:-1])  # a look at the last block may have been taken
         return done
 
     def _again(self, contestants: int) -> bool:
@@ -159,6 +158,7 @@ class Tournament:
         test, p_value = next(
             ((t, p) for c, t, p in zip(away, tests, adjusted, strict=True) if c is winner), (None, None)
         )
+        beside = len(home.plays) if home.resting else None  # what the default is compared with was measured beside it
         finished = [c for c in (home, *away) if not c.failure]
         document = {
             "objective": self._objective.metric,
@@ -183,7 +183,7 @@ class Tournament:
             baseline=home.trial if home.trial.metrics else None,
             test=test,
             p_value=p_value if test else None,
-            metrics={c.trial.number: c.metrics() for c in (home, *away) if c.plays},
+            metrics={c.trial.number: c.metrics(beside) for c in (home, *away) if c.plays},
         )
 
     def _finalist(

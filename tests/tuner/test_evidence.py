@@ -76,5 +76,9 @@ def test_what_passed_a_constraint_by_luck_neither_leads_nor_plays():
         return Evidence(SPACE, [SPEED], trials, repeats, limit)
 
     assert again(204.0).leader().number != leader.number
+    assert next(t for t in again(204.0).belief.results if t.number == leader.number).feasible, (
+        "it may be measured again"
+    )
+    assert not next(t for t in again(204.0, 205.0).belief.results if t.number == leader.number).feasible
     assert leader.number not in [t.number for t in again(204.0, 205.0).finalists()]
     assert again(204.0, 190.0).leader().number == leader.number, "the middle of the three keeps the limit"

@@ -250,18 +250,24 @@ def test_an_exhausted_space_is_finished_whatever_the_budget(tmp_path):
     assert not recorder.named("tournament_progress")
 
 
-def test_more_pairs_are_a_new_tournament(tmp_path):
-    """Noise may hide a gain: whoever allows more pairs gets them, of a study that has nothing left to try."""
+@pytest.mark.parametrize(("noise", "ended_at"), [(0.0, 8), (0.3, 10)])
+def test_more_pairs_are_a_new_tournament_where_they_may_prove_something(tmp_path, noise, ended_at):
+    """Where noise may hide a gain whoever allows more pairs gets them; where nothing is to be gained nobody does."""
     fixed = {**FIXED, "mode": "a", "precision": "high"}
-    equals = {"space": {"threads": Choices((6, 7))}, "params": fixed, "baseline": {"threads": 6}}
-    few = run_study(fake_config(tmp_path, **equals), [])
+    equals = {
+        "space": {"threads": Choices((6, 7))},
+        "params": fixed,
+        "baseline": {"threads": 6},
+        "model": {"noise": noise},
+    }
+    first = run_study(fake_config(tmp_path, **equals, budget={"tournament_pairs_most": 10}), [])
+    assert (first.verdict, len(first.tournament["blocks"])) == ("keep_default", ended_at)
     recorder = Recorder()
-    run_study(fake_config(tmp_path, **equals, budget={"tournament_pairs_most": 4}), [recorder])
-    assert not recorder.named("tournament_progress")
-    budget = {"tournament_pairs": 10, "tournament_pairs_most": 10}
-    more = run_study(fake_config(tmp_path, **equals, budget=budget), [])
-    assert (few.tournament["pairs"], more.tournament["pairs"]) == (8, 10)
-    assert len(more.trials) == len(few.trials)
+    run_study(fake_config(tmp_path, **equals, budget={"tournament_pairs_most": 10}), [recorder])
+    assert not recorder.named("tournament_progress"), "with no more pairs there is nothing to do"
+    more = run_study(fake_config(tmp_path, **equals, budget={"tournament_pairs_most": 12}), [])
+    assert len(more.tournament["blocks"]) == (8 if noise == 0 else 12)
+    assert len(more.trials) == len(first.trials)
 
 
 def test_an_undecided_study_is_decided_when_it_can_be(tmp_path, monkeypatch):
@@ -273,6 +279,30 @@ def test_an_undecided_study_is_decided_when_it_can_be(tmp_path, monkeypatch):
         first = run_study(config, [])
     assert first.verdict == "undecided"
     assert run_study(config, []).verdict == "gain"
+
+
+def test_without_another_configuration_that_runs_the_study_is_finished(tmp_path):
+    script = [{"when": {"threads": [4, 6]}, "do": "segfault"}]
+    for again in (False, True):
+        recorder = Recorder()
+        outcome = run_study(
+            fake_config(
+                tmp_path,
+                model={"script": script},
+                space={"threads": Choices((2, 4, 6))},
+                params={**FIXED, "mode": "a", "precision": "high"},
+            ),
+            [recorder],
+        )
+        assert outcome.verdict == "undecided"
+        assert bool(recorder.named("trial_started")) != again
+
+
+def test_each_run_of_slow_trials_adds_one(tmp_path, monkeypatch):
+    """A trial takes longer than the time that the tournament leaves: none fits, and one is begun all the same."""
+    monkeypatch.setattr("tuner.study.typical_s", lambda trials: 1e6 * (len(trials) > 1))
+    counts = [len(run_study(wide_config(tmp_path, budget={"trials": 50}), []).trials) for _ in range(3)]
+    assert counts == [2, 3, 4]
 
 
 def _default_fails(play):
@@ -403,7 +433,7 @@ def test_kill_9_of_the_whole_tree_loses_and_repeats_nothing_that_was_finished(tm
     before, (_, blocks) = store.trials(), store.tournament()
     assert len(before) >= (12 if blocks else lines)
     outcome = run_study(fake_config(tmp_path, study="mine", model={"script": [{"do": "slow"}]}), [])
-    values = [[b[n].metrics["decode_tokens_per_second"] for n in sorted(b)] for b in blocks]
+    values = [[b.plays[n].metrics["decode_tokens_per_second"] for n in sorted(b.plays)] for b in blocks]
     assert [sorted(b) for b in outcome.tournament["blocks"][: len(blocks)]] == [sorted(v) for v in values]
     assert len(outcome.tournament["blocks"]) == 8
     assert store.tournament() == (None, []), "the verdict holds the blocks"

@@ -5,6 +5,7 @@ import json
 import math
 import random
 import statistics
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.tuner.fake_study import fake_config
 from tuner import measurement
-from tuner.contestant import Contestant, Play, compared, play_block
+from tuner.contestant import Block, Contestant, Play, compared, play_block
 from tuner.decision import Decision, Pairs, _expected_loss
 from tuner.host_noise import HostNoise
 from tuner.objective import Constraint, Objective
@@ -103,9 +104,10 @@ def test_quick_pairs_of_one_moment_end_nothing(tmp_path):
 def test_an_interrupted_tournament_goes_on_with_the_blocks_it_had(tmp_path):
     kept = []
     whole, _ = hold(tmp_path, [{"threads": 6}, {"threads": 4}], noise=0.01, keep=kept.append)
-    assert [sorted(block) for block in kept] == [[0, 1, 2]] * 8
+    assert [sorted(block.plays) for block in kept] == [[0, 1, 2]] * 8
     again = []
-    written = [{n: Play.from_json(json.loads(json.dumps(p.to_json()))) for n, p in b.items()} for b in kept[:5]]
+    written = [Block.from_json(json.loads(json.dumps(block.to_json()))) for block in kept[:5]]
+    assert written == kept[:5]
     resumed, blocks = hold(tmp_path, [{"threads": 6}, {"threads": 4}], noise=0.01, keep=again.append, played=written)
     assert len(again) == len(blocks) == 3
     assert resumed.document["blocks"][:5] == whole.document["blocks"][:5]
@@ -113,15 +115,22 @@ def test_an_interrupted_tournament_goes_on_with_the_blocks_it_had(tmp_path):
     assert resumed.verdict == "gain"
 
 
-def test_a_finalist_that_had_failed_does_not_come_back_out_of_step(tmp_path):
+@pytest.mark.parametrize("blocks", [5, 8, 10])
+@pytest.mark.parametrize("failed_in", [0, 3, 7])
+def test_a_finalist_that_had_failed_does_not_come_back_out_of_step(tmp_path, blocks, failed_in):
     """Pairs are by block: its next round would stand beside one of an earlier block."""
-    kept = []
-    hold(tmp_path, [{"threads": 6}, {"threads": 4}], noise=0.01, keep=kept.append)
-    played = [dict(block) if n < 3 else {k: v for k, v in block.items() if k != 1} for n, block in enumerate(kept[:5])]
-    resumed, _ = hold(tmp_path, [{"threads": 6}, {"threads": 4}], noise=0.01, played=played)
-    assert "before the tournament was interrupted" in resumed.document["finalists"][0]["failure"]
-    assert resumed.document["finalists"][0]["pairs"] == 3
-    assert resumed.winner.params["threads"] == 4
+    kept, again = [], []
+    hold(tmp_path, [{"threads": 6}, {"level": 0}], noise=0.01, keep=kept.append, pairs=Pairs(12, 12))
+
+    def without(number, block):
+        return replace(block, plays={n: play for n, play in block.plays.items() if n != number})
+
+    written = [without(1, b) if n >= failed_in else b for n, b in enumerate(kept[:blocks])]
+    resumed, _ = hold(tmp_path, [{"threads": 6}, {"level": 0}], noise=0.01, keep=again.append, played=written)
+    assert "before the tournament was interrupted" in resumed.document["finalists"][0]["failure"] or failed_in >= blocks
+    assert resumed.document["finalists"][0]["pairs"] in (0, min(failed_in, blocks), 8)
+    assert resumed.verdict == ("gain" if failed_in >= blocks else "keep_default")
+    assert all(0 in block.plays and 2 in block.plays for block in again), "nobody rests behind one that is out"
 
 
 def test_a_default_that_fails_later_ends_it_undecided(tmp_path):
@@ -280,7 +289,7 @@ def test_finalists_that_noise_keeps_together_play_on(spread, told_apart):
 
 
 def disturbed_now_and_then(monkeypatch, every):
-    """Each `every`-th round, with those of the warm-up counted, is one that others disturb."""
+    """Each `every`-th round is one that others disturb."""
     count = itertools.count(1)
     noise = (HostNoise(others_cores=1.0) if n % every == 0 else HostNoise() for n in count)
     monkeypatch.setattr(measurement, "NoiseWatch", lambda pid: SimpleNamespace(stop=lambda cpu_s: next(noise)))
@@ -410,13 +419,11 @@ def test_the_published_interval_is_as_wide_as_the_decision_asks_for():
         plain, adjusted, published = decision.tests(), decision.adjusted(), decision.published()
         first = min(range(3), key=lambda n: plain[n].p_value)
         assert (published[first].ci95[0] > 1 or published[first].ci95[1] < 1) == (adjusted[first] < 0.05)
+        assert [p.ci95 for p in published] == [t.interval(1 - 0.05 / (15 if at_a_look else 3)) for t in plain]
         assert all(p.ci95[0] <= t.ci95[0] < t.ci95[1] <= p.ci95[1] for p, t in zip(published, plain, strict=True))
 
 
-def test_a_busy_machine_does_not_use_up_all_replays_on_whoever_plays_first(tmp_path, monkeypatch):
-    disturbed_now_and_then(monkeypatch, every=1)
-    result, _ = hold(tmp_path, [{"threads": 6}, {"threads": 4}], noise=0.01, most=8)
-    assert result.document["repeated_rounds"] == 12
+def test_a_busy_machine_does_not_use_up_all_replays_on_whoever_plays_first():
     plays = []
     players = [played(n, []) for n in range(3)]
     for one in players:
@@ -460,7 +467,7 @@ def test_who_has_no_part_in_what_is_left_rests(tmp_path, monkeypatch):
     result, _ = hold(tmp_path, finalists, most=24, keep=kept.append)
     assert result.verdict == "gain"
     assert result.winner.number in (1, 2)
-    assert [sorted(block) for block in kept] == [[0, 1, 2, 3]] * 8 + [[1, 2]] * 16
+    assert [sorted(block.plays) for block in kept] == [[0, 1, 2, 3]] * 8 + [[1, 2]] * 16
     assert result.document["pairs"] == result.test.pairs == 8
     assert result.document["blocks"][7][3] == 200.0
     assert result.document["blocks"][8] == [None, *result.document["blocks"][8][1:3], None]
@@ -469,12 +476,31 @@ def test_who_has_no_part_in_what_is_left_rests(tmp_path, monkeypatch):
     # One that was interrupted goes on without those who rest.
     again = []
     resumed, _ = hold(tmp_path, finalists, most=24, keep=again.append, played=kept[:10])
-    assert [sorted(block) for block in again] == [[1, 2]] * 14
+    assert [sorted(block.plays) for block in again] == [[1, 2]] * 14
     assert resumed.document["finalists"] == result.document["finalists"]
+    assert len(result.metrics[1][SPEED.metric].ci95) == 2
+    beside = statistics.geometric_mean(row[1] for row in result.document["blocks"][:8])
+    assert result.metrics[1][SPEED.metric].value == pytest.approx(beside), "measured beside the default"
+
+
+def test_a_slower_finalist_that_is_not_proven_plays_on(tmp_path, monkeypatch):
+    """The one before it may still fail, or break a constraint."""
+
+    def play(self):
+        up = 0.2 if len(self.plays) % 2 else -0.2
+        swing = {0: up, 1: up, 3: -up}.get(self.trial.number, 0.0)
+        speed = {0: 100.0, 1: 300.0, 2: 105.0, 3: 300.0}[self.trial.number]
+        return Play({SPEED.metric: speed * math.exp(swing)}, {}, HostNoise())
+
+    monkeypatch.setattr(Contestant, "play", play)
+    kept = []
+    result, _ = hold(tmp_path, [{"threads": n} for n in (6, 5, 4)], most=24, keep=kept.append)
+    assert [f["significant"] for f in result.document["finalists"]] == [True, False, True]
+    assert [sorted(block.plays) for block in kept] == [[0, 1, 2, 3]] * 24
 
 
 def test_a_default_that_is_not_beaten_plays_on(tmp_path):
     kept = []
     result, _ = hold(tmp_path, [{"level": 0}, {"level": 3}], noise=0.2, keep=kept.append)
     assert result.verdict == "keep_default"
-    assert all(0 in block for block in kept)
+    assert all(0 in block.plays for block in kept)
