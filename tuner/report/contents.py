@@ -231,9 +231,15 @@ def _tournament(tournament: Mapping[str, Any]) -> str:
         return ""
     count = tournament.get("repeated_rounds") or 0
     again = f", {count} disturbed rounds run again" if count else ""
-    out = [f"trial {f['number']} failed: {f['failure']}" for f in tournament.get("finalists") or () if f.get("failure")]
-    test = "paired test on log ratios, corrected for the number of finalists"
-    return "; ".join([f"{tournament['pairs']} interleaved pairs{again}; {test}", *out])
+    pairs, blocks = tournament["pairs"], len(tournament.get("blocks") or ())
+    more = f" with the default, {blocks - pairs} more rounds between finalists" if blocks > pairs else ""
+    finalists = tournament.get("finalists") or ()
+    out = [f"trial {f['number']} failed: {f['failure']}" for f in finalists if f.get("failure")]
+    out += [f"trial {f['number']} breaks a limit: {f['breaks']}" for f in finalists if f.get("breaks")]
+    test = "paired test on log ratios, corrected for the number of finalists and of looks"
+    if "pairs_most" in tournament:  # of older studies the intervals are those of each test alone
+        out.insert(0, "the intervals hold for all finalists at once")
+    return "; ".join([f"{pairs} interleaved pairs{more}{again}; {test}", *out])
 
 
 def _repeat(study: StudyFiles) -> Iterator[Block]:

@@ -134,6 +134,21 @@ def test_default_against_winner_has_intervals_and_the_tournaments_gain(tmp_path:
     assert page.row("quantization") == ["quantization", "F16", "Q6_K"]
 
 
+def test_the_tournament_is_told_with_who_could_not_win(tmp_path: Path) -> None:
+    folder, document = write_study(tmp_path / "study"), tournament()
+    assert "8 interleaved pairs, 1 disturbed rounds run again; paired test" in html_of(folder)
+    document["pairs_most"] = 32
+    document["blocks"] += [[None, 175.0, 145.0]] * 4
+    document["finalists"][0] |= {"failure": "", "breaks": "ftl_ms 204 > 200"}
+    document["finalists"][1] |= {"failure": "signal SIGSEGV", "breaks": ""}
+    (folder / "tournament.json").write_text(json.dumps(document))
+    text = html_of(folder)
+    assert "8 interleaved pairs with the default, 4 more rounds between finalists" in text
+    assert "the intervals hold for all finalists at once" in text
+    assert "trial 5 breaks a limit: ftl_ms 204 &gt; 200" in text
+    assert "trial 1 failed: signal SIGSEGV" in text
+
+
 def test_targets_say_what_is_missing(tmp_path: Path) -> None:
     folder = write_study(tmp_path / "study")
     targets = [
