@@ -10,6 +10,7 @@ from typing import Any
 
 from search_spaces.errors import TunerError
 from tuner.config.study_config import Budget
+from tuner.decision import NOTHING
 from tuner.events import StudyInfo
 from tuner.preparation import Prepared
 from tuner.study_store import StudyStore
@@ -67,9 +68,10 @@ def finished_documents(
 
 
 def _stopped_short(tournament: Mapping[str, Any], budget: Budget) -> bool:
-    """Whether all pairs that the tournament was allowed were played, and more are allowed now."""
+    """Whether all pairs that the tournament was allowed were played, more are allowed now, and may prove a gain."""
     allowed = float(tournament.get("pairs_most", math.inf))
-    return len(tournament["blocks"]) >= allowed and budget.tournament_pairs_most > allowed
+    hidden = any(f["ci95"] and f["ci95"][1] >= NOTHING and not f["failure"] for f in tournament["finalists"])
+    return hidden and len(tournament["blocks"]) >= allowed and budget.tournament_pairs_most > allowed
 
 
 def study_info(prepared: Prepared, directory: Path, finished: Sequence[TrialResult]) -> StudyInfo:
