@@ -125,14 +125,14 @@ class Decision:
 
         The best is the likeliest by all that was measured, in the search and here: a tournament tells a gain from none,
         and for telling finalists apart its few processes are too few where those differ much. Hardly worse is what is
-        so by all evidence and, side by side, surely enough: what a knob does not bring to the objective it may cost
-        elsewhere.
+        so by all evidence and, side by side, not surely worse than that: what a knob does not bring to the objective
+        it may cost elsewhere.
         """
         standing = [c for c in proven if not c.resting] or proven
         gains = self._gains(standing)
         lead = max(standing, key=lambda c: gains[c.trial.number])
         near = [c for c in standing if gains[c.trial.number] >= EQUAL * gains[lead.trial.number]]
-        equals = [c for c in near if c is lead or _expected_loss(self._test(c, lead)) <= RISKED]
+        equals = [c for c in near if c is lead or ((t := self._test(c, lead)) is not None and t.ci95[1] >= EQUAL)]
         changes = {c.trial.number: changed_knobs(c.trial.params, self.home.trial.params) for c in equals}
         return min(equals, key=lambda c: (changes[c.trial.number], -gains[c.trial.number]))
 

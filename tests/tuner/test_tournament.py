@@ -19,7 +19,7 @@ from tuner.decision import Decision, Pairs, _expected_loss
 from tuner.host_noise import HostNoise
 from tuner.objective import Constraint, Objective
 from tuner.preparation import prepare
-from tuner.stats import RatioTest
+from tuner.stats import RatioTest, geometric_mean
 from tuner.tournament import Tournament
 from tuner.trial import MetricValue, TrialResult, TrialStatus
 from tuner.worker_process import WorkerFailedError
@@ -390,6 +390,18 @@ def test_what_is_deployed_is_what_little_is_risked_by(plainer, chosen):
     decision = Decision(SPEED, Pairs(8, 32), home, [plain, lead])
     assert decision.look()
     assert decision.verdict(True)[1].trial.number == chosen
+
+
+def test_between_equals_that_noise_keeps_apart_the_plainer_one_wins():
+    """Eight noisy pairs cannot tell that it is hardly worse; that it is worse they do not tell either."""
+    rng = random.Random(8)
+    home, plain, lead = (
+        played(n, [100 * times * math.exp(rng.gauss(0, 0.08)) for _ in range(8)], **params)
+        for n, times, params in ((0, 1.0, {"a": 0, "b": 0}), (1, 3.0, {"a": 1, "b": 0}), (2, 3.0, {"a": 1, "b": 1}))
+    )
+    factor = geometric_mean(plain.values) / geometric_mean(lead.values) / 0.995
+    lead = played(2, [factor * value for value in lead.values], a=1, b=1)
+    assert Decision(SPEED, Pairs(8, 32), home, [lead, plain]).verdict(True) == ("gain", plain)
 
 
 def test_looks_that_were_not_taken_cost_nothing(tmp_path):
