@@ -376,7 +376,7 @@ def test_the_winner_is_the_faster_one_whoever_was_disturbed_more():
     assert decision.verdict(True) == ("gain", fast)
 
 
-@pytest.mark.parametrize(("plainer", "chosen"), [(1.498, 1), (1.46, 2)])
+@pytest.mark.parametrize(("plainer", "chosen"), [(1.498, 1), (1.475, 1), (1.46, 2)])
 def test_what_is_deployed_is_what_little_is_risked_by(plainer, chosen):
     """The plainer of two wins only where side by side it is hardly worse."""
     rng = random.Random(3)
