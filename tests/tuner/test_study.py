@@ -1,6 +1,7 @@
 """The loop on real workers of the fake engine: what it finds, what it survives, what it resumes."""
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -14,7 +15,8 @@ from search_spaces.errors import TunerError
 from search_spaces.parameter import Choices
 from tests.tuner.fake_study import FIXED, Recorder, fake_config, lines_of, wide_config
 from tuner import interrupts
-from tuner.contestant import Contestant
+from tuner.contestant import Contestant, Play
+from tuner.host_noise import HostNoise
 from tuner.params import key
 from tuner.runner import TrialRunner
 from tuner.study import DEADLY, TRIAL_SHARE, run_study
@@ -250,16 +252,21 @@ def test_an_exhausted_space_is_finished_whatever_the_budget(tmp_path):
     assert not recorder.named("tournament_progress")
 
 
-@pytest.mark.parametrize(("noise", "then"), [(0.0, 10), (0.3, 12)])
-def test_more_pairs_are_a_new_tournament_where_they_may_prove_something(tmp_path, noise, then):
+@pytest.mark.parametrize(("swing", "then"), [(0.0, 10), (0.3, 12)])
+def test_more_pairs_are_a_new_tournament_where_they_may_prove_something(tmp_path, monkeypatch, swing, then):
     """Where noise may hide a gain whoever allows more pairs gets them; where nothing is to be gained nobody does."""
     fixed = {**FIXED, "mode": "a", "precision": "high"}
     equals = {
         "space": {"threads": Choices((6, 7))},
         "params": fixed,
         "baseline": {"threads": 6},
-        "model": {"noise": noise},
     }
+
+    def play(self):
+        up = swing if (len(self.plays) + self.trial.number) % 2 else -swing
+        return Play({"decode_tokens_per_second": 100 * math.exp(up)}, {}, HostNoise())
+
+    monkeypatch.setattr(Contestant, "play", play)
     first = run_study(fake_config(tmp_path, **equals, budget={"tournament_pairs_most": 10}), [])
     assert (first.verdict, len(first.tournament["blocks"])) == ("keep_default", 10)
     recorder = Recorder()
