@@ -409,8 +409,8 @@ def test_looks_that_were_not_taken_cost_nothing(tmp_path):
     finalists, ended = [{"threads": 6}, {"threads": 4}], {"left_s": lambda: 0.0}
     result, blocks = hold(tmp_path, finalists, noise=0.15, most=32, run=ended)
     assert len(blocks) == 8
-    first = result.document["finalists"][0]
-    assert first["p_adjusted"] == pytest.approx(2 * first["p_value"])
+    surest = min(result.document["finalists"], key=lambda f: f["p_value"])
+    assert surest["p_adjusted"] == pytest.approx(2 * surest["p_value"]), "for two finalists, and for no look"
 
 
 @pytest.mark.parametrize(("looked", "at_a_look", "times"), [(0, False, 1.0), (2, False, 5 / 3), (2, True, 5.0)])
