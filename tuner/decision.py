@@ -79,9 +79,11 @@ class Decision:
 
     def look(self) -> bool:
         """Take a planned look: whether there is nothing left to find out. If there is, who has no part in it rests."""
-        if self._decided():
+        proven = self._proven_at_a_look()
+        if self._decided(proven):
+            self.proven_at_a_look = self.proven_at_a_look or bool(proven)
             return True
-        self.let_rest()
+        self._let_rest(proven)
         self.looked += 1
         return False
 
@@ -138,26 +140,25 @@ class Decision:
         changes = {c.trial.number: changed_knobs(c.trial.params, self.home.trial.params) for c in equals}
         return min(equals, key=lambda c: (changes[c.trial.number], -gains[c.trial.number]))
 
-    def let_rest(self) -> None:
+    def _let_rest(self, proven: Sequence[Contestant]) -> None:
         """Let those rest of whom nothing is left to find out.
 
         That is a proven finalist that is surely worse than another one, and the default once all are proven: it is
         mostly the slowest by far, and which finalist is best is found out without it. One that is not proven yet plays
-        on, because the one before it may still fail or break a constraint.
+        on, because the one before it may still fail or break a constraint. Who rests never comes back: its next round
+        would stand beside one of an earlier block.
         """
         if not self._may_keep_default() or len(able := self._able()) < 2:
             return
-        looks = len(self.pairs.looks)
-        proven = list(compress(self.away, self._proven(self._adjusted(looks))))
-        lead, sure = self._best(able), 1 - SIGNIFICANCE / (looks * len(able))
-        for contestant in proven:
-            test = None if contestant is lead else self._test(lead, contestant)
-            contestant.resting = test is not None and test.interval(sure)[0] * EQUAL > 1
-        quiet = all(sum(quiet_pairs(c, self.home)) >= self.pairs.least for c in able)
-        if quiet and all(c in proven for c in able):
+        lead, sure = self._best(able), 1 - SIGNIFICANCE / (len(self.pairs.looks) * len(able))
+        for contestant in able:
+            if contestant is not lead and contestant in proven:
+                test = self._test(lead, contestant)
+                contestant.resting = test is not None and test.interval(sure)[0] * EQUAL > 1
+        if self._quiet_enough(able) and all(c in proven for c in able):
             self.home.resting = self.proven_at_a_look = True
 
-    def _decided(self) -> bool:
+    def _decided(self, proven: Sequence[Contestant]) -> bool:
         """Some finalist's gain is significant and little is risked by taking the best; or there is no gain to prove.
 
         A gain not before the least number of quiet pairs, which a machine that is never quiet does not reach. Where
@@ -166,19 +167,27 @@ class Decision:
         if not (able := self._able()):
             return True
         if not self._may_keep_default():
-            return self._little_risked(lead := self._best(able), able, lead)
-        if all(t is not None and t.ci95[1] < NOTHING for c in able for t in [self._test(c, self.home)]):
+            return self._little_risked(self._best(able), able, RISKED)
+        tests = [self._test(c, self.home) for c in able]
+        if all(t is not None and t.ci95[1] < NOTHING for t in tests):
             return True
-        if any(sum(quiet_pairs(c, self.home)) < self.pairs.least for c in able):
+        if not proven or not self._quiet_enough(able):
             return False
-        proven = list(compress(self.away, self._proven(self._adjusted(len(self.pairs.looks)))))
-        decided = bool(proven) and self._little_risked(self.chosen(proven), able, self._best(proven))
-        self.proven_at_a_look = self.proven_at_a_look or decided
-        return decided
+        chosen = self.chosen(proven)
+        leads = chosen is self._best(proven)  # else something is given for fewer changes
+        return self._little_risked(chosen, able, RISKED if leads else 1 - EQUAL)
 
     def _able(self) -> list[Contestant]:
         """The finalists that may still win."""
         return [c for c in self.away if c.standing and c.feasible()]
+
+    def _proven_at_a_look(self) -> list[Contestant]:
+        """Those proven by the share of the level that one look may spend."""
+        return list(compress(self.away, self._proven(self._adjusted(len(self.pairs.looks)))))
+
+    def _quiet_enough(self, finalists: Sequence[Contestant]) -> bool:
+        """Whether each has the least number of pairs with the default that nobody disturbed."""
+        return all(sum(quiet_pairs(c, self.home)) >= self.pairs.least for c in finalists)
 
     def _may_keep_default(self) -> bool:
         return not self.home.failure and self.home.feasible()
@@ -208,9 +217,8 @@ class Decision:
             for contestant, test, p in zip(self.away, self.tests(), adjusted, strict=True)
         ]
 
-    def _little_risked(self, chosen: Contestant, rivals: Sequence[Contestant], lead: Contestant) -> bool:
-        """Whether it is hardly worse than any of its rivals; by what is given for fewer changes if it does not lead."""
-        most = RISKED if chosen is lead else 1 - EQUAL
+    def _little_risked(self, chosen: Contestant, rivals: Sequence[Contestant], most: float) -> bool:
+        """Whether it is expected to be worse than any of its rivals by `most`, a share, at the most."""
         return all(_expected_loss(self._test(chosen, c)) <= most for c in rivals if c is not chosen)
 
     def _best(self, candidates: Sequence[Contestant]) -> Contestant:

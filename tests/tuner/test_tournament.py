@@ -142,7 +142,7 @@ def test_a_default_that_fails_later_ends_it_undecided(tmp_path):
 
 def test_a_finalist_that_breaks_a_constraint_holds_nobody_up(tmp_path):
     """It is as fast as the winner and allowed no speed here: the other one's gain is all that is to be decided."""
-    result, blocks = hold(tmp_path, [{"mode": "c"}], feasible=False, noise=0.05)
+    result, blocks = hold(tmp_path, [{"mode": "c"}], feasible=False, noise=0.005)
     assert result.verdict == "no_feasible"
     assert len(blocks) == 8
 
@@ -493,6 +493,25 @@ def test_who_has_no_part_in_what_is_left_rests(tmp_path, monkeypatch):
     assert len(result.metrics[1][SPEED.metric].ci95) == 2
     beside = statistics.geometric_mean(row[1] for row in result.document["blocks"][:8])
     assert result.metrics[1][SPEED.metric].value == pytest.approx(beside), "measured beside the default"
+
+
+def test_who_rests_never_comes_back():
+    """It rested behind one that is overtaken: beside the new leader's first rounds it would not look surely worse."""
+
+    def swinging(number, speed, swing, blocks):
+        return played(number, [speed * math.exp(swing if n % 2 else -swing) for n in range(blocks)], a=number)
+
+    home = played(0, [100.0] * 8, a=0)
+    away = [swinging(1, 300, 0.01, 8), swinging(2, 296, 0.6, 8), swinging(3, 200, 0.01, 8)]
+    decision = Decision(SPEED, Pairs(8, 32), home, away)
+    assert not decision.look()
+    assert [c.resting for c in (home, *away)] == [True, False, False, True]
+    for block in range(8, 12):
+        away[0].count(Play({SPEED.metric: 298.0}, {}, HostNoise()))
+        away[1].count(Play({SPEED.metric: 320.0 * math.exp(0.6 if block % 2 else -0.6)}, {}, HostNoise()))
+    assert not decision.look()
+    assert away[2].resting
+    assert home.resting
 
 
 def test_a_slower_finalist_that_is_not_proven_plays_on(tmp_path, monkeypatch):
