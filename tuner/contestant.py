@@ -156,9 +156,14 @@ class Contestant:
         """Whether the constraints hold for what was measured here; by the search where nothing was."""
         return not self.breaks() if self.plays else self.trial.feasible
 
+    def constrained(self) -> dict[str, float]:
+        """The values that constraints are judged by; by the search's where nothing was measured here."""
+        metrics = self.metrics() if self.plays else self.trial.metrics
+        return {**{name: m.value for name, m in metrics.items()}, **self.trial.quality}
+
     def breaks(self) -> str:
         """The constraints that do not hold for what was measured here, with the values; "" where all do."""
-        known = {**{name: m.value for name, m in self.metrics().items()}, **self.trial.quality}
+        known = self.constrained()
         slack = violations(self.runner.constraints, known)
         broken = [c for c in self.runner.constraints if slack.get(c.metric, 1.0) > 0]
         return "; ".join(c.describe(known.get(c.metric)) for c in broken)

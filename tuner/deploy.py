@@ -52,7 +52,7 @@ def deploy_document(prepared: Prepared, result: TournamentResult, tracking: Mapp
             "quality": dict(baseline.quality) if baseline else {},
         },
         "gain": gain_document(result, prepared.objectives[0].metric),
-        "constraints": _constraints(prepared, winner, metrics),
+        "constraints": _constraints(prepared, result.constrained),
         "targets": judge(prepared.config.targets, _values(winner, metrics), _values(baseline, home)),
         "mlflow": dict(tracking or {"tracking_uri": "", "run_id": ""}),
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -93,8 +93,7 @@ def gain_document(result: TournamentResult, objective: str) -> dict[str, Any]:
     }
 
 
-def _constraints(prepared: Prepared, winner: TrialResult, metrics: Mapping[str, MetricValue]) -> list[dict[str, Any]]:
-    values = _values(winner, metrics)
+def _constraints(prepared: Prepared, values: Mapping[str, float]) -> list[dict[str, Any]]:
     return [
         {
             "metric": c.metric,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -25,6 +25,7 @@ from tuner.objective import Constraint, Objective
 from tuner.quality_cache import QualityCache
 from tuner.round_metrics import LEADING
 from tuner.runner import PREPARE_TIMEOUT_S, TrialRunner
+from tuner.trial import TrialResult
 from tuner.worker import capabilities_from_json, workload_from_json
 from tuner.worker_process import Worker, ask_or_explain
 
@@ -185,11 +186,16 @@ def _check_measurable(config: StudyConfig) -> None:
             )
 
 
-def check_measured(names: Mapping[str, str], metrics: Mapping[str, Any]) -> None:
-    """Raise TunerError when a metric that the run needs is not reported here. `names` maps it to what needs it."""
-    for name, purpose in names.items():
-        if name not in metrics:
-            here = ", ".join(sorted(metrics))
+def check_measured(prepared: Prepared, trials: Sequence[TrialResult]) -> None:
+    """Raise TunerError when a metric that the study needs is not reported here, as the first measured trial shows."""
+    measured = next((t for t in trials if t.metrics), None)
+    if measured is None:
+        return
+    needed = {o.metric: "objective" for o in prepared.objectives}
+    needed |= {c.metric: "constraint" for c in prepared.constraints}
+    for name, purpose in needed.items():
+        if measured.value(name) is None:
+            here = ", ".join(sorted({**measured.metrics, **measured.quality}))
             raise TunerError(f"the {purpose} {name!r} is not measured on this machine", f"measured here: {here}")
 
 

@@ -67,16 +67,16 @@ def price(trials: Sequence[TrialResult], repeats: Sequence[Repeat]) -> float:
 
     1 as long as nothing is known.
     """
-    if not repeats or not any(t.wall_s for t in trials):
+    trial_s = typical_s(trials)
+    if not repeats or not trial_s:
         return 1.0
-    typical_s = statistics.fmean([t.wall_s for t in trials[-RECENT:]])
-    return min(1.0, statistics.fmean([r.took_s for r in repeats[-RECENT:]]) / typical_s) if typical_s else 1.0
+    return min(1.0, statistics.fmean([r.took_s for r in repeats[-RECENT:]]) / trial_s)
 
 
 def typical_s(trials: Sequence[TrialResult]) -> float:
     """How long a trial takes, as the latest ones did; 0 as long as there is none beside the baseline."""
     latest = [t.wall_s for t in trials[1:][-RECENT:]]
-    return statistics.median(latest) if latest else 0.0
+    return statistics.fmean(latest) if latest else 0.0
 
 
 def measure_again(

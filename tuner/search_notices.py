@@ -1,4 +1,4 @@
-"""What is said at the end of a search: what its knobs did not do, what was ruled out, and why it ended."""
+"""What is said of a search: whether the default can be kept, what its knobs did not do, and why it ended."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from tuner.config.study_config import StudyConfig
 from tuner.evidence import Evidence
+from tuner.trial import TrialResult, TrialStatus
 from tuner.verdict import counted
 
 
@@ -28,6 +29,14 @@ def search_notices(
             f"the time ended the search after {done} of {budget.trials} trials; "
             f"the same command goes on, or raise budget.minutes={budget.minutes:g}"
         )
+
+
+def baseline_notice(baseline: TrialResult) -> str:
+    """Why the default cannot be deployed; "" where it can."""
+    if not baseline.metrics:
+        return f"the default does not run here ({baseline.status}: {baseline.reason})"
+    broken = baseline.status is TrialStatus.INFEASIBLE
+    return f"the default breaks a constraint: {baseline.reason}" if broken else ""
 
 
 def _unfelt(evidence: Evidence) -> dict[str, float]:

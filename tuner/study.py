@@ -25,7 +25,7 @@ from tuner.preparation import Prepared, check_measured, prepare
 from tuner.racing import Race, race_against
 from tuner.repeats import Repeat, measure_again, typical_s
 from tuner.sampling import Sampler
-from tuner.search_notices import search_notices
+from tuner.search_notices import baseline_notice, search_notices
 from tuner.study_identity import begun_at, check_identity, finished_documents, other_seed, study_info
 from tuner.study_store import IN_FLIGHT, StudyStore, check_writable
 from tuner.tournament import TournamentResult
@@ -138,10 +138,11 @@ class Study:
         pace = PaceWatch(self._raced, self._measure_again, self.store.append_pace_check, self.clock, resumed)
         if not self.trials:
             self._run(dict(self.prepared.space.baseline), "baseline", 1.0)
-        self._judge_baseline()
+        if notice := baseline_notice(self._baseline):
+            self.watchers.notice(notice)
         begun = self._measured
         while self._time_for_another(self._measured == begun):
-            self._check_measured()
+            check_measured(self.prepared, self.trials)
             pace.look(self.trials, len(self.evidence.repeats))
             now, complete = pace.now(self._baseline, self.evidence.load_noise()), self._complete()
             if complete and self._left_s() < EXPLAINED * self._final.reserve_s():
@@ -154,7 +155,7 @@ class Study:
                 self._run(params, "search", now)
             else:
                 self.exhausted = True
-        self._check_measured()
+        check_measured(self.prepared, self.trials)
         for notice in search_notices(self.evidence, config, self.exhausted, sampler.ruled_out):
             self.watchers.notice(notice)
 
@@ -241,22 +242,6 @@ class Study:
             self.store.append_repeat(repeat)
             self.evidence.repeats.append(repeat)
         return repeat
-
-    def _check_measured(self) -> None:
-        """Every metric that the study needs must be reported here, as the first measured trial shows."""
-        measured = next((t for t in self.trials if t.metrics), None)
-        if measured is None:
-            return
-        needed = {o.metric: "objective" for o in self.prepared.objectives}
-        needed |= {c.metric: "constraint" for c in self.prepared.constraints}
-        check_measured(needed, {**measured.metrics, **measured.quality})
-
-    def _judge_baseline(self) -> None:
-        if self._baseline.metrics and self._baseline.status is TrialStatus.INFEASIBLE:
-            self.watchers.notice(f"the default breaks a constraint: {self._baseline.reason}")
-        elif not self._baseline.metrics:
-            how = f"{self._baseline.status}: {self._baseline.reason}"
-            self.watchers.notice(f"the default does not run here ({how})")
 
     def _left_s(self) -> float:
         """What is left of the budget's minutes, which begin with the search."""

@@ -40,6 +40,8 @@ class TournamentResult:
     """What the tournament found; `verdict` is one of `Outcome`'s. The winner may be the baseline.
 
     `baseline` is None when the default does not run here at all. `p_value` is the adjusted one of the winner's test.
+    `metrics` are of the blocks that the default played too, `constrained` are the winner's values that constraints are
+    judged by, of all its blocks.
     """
 
     document: Mapping[str, Any]
@@ -49,6 +51,7 @@ class TournamentResult:
     test: RatioTest | None
     p_value: float | None
     metrics: Mapping[int, Mapping[str, MetricValue]]
+    constrained: Mapping[str, float]
 
 
 class Tournament:
@@ -184,6 +187,7 @@ class Tournament:
             test=test,
             p_value=p_value if test else None,
             metrics={c.trial.number: c.metrics(beside) for c in (home, *away) if c.plays},
+            constrained=winner.constrained() if winner else {},
         )
 
     def _finalist(

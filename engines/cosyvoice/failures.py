@@ -24,7 +24,7 @@ def explained() -> Iterator[None]:
         raise
     except MemoryError as error:
         raise OutOfMemoryError("not enough memory on the host", _NO_MEMORY_HINT) from error
-    except (RuntimeError, NotImplementedError) as error:
+    except RuntimeError as error:  # torch's own, and NotImplementedError, which is one
         if (known := _known(error)) is None:
             raise
         raise known from error

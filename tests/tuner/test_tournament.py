@@ -493,6 +493,9 @@ def test_who_has_no_part_in_what_is_left_rests(tmp_path, monkeypatch):
     assert len(result.metrics[1][SPEED.metric].ci95) == 2
     beside = statistics.geometric_mean(row[1] for row in result.document["blocks"][:8])
     assert result.metrics[1][SPEED.metric].value == pytest.approx(beside), "measured beside the default"
+    place = result.winner.number
+    every = statistics.geometric_mean(row[place] for row in result.document["blocks"])
+    assert result.constrained[SPEED.metric] == pytest.approx(every), "a limit is judged by all rounds"
 
 
 def test_who_rests_never_comes_back():

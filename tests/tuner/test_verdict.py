@@ -41,7 +41,7 @@ def test_keeping_the_default_says_how_near_the_best_finalist_came(high, said):
         {"number": 5, "ratio": None, "ci95": None, "pairs": 0, "failure": "", "breaks": ""},
     ]
     document = {"pairs": 16, "finalists": finalists}
-    result = TournamentResult(document, "keep_default", TrialResult(0, {}, TrialStatus.OK), None, None, None, {})
+    result = TournamentResult(document, "keep_default", TrialResult(0, {}, TrialStatus.OK), None, None, None, {}, {})
     text = sentence(result, SPEED.metric)
     assert text.startswith("keep the default: no finalist has a significantly higher decode tokens per second over 14")
     assert "the best, trial 3, is ×1.010" in text
@@ -56,7 +56,7 @@ def test_faster_finalists_that_may_not_win_are_said_to_be_so():
         {"number": 4, "ratio": 1.2, "ci95": [1.1, 1.3], "pairs": 4, "failure": "signal SIGKILL", "breaks": ""},
     ]
     document = {"pairs": 8, "finalists": finalists}
-    result = TournamentResult(document, "keep_default", TrialResult(0, {}, TrialStatus.OK), None, None, None, {})
+    result = TournamentResult(document, "keep_default", TrialResult(0, {}, TrialStatus.OK), None, None, None, {}, {})
     text = sentence(result, SPEED.metric)
     assert "significantly" not in text
     assert "trial 3: ftl_ms 204 > 200, trial 4: signal SIGKILL" in text
@@ -66,7 +66,7 @@ def test_a_gain_is_a_sentence_with_its_proof():
     winner = TrialResult(21, {}, TrialStatus.OK)
     test = RatioTest(3.177, (3.032, 3.329), 1e-9, 8)
     document = {"pairs": 8, "finalists": []}
-    text = sentence(TournamentResult(document, "gain", winner, None, test, 1e-8, {}), SPEED.metric)
+    text = sentence(TournamentResult(document, "gain", winner, None, test, 1e-8, {}, {}), SPEED.metric)
     assert text == (
         "trial 21 is 3.18 times as good as the default in decode_tokens_per_second "
         "(95 % interval 3.03 to 3.33, 8 pairs)"
