@@ -18,12 +18,14 @@ from engines.base import Capabilities, Model
 from engines.registry import load_engine
 from search_spaces.parameter import Params, Value
 from tuner.config.study_config import Budget, StudyConfig
+from tuner.decision import EQUAL
 from tuner.earlier import Earlier
 from tuner.events import Outcome
 from tuner.hardware import detect_hardware
 from tuner.measurement import Measurer, Round
 from tuner.memory import DevicePeak
-from tuner.objective import Objective
+from tuner.objective import Objective, steady
+from tuner.params import changed_knobs
 from tuner.preparation import Prepared
 from tuner.quality_cache import QualityCache
 from tuner.racing import Race
@@ -235,9 +237,13 @@ class ReplayedStudy(Study):
         return repeat
 
     def _answer(self) -> None:
-        """What would be deployed if it were stopped now."""
-        if leader := self.evidence.leader():
-            self.trace.answer(self.clock(), leader.params)
+        """What would be deployed if it were stopped now: by the verdict's rule, the plainest of the about equal."""
+        able, objective = self.evidence.leaders(len(self.trials)), self._objective
+        values = [steady(t, objective.metric) or 1.0 for t in able]
+        equal = [t for t, value in zip(able, values, strict=True) if objective.gain(value, values[0]) >= EQUAL]
+        if equal:
+            plainest = min(equal, key=lambda t: changed_knobs(t.params, self._baseline.params))
+            self.trace.answer(self.clock(), plainest.params)
 
     def _conclude(self, result: TournamentResult) -> Outcome:
         outcome = super()._conclude(result)

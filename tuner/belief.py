@@ -26,8 +26,10 @@ from tuner.trial import TrialResult
 
 NOISE = 0.03
 """Standard deviation of the logarithm of one round's speed."""
-PLAINER = 0.002
-"""What a changed knob must bring: below it, of two equals the one nearer to the baseline is tried."""
+PLAINER = 0.01
+"""What each knob that differs from the baseline must bring to be worth a measurement: of what is about as good the
+plainest is deployed in the end (`tuner/decision.py`), so that time spent on others is spent in vain. With 0.002 the
+search took a third longer to find the optimum, and a tenth longer with 0.02 (`benchmarks/search_efficiency.py`)."""
 ODD = 3.0
 """Standard deviations by which a measurement must miss what all others say to count for less, and to say nothing of
 how much processes differ: now and then one is slow for reasons of its own."""

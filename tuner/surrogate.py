@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +22,11 @@ Array = NDArray[np.float64]
 COMMON, ALONE, PAIRED = 1.0, 0.25, 0.06
 """Standard deviations of the level, of the effect of one knob, and of what a pair of knobs does beyond both."""
 SCALES = (0.5, 1.0, 2.0, 4.0)
-"""All three are multiplied by the one of these under which the values are likeliest."""
+"""All three are multiplied by one of these, each of which has a say by how likely the values are under it."""
 MORE_NOISE = (0.03, 0.06, 0.1, 0.15)
-"""Of these, the likeliest is the further noise of every value, such as that from one start of a process to the next."""
+"""One of these is the further noise of every value, such as that from one start of a process to the next."""
+UNLIKELY = 4.0
+"""What is less likely than the likeliest by this much, in logarithms, is left out: it costs time and says little."""
 REACH = 0.35
 """Distance, as a share of an ordered knob's range, over which its effect changes."""
 
@@ -62,11 +65,34 @@ class Encoder:
         return COMMON**2 + ALONE**2 * alone + PAIRED**2 * (alone**2 - squares) / 2
 
 
+@dataclass(frozen=True)
+class _Fit:
+    """The process under one scale and one further noise: Cholesky factor and weights of what was seen."""
+
+    scale: float
+    more_noise: float
+    factor: Array
+    weights: Array
+    likelihood: float
+
+    def reduced(self, cross: Array) -> Array:
+        """What was seen tells about other rows, by their covariance with it at scale 1."""
+        return np.asarray(np.linalg.solve(self.factor, self.scale**2 * cross))
+
+    def mean(self, cross: Array) -> Array:
+        """Beside the level."""
+        return np.asarray(self.weights @ (self.scale**2 * cross))
+
+
 class Surrogate:
     """The process once `values` were seen at `rows`; `noise` is the least standard deviation of each value.
 
     `level` is what is expected where nothing is known; the mean of the values unless it is given. `more_noise` is the
-    standard deviation that every value has beside `noise`, `likelihood` the logarithm of it up to a constant.
+    standard deviation that every value has beside `noise`, `likelihood` the logarithm of the likeliest fit's up to a
+    constant.
+
+    All scales and noises have a say, by how likely they make the values (Rasmussen and Williams, 2006, section 5.2):
+    from few values each of several is likely, and the likeliest alone takes one lucky value for an effect, or noise.
     """
 
     def __init__(self, encoder: Encoder, rows: Array, values: Array, noise: Array, level: float | None = None) -> None:
@@ -74,26 +100,39 @@ class Surrogate:
         self._level = float(values.mean()) if level is None else level
         covariance, centred = encoder.covariance(rows, rows), values - self._level
         fits = [
-            (*_fit(scale, scale**2 * covariance + np.diag(noise**2 + more**2), centred), more)
+            _fit(scale, more, scale**2 * covariance + np.diag(noise**2 + more**2), centred)
             for scale in SCALES
             for more in MORE_NOISE
         ]
-        self.likelihood, self._scale, self._factor, self._weights, self.more_noise = max(fits, key=lambda fit: fit[0])
+        self.likelihood = max(fit.likelihood for fit in fits)
+        self._fits = [fit for fit in fits if fit.likelihood > self.likelihood - UNLIKELY]
+        shares = np.exp([fit.likelihood - self.likelihood for fit in self._fits])
+        self._shares = shares / shares.sum()
+        self.more_noise = math.sqrt(self._shares @ np.square([fit.more_noise for fit in self._fits]))
 
     def predict(self, rows: Array) -> tuple[Array, Array]:
         """Mean and standard deviation at `rows`."""
-        cross = self._scale**2 * self._encoder.covariance(self._rows, rows)
-        reduced = np.linalg.solve(self._factor, cross)
-        variance = self._scale**2 * self._encoder.variance - (reduced**2).sum(axis=0)
-        return self._level + self._weights @ cross, np.sqrt(np.maximum(variance, 1e-12))
+        cross = self._cross(rows)
+        means = np.array([fit.mean(cross) for fit in self._fits])
+        known = [fit.scale**2 * self._encoder.variance - (fit.reduced(cross) ** 2).sum(axis=0) for fit in self._fits]
+        mean = self._shares @ means
+        variance = self._shares @ (np.array(known) + (means - mean) ** 2)
+        return self._level + mean, np.sqrt(np.maximum(variance, 1e-12))
 
     def covariance(self, left: Array, right: Array) -> Array:
         """Between what is at the rows of `left` and at those of `right`."""
-        mine, theirs = (
-            np.linalg.solve(self._factor, self._scale**2 * self._encoder.covariance(self._rows, rows))
-            for rows in (left, right)
-        )
-        return np.asarray(self._scale**2 * self._encoder.covariance(left, right) - mine.T @ theirs)
+        own, (mine, theirs) = self._encoder.covariance(left, right), (self._cross(left), self._cross(right))
+        known = [fit.scale**2 * own - fit.reduced(mine).T @ fit.reduced(theirs) for fit in self._fits]
+        apart, other = (self._apart(cross) for cross in (mine, theirs))
+        return np.asarray(np.tensordot(self._shares, known, 1) + apart.T @ (self._shares[:, None] * other))
+
+    def _cross(self, rows: Array) -> Array:
+        return self._encoder.covariance(self._rows, rows)
+
+    def _apart(self, cross: Array) -> Array:
+        """By how much each fit's mean differs from that of all; one row for each fit."""
+        means = np.array([fit.mean(cross) for fit in self._fits])
+        return np.asarray(means - self._shares @ means)
 
 
 def probability_below_zero(mean: Array, deviation: Array) -> Array:
@@ -103,12 +142,11 @@ def probability_below_zero(mean: Array, deviation: Array) -> Array:
     return np.asarray(ndtr(-mean / deviation))
 
 
-def _fit(scale: float, covariance: Array, values: Array) -> tuple[float, float, Array, Array]:
-    """(log likelihood up to a constant, scale, Cholesky factor, weights)."""
-    factor = np.linalg.cholesky(covariance + 1e-9 * np.eye(len(values)))
+def _fit(scale: float, more_noise: float, covariance: Array, values: Array) -> _Fit:
+    factor = np.asarray(np.linalg.cholesky(covariance + 1e-9 * np.eye(len(values))), np.float64)
     weights = np.linalg.solve(factor.T, np.linalg.solve(factor, values))
     likelihood = -0.5 * float(values @ weights) - float(np.log(np.diag(factor)).sum())
-    return likelihood, scale, np.asarray(factor, np.float64), np.asarray(weights, np.float64)
+    return _Fit(scale, more_noise, factor, np.asarray(weights, np.float64), likelihood)
 
 
 def _alike(left: Array, right: Array, ordered: bool) -> Array:

@@ -8,7 +8,7 @@ import pytest
 from engines import fake
 from search_spaces.narrowing import narrow
 from search_spaces.template import load_template
-from tuner.belief import PLAINER, Belief
+from tuner.belief import Belief
 from tuner.objective import Objective
 from tuner.repeats import Repeat
 from tuner.trial import MetricValue, TrialResult, TrialStatus
@@ -61,7 +61,7 @@ def test_a_repeat_counts_as_much_as_the_first_measurement(space):
 def test_one_slow_process_does_not_make_all_uncertain(space):
     trials = measured(space, 40, 0.02)
     slow = [*trials[:7], result(7, trials[7].params, 0.4 * fake.speed(trials[7].params)), *trials[8:]]
-    assert Belief(space, SPEED, slow).load_noise == Belief(space, SPEED, trials).load_noise
+    assert Belief(space, SPEED, slow).load_noise == pytest.approx(Belief(space, SPEED, trials).load_noise, abs=0.005)
 
 
 def test_a_repeat_that_failed_says_nothing_of_speed(space):
@@ -133,17 +133,13 @@ def test_below_a_few_values_the_tournament_decides(space):
 
 
 def test_of_equals_the_plainer_is_worth_more(space):
-    assert PLAINER > 0
+    """Each mode does the same, as many trials say; and one nobody has tried may bring something."""
     base = dict(space.baseline)
-    trials = [result(n, {**base, "threads": t}, 100.0) for n, t in enumerate(range(1, 7))]
-    plain, other = Belief(space, SPEED, trials).worth([{**base, "threads": 7}, {**base, "threads": 7, "mode": "b"}])
-    assert other > plain, "an unknown mode may bring something"
-    modes = [result(n + 6, {**base, "threads": t, "mode": "b"}, 100.0) for n, t in enumerate(range(1, 7))]
-    known = [again(n, 100.0) for n in range(12) for _ in range(3)]
-    plain, other = Belief(space, SPEED, [*trials, *modes], known).worth(
-        [{**base, "threads": 7}, {**base, "threads": 7, "mode": "b"}]
-    )
-    assert plain > other
+    known = [{**base, "threads": t, "mode": m} for t in range(1, 7) for m in ("a", "b")]
+    trials = [result(n, p, 100.0 * 1.1 ** p["threads"]) for n, p in enumerate(known)]
+    faster = {**base, "threads": 7}
+    plain, other, unknown = Belief(space, SPEED, trials).worth([{**faster, "mode": m} for m in "abc"])
+    assert unknown > plain > other > 0
 
 
 def test_what_is_no_time_is_what_it_was(space):

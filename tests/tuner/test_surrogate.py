@@ -53,10 +53,10 @@ def test_what_knobs_do_by_themselves_is_learned_from_few_measurements():
 
 
 def test_it_is_sure_where_it_has_measured_and_unsure_elsewhere():
-    encoder, surrogate, rng = learned(10)
-    seen = surrogate._rows
-    assert surrogate.predict(seen)[1].max() < 0.05
-    assert surrogate.predict(encoder([configuration(rng) for _ in range(50)]))[1].max() > 0.1
+    encoder, surrogate, rng = learned(20)
+    seen = surrogate.predict(surrogate._rows)[1].max()
+    assert seen < 0.05
+    assert surrogate.predict(encoder([configuration(rng) for _ in range(50)]))[1].max() > 2 * seen
 
 
 @given(st.lists(st.integers(0, 10**6), min_size=1, max_size=12, unique=True))
@@ -102,7 +102,21 @@ def test_the_noise_between_processes_is_told_apart_from_that_of_rounds():
         encoder = Encoder(KNOBS)
         return Surrogate(encoder, encoder(seen), values, np.full(len(seen), 0.02)).more_noise
 
-    assert (more(0.02), more(0.1), more(0.2)) == (0.03, 0.1, 0.15)
+    assert (more(0.02), more(0.1), more(0.2)) == pytest.approx((0.03, 0.1, 0.15), abs=0.01)
+
+
+def test_from_few_values_it_is_not_surer_than_it_may_be():
+    """Of functions of its own kind: with the likeliest scale and noise alone 94 % lie within, which calls itself 95."""
+    within = []
+    for seed in range(100):
+        rng, chance = random.Random(seed), np.random.default_rng(seed)
+        encoder = Encoder(KNOBS)
+        rows = encoder([configuration(rng) for _ in range(25)])
+        truth = chance.multivariate_normal(np.zeros(25), 0.5**2 * encoder.covariance(rows, rows))
+        values = truth[:5] + chance.normal(0, 0.1, 5)
+        mean, deviation = Surrogate(encoder, rows[:5], values, np.full(5, 0.02)).predict(rows[5:])
+        within.extend(np.abs(mean - truth[5:]) < 1.96 * deviation)
+    assert np.mean(within) > 0.96
 
 
 def test_the_chance_to_be_below_zero():
