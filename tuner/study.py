@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from search_spaces.parameter import Params, Value
@@ -23,9 +23,10 @@ from tuner.one_at_a_time import OneAtATime
 from tuner.params import key
 from tuner.preparation import Prepared, check_measured, prepare
 from tuner.racing import Race, race_against
-from tuner.repeats import Repeat, measure_again, typical_s
+from tuner.repeats import Repeat, measure_again
 from tuner.sampling import Sampler
 from tuner.search_notices import baseline_notice, search_notices
+from tuner.search_time import SearchTime
 from tuner.study_identity import begun_at, check_identity, finished_documents, other_seed, study_info
 from tuner.study_store import IN_FLIGHT, StudyStore, check_writable
 from tuner.tournament import TournamentResult
@@ -36,9 +37,6 @@ from tuner.watchers import Watchers
 BASELINE = 0
 PASSING = (TrialStatus.CRASHED, TrialStatus.OUT_OF_MEMORY, TrialStatus.INFEASIBLE)
 """How a baseline may end for a passing shortage: it gets a second chance, because without it there is no proof."""
-EXPLAINED = 1.5
-"""A search that has tried all it may leaves so many times what the tournament takes: measuring what each change brings
-comes after it, and takes about half of that."""
 DEADLY = 3
 """A configuration during which the tuner itself was killed so many times in a row is not tried again."""
 TRIAL_SHARE = 0.1
@@ -69,8 +67,8 @@ class Study:
     watchers: Watchers
     begin: float
     clock: Callable[[], float] = time.monotonic
-    search_begin: float = 0.0
     exhausted: bool = False
+    _time: SearchTime = field(init=False)
 
     def __post_init__(self) -> None:
         self.evidence = Evidence(self.prepared.space, self.prepared.objectives, constraints=self.prepared.constraints)
@@ -87,7 +85,7 @@ class Study:
                 self.exhausted = begun["exhausted"]
             else:
                 self._search()
-            outcome = self._conclude(self._final.hold(self._left_s, self.exhausted))
+            outcome = self._conclude(self._final.hold(self._time.left_s, self.exhausted))
         except KeyboardInterrupt:
             outcome = self._outcome("interrupted", interrupted(self.trials, self._objective), None, None)
         self._report()
@@ -104,7 +102,7 @@ class Study:
         self._runner = self.prepared.runner(
             samples_dir=self.store.samples_dir,
             on_progress=self.watchers.progress,
-            time_is_up=self._search_time_is_up,
+            time_is_up=lambda: self._time.is_up(),
             on_round=lambda rounds, value: self.watchers.round_finished(len(self.trials), rounds, value),
         )
         self._final = Final(self.prepared, self.store, self.evidence, self._runner, self.watchers, self.clock)
@@ -116,7 +114,8 @@ class Study:
             *other_seed(known, self.prepared.config.seed),
         ):
             self.watchers.notice(note)
-        self.search_begin = self.clock()
+        minutes = self.prepared.config.budget.minutes
+        self._time = SearchTime(minutes, self._final.reserve_s, self.trials, self.clock)
 
     @property
     def trials(self) -> list[TrialResult]:
@@ -141,11 +140,11 @@ class Study:
         if notice := baseline_notice(self._baseline):
             self.watchers.notice(notice)
         begun = self._measured
-        while self._time_for_another(self._measured == begun):
+        while self._time.for_another(self._measured == begun):
             check_measured(self.prepared, self.trials)
             pace.look(self.trials, len(self.evidence.repeats))
             now, complete = pace.now(self._baseline, self.evidence.load_noise()), self._complete()
-            if complete and self._left_s() < EXPLAINED * self._final.reserve_s():
+            if complete and not self._time.for_telling_apart():
                 break
             if contender := sampler.again(complete):
                 self._repeat(contender, now)
@@ -243,23 +242,6 @@ class Study:
             self.evidence.repeats.append(repeat)
         return repeat
 
-    def _left_s(self) -> float:
-        """What is left of the budget's minutes, which begin with the search."""
-        return 60 * self.prepared.config.budget.minutes - (self.clock() - self.search_begin)
-
-    def _search_time_is_up(self) -> bool:
-        """Leave the time that the tournament will take, up to a share of the budget."""
-        return bool(self.trials) and self._left_s() < self._final.reserve_s()
-
-    def _time_for_another(self, first: bool) -> bool:
-        """Whether one more trial, as long as the latest ones, still leaves the tournament its time.
-
-        The `first` of a run needs no more than that it may begin: where trials take long, none would ever be added.
-        """
-        return not self._search_time_is_up() and (
-            first or self._left_s() >= self._final.reserve_s() + typical_s(self.trials)
-        )
-
     @property
     def _measured(self) -> int:
         """How many trials and repeats there are."""
@@ -286,7 +268,7 @@ class Study:
 
     def _explain(self, winner: TrialResult | None) -> None:
         self._report()  # the verdict is out, however long explaining takes
-        explain(self.prepared, self._runner, self.store, self.evidence, winner, self._left_s(), self.watchers)
+        explain(self.prepared, self._runner, self.store, self.evidence, winner, self._time.left_s(), self.watchers)
 
     def _finished_before(self) -> Outcome | None:
         """The outcome of an earlier run that used up the same budget; None when there is something left to do."""

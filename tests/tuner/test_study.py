@@ -307,7 +307,7 @@ def test_without_another_configuration_that_runs_the_study_is_finished(tmp_path)
 
 def test_each_run_of_slow_trials_adds_one(tmp_path, monkeypatch):
     """A trial takes longer than the time that the tournament leaves: none fits, and one is begun all the same."""
-    monkeypatch.setattr("tuner.study.typical_s", lambda trials: 1e6 * (len(trials) > 1))
+    monkeypatch.setattr("tuner.search_time.typical_s", lambda trials: 1e6 * (len(trials) > 1))
     counts = [len(run_study(wide_config(tmp_path, budget={"trials": 50}), []).trials) for _ in range(3)]
     assert counts == [2, 3, 4]
 
