@@ -237,7 +237,7 @@ class ReplayedStudy(Study):
         return repeat
 
     def _answer(self) -> None:
-        """What would be deployed if it were stopped now: by the verdict's rule, the plainest of the about equal."""
+        """What is likeliest to be deployed: of all trials the plainest of about equals, as a verdict prefers it."""
         able, objective = self.evidence.leaders(len(self.trials)), self._objective
         values = [steady(t, objective.metric) or 1.0 for t in able]
         equal = [t for t, value in zip(able, values, strict=True) if objective.gain(value, values[0]) >= EQUAL]

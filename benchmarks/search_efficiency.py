@@ -131,8 +131,8 @@ def table(rows: Sequence[Row]) -> str:
 def verdict(rows: Sequence[Row]) -> str:
     """The two goals: found in time for 90 of 100 seeds, and three times as soon as the best peer.
 
-    Without advice it has as much to find as its peers. The peer that was told the file of the optimum is compared with
-    the tuner as it is alone.
+    The goals are those of the tuner as it is, advice included. Without advice it has as much to find as its peers have,
+    which compares like with like. The peer that was told the file of the optimum is compared with it as it is.
     """
     named = {r.name: r for r in rows}
     ours, unadvised, told = named[OURS], named.get(OURS_UNADVISED), named.get(TOLD)

@@ -28,8 +28,8 @@ NOISE = 0.03
 """Standard deviation of the logarithm of one round's speed."""
 PLAINER = 0.01
 """What each knob that differs from the baseline must bring to be worth a measurement: of what is about as good the
-plainest is deployed in the end (`tuner/decision.py`), so that time spent on others is spent in vain. With 0.002 the
-search took a third longer to find the optimum, and a tenth longer with 0.02 (`benchmarks/search_efficiency.py`)."""
+plainest is deployed in the end (`tuner/decision.py`), so that time spent on others is spent in vain. On the recording
+that it was chosen by, the search took a third longer with 0.002, and a tenth longer with 0.02."""
 ODD = 3.0
 """Standard deviations by which a measurement must miss what all others say to count for less, and to say nothing of
 how much processes differ: now and then one is slow for reasons of its own."""
@@ -74,8 +74,8 @@ class Belief:
 
     @property
     def load_noise(self) -> float | None:
-        """None where there is nothing to go by."""
-        return self._model.more_noise if self._model and len(self.measured) >= LEAST else None
+        """None where there is nothing to go by. The likeliest: of few values the mean of all that may be is no news."""
+        return self._model.likeliest_noise if self._model and len(self.measured) >= LEAST else None
 
     def likely(self) -> list[TrialResult]:
         """The results with the objective's value, at the first pace, as all together make it likely, in their order.

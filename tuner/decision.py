@@ -132,7 +132,7 @@ class Decision:
         so by all evidence and, side by side, not surely worse than that: what a knob does not bring to the objective
         it may cost elsewhere.
         """
-        standing = [c for c in proven if not c.resting] or proven
+        standing = _standing(proven)
         gains = self._gains(standing)
         lead = max(standing, key=lambda c: gains[c.trial.number])
         near = [c for c in standing if gains[c.trial.number] >= EQUAL * gains[lead.trial.number]]
@@ -174,7 +174,7 @@ class Decision:
         if not proven or not self._quiet_enough(able):
             return False
         chosen = self.chosen(proven)
-        leads = chosen is self._best(proven)  # else something is given for fewer changes
+        leads = chosen is self._best(_standing(proven))  # else something is given for fewer changes
         return self._little_risked(chosen, able, RISKED if leads else 1 - EQUAL)
 
     def _able(self) -> list[Contestant]:
@@ -240,6 +240,11 @@ class Decision:
         likely = self.belief.judged(played) if self.belief else {n: geometric_mean(v) for n, v in played.items()}
         reference = next(iter(likely.values()))
         return {number: self.objective.gain(value, reference) for number, value in likely.items()}
+
+
+def _standing(proven: Sequence[Contestant]) -> Sequence[Contestant]:
+    """Those that still play: who rests is surely worse, and has fewer blocks to be compared over."""
+    return [c for c in proven if not c.resting] or proven
 
 
 def _expected_loss(test: RatioTest | None) -> float:

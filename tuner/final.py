@@ -21,14 +21,17 @@ from tuner.watchers import Watchers
 MINUTES_SHARE = 0.5
 """The search leaves the tournament at most this share of the minutes; one that takes longer overruns them."""
 SPAN_LEAST_S, SPAN_S, SPAN_SHARE = 30.0, 45.0, 0.25
-"""A tournament of quick rounds lasts this share of the minutes before it may end early, between the two. Where it
+"""A tournament of quick rounds lasts this share of the minutes before a look may end it, between the two. Where it
 lasted a quarter of a single minute, and several threads are an eighth faster or slower for 20 to 40 s at a time, 11 %
 of sweeps found a gain among equals; none of 150 with half of it (`benchmarks/false_gains.py`)."""
 TOLD_OVERRUN_S = 10.0
 
 
 def least_span_s(minutes_s: float) -> float:
-    """Over how many seconds a tournament plays before it may end early, in a budget of `minutes_s` seconds."""
+    """How many seconds a tournament plays before a look may end it, in a budget of `minutes_s` seconds.
+
+    It ends sooner where the time or the pairs are used up.
+    """
     return min(max(SPAN_LEAST_S, SPAN_SHARE * minutes_s), SPAN_S, MINUTES_SHARE * minutes_s)
 
 
@@ -47,7 +50,7 @@ class Final:
         """How much of the time the search leaves to it."""
         rivals = self.evidence.finalists() or self.evidence.trials[:1]
         needed_s = self._tournament().estimate_s(self.evidence.trials[0], rivals)
-        return min(needed_s, MINUTES_SHARE * self._minutes_s)
+        return min(max(needed_s, least_span_s(self._minutes_s)), MINUTES_SHARE * self._minutes_s)
 
     def interrupted(self) -> dict[str, Any] | None:
         """What is known of a tournament of these trials and this budget that has no verdict yet; None without one."""

@@ -88,8 +88,8 @@ class Surrogate:
     """The process once `values` were seen at `rows`; `noise` is the least standard deviation of each value.
 
     `level` is what is expected where nothing is known; the mean of the values unless it is given. `more_noise` is the
-    standard deviation that every value has beside `noise`, `likelihood` the logarithm of the likeliest fit's up to a
-    constant.
+    standard deviation that every value has beside `noise`, over all fits, and `likeliest_noise` the likeliest one;
+    `likelihood` is the logarithm of the values' under all fits, up to a constant.
 
     All scales and noises have a say, by how likely they make the values (Rasmussen and Williams, 2006, section 5.2):
     from few values each of several is likely, and the likeliest alone takes one lucky value for an effect, or noise.
@@ -104,11 +104,14 @@ class Surrogate:
             for scale in SCALES
             for more in MORE_NOISE
         ]
-        self.likelihood = max(fit.likelihood for fit in fits)
-        self._fits = [fit for fit in fits if fit.likelihood > self.likelihood - UNLIKELY]
-        shares = np.exp([fit.likelihood - self.likelihood for fit in self._fits])
+        likeliest = max(fit.likelihood for fit in fits)
+        self._fits = [fit for fit in fits if fit.likelihood > likeliest - UNLIKELY]
+        shares = np.exp([fit.likelihood - likeliest for fit in self._fits])
         self._shares = shares / shares.sum()
-        self.more_noise = math.sqrt(self._shares @ np.square([fit.more_noise for fit in self._fits]))
+        self.likelihood = likeliest + math.log(shares.sum())
+        noises = np.array([fit.more_noise for fit in self._fits])
+        self.more_noise = math.sqrt(self._shares @ noises**2)
+        self.likeliest_noise = max(MORE_NOISE, key=lambda noise: self._shares @ (noises == noise))
 
     def predict(self, rows: Array) -> tuple[Array, Array]:
         """Mean and standard deviation at `rows`."""

@@ -151,8 +151,7 @@ class Tournament:
         playing = [t for t in (baseline, *finalists) if t.metrics]
         # Those that others disturb come again.
         plays = [1 + min(REPEATED_SHARE, t.host_noise.get("disturbed_share", 0.0)) for t in playing]
-        least_s = self._least * sum(share * play_s(self._runner, t) for share, t in zip(plays, playing, strict=True))
-        return max(least_s, self._pairs.span_s)
+        return self._least * sum(share * play_s(self._runner, t) for share, t in zip(plays, playing, strict=True))
 
     def _result(self, decision: Decision, others_were_tried: bool) -> TournamentResult:
         home, away = decision.home, decision.away

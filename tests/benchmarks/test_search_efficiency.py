@@ -106,11 +106,18 @@ def test_a_search_that_goes_on_and_loses_what_it_had_found_is_judged_by_its_bett
 
 def test_the_command_prints_a_table(monkeypatch, capsys, tmp_path):
     out = tmp_path / "rows.json"
-    monkeypatch.setattr(search_efficiency, "PEERS", {"random": random_search})
+    seeds = []
+
+    def peer(problem, seed, limit_s):
+        seeds.append(seed)
+        return random_search(problem, seed, limit_s)
+
+    monkeypatch.setattr(search_efficiency, "PEERS", {"random": peer})
     arguments = ["--recording", "cpu_like", "--seeds", "1", "--first-seed", "3", "--json", str(out)]
     monkeypatch.setattr(sys, "argv", ["search_efficiency", *arguments])
     search_efficiency.main()
     printed = capsys.readouterr().out
+    assert seeds == [3]
     assert "cpu-like (synthetic)" in printed
     assert "| voice-stack tuner | 1 |" in printed
     rows = json.loads(out.read_text())[0]["rows"]

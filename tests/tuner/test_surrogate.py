@@ -100,9 +100,11 @@ def test_the_noise_between_processes_is_told_apart_from_that_of_rounds():
         seen = [configuration(rng) for _ in range(12)] * 6
         values = np.array([speed(p) + rng.gauss(0, noise) for p in seen])
         encoder = Encoder(KNOBS)
-        return Surrogate(encoder, encoder(seen), values, np.full(len(seen), 0.02)).more_noise
+        return Surrogate(encoder, encoder(seen), values, np.full(len(seen), 0.02))
 
-    assert (more(0.02), more(0.1), more(0.2)) == pytest.approx((0.03, 0.1, 0.15), abs=0.01)
+    learned = [more(noise) for noise in (0.02, 0.1, 0.2)]
+    assert [s.likeliest_noise for s in learned] == [0.03, 0.1, 0.15]
+    assert [s.more_noise for s in learned] == pytest.approx([0.03, 0.1, 0.15], abs=0.01)
 
 
 def test_from_few_values_it_is_not_surer_than_it_may_be():

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.tuner.fake_study import fake_config
 from tuner import measurement
 from tuner.contestant import Block, Contestant, Play, compared, play_block
-from tuner.decision import Decision, Pairs, _expected_loss
+from tuner.decision import EQUAL, RISKED, Decision, Pairs, _expected_loss
 from tuner.host_noise import HostNoise
 from tuner.objective import Constraint, Objective
 from tuner.preparation import prepare
@@ -258,8 +258,8 @@ def test_making_a_model_file_is_not_expected_again(tmp_path):
     known = {"metrics": metrics, "rounds": 2, "round_s": 1.0, "engine_s": 5.0, "quality_s": 1.5}
     home = TrialResult(0, dict(prepared.space.baseline), TrialStatus.OK, wall_s=5.0, **known)
     away = TrialResult(1, {**prepared.space.baseline, "threads": 4}, TrialStatus.OK, wall_s=40.0, **known)
-    expected_s = Tournament(prepared.runner(), SPEED, Pairs(8, 16)).estimate_s(home, [away])
-    assert 2 * 8 * 1.5 < expected_s < 2 * 8 * 2.5
+    expected_s = Tournament(prepared.runner(), SPEED, Pairs(8, 16, span_s=1000.0)).estimate_s(home, [away])
+    assert 2 * 8 * 1.5 < expected_s < 2 * 8 * 2.5, "fewer finalists would not make the span shorter"
 
 
 @given(st.floats(0.5, 2.0), st.floats(1.0, 1.5))
@@ -515,6 +515,19 @@ def test_who_rests_never_comes_back():
     assert not decision.look()
     assert away[2].resting
     assert home.resting
+
+
+def test_who_leads_is_told_by_all_blocks_though_others_rest():
+    """Over the eight blocks of the one that rests trial 2 leads, over all twelve trial 1: that is risked, not given."""
+    swing = [math.exp(0.15 if n % 2 else -0.15) for n in range(12)]
+    first = [298.0 * s for s in swing[:8]] + [310.0 * s for s in swing[8:]]
+    away = [played(1, first, a=1), played(2, [300.0] * 12, a=2), played(3, [200.0] * 8, a=3)]
+    decision = Decision(SPEED, Pairs(8, 32), played(0, [100.0] * 12, a=0), away)
+    away[2].resting = True
+    loss = _expected_loss(compared(away[0], away[1], SPEED, 8))
+    assert RISKED < loss < 1 - EQUAL
+    assert decision.chosen(away) is away[0]
+    assert not decision.look()
 
 
 def test_a_slower_finalist_that_is_not_proven_plays_on(tmp_path, monkeypatch):
