@@ -31,12 +31,16 @@ class StudyInfo:
 
 @dataclass(frozen=True)
 class Standing:
-    """A finalist in the tournament so far: ratio to the baseline (>1 is better), its 95 % interval, pairs run."""
+    """A finalist in the tournament so far: ratio to the baseline (>1 is better), its 95 % interval, pairs run.
+
+    `settled` says that the baseline rests: every finalist left is proven, and they play on among themselves.
+    """
 
     number: int
     ratio: float
     ci95: tuple[float, float] | None
     pairs: int
+    settled: bool = False
 
 
 @dataclass(frozen=True)

@@ -115,7 +115,8 @@ class Tournament:
                 counted = {c.trial.number: c.plays[-1] for c, _ in block}
                 self._keep(Block(counted, resting, decision.looked))
             done += 1
-            told = [_standing(c, t) for c, t in zip(away, decision.tests(), strict=True) if not c.failure]
+            tests = decision.tests()
+            told = [_standing(c, t, home.resting) for c, t in zip(away, tests, strict=True) if not c.failure]
             self._on_block(told, done, self._most)
             spent_s = self._clock() - begin
             if done >= self._least and left_s() < spent_s / (done - len(self._played)):
@@ -209,10 +210,10 @@ class Tournament:
         }
 
 
-def _standing(contestant: Contestant, test: RatioTest | None) -> Standing:
+def _standing(contestant: Contestant, test: RatioTest | None, settled: bool) -> Standing:
     if test is None:
-        return Standing(contestant.trial.number, 1.0, None, len(contestant.values))
-    return Standing(contestant.trial.number, test.ratio, test.ci95, test.pairs)
+        return Standing(contestant.trial.number, 1.0, None, len(contestant.values), settled)
+    return Standing(contestant.trial.number, test.ratio, test.ci95, test.pairs, settled)
 
 
 def _json(metrics: Mapping[str, MetricValue]) -> dict[str, Any]:

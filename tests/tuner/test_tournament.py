@@ -476,9 +476,10 @@ def test_who_has_no_part_in_what_is_left_rests(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Contestant, "play", play)
     finalists, kept = [{"threads": n} for n in (6, 5, 4)], []
-    result, _ = hold(tmp_path, finalists, most=24, keep=kept.append)
+    result, blocks = hold(tmp_path, finalists, most=24, keep=kept.append)
     assert result.verdict == "gain"
     assert result.winner.number in (1, 2)
+    assert [standings[0].settled for standings, *_ in blocks] == [False] * 8 + [True] * 16
     assert [sorted(block.plays) for block in kept] == [[0, 1, 2, 3]] * 8 + [[1, 2]] * 16
     assert result.document["pairs"] == result.test.pairs == 8
     assert result.document["blocks"][7][3] == 200.0

@@ -161,7 +161,8 @@ def _now(state: StudyProgress) -> Text:
     if state.preparing:
         return Text(state.preparing)
     if state.in_tournament:
-        return Text(f"tournament: finalists against the default, block {state.blocks[0]} of at most {state.blocks[1]}")
+        rivals = "proven finalists among themselves" if state.settled else "finalists against the default"
+        return Text(f"tournament: {rivals}, block {state.blocks[0]} of at most {state.blocks[1]}")
     if state.current is None:
         return Text("choosing the next trial", style="dim")
     number, params, purpose = state.current

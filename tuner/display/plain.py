@@ -55,7 +55,8 @@ class PlainDisplay:
         """Every finalist's ratio so far."""
         self.state.rank(standings, done, most)
         ranks = ", ".join(f"trial {s.number} {standing_text(s)}" for s in standings)
-        self.line(f"tournament {done}/{most}  {ranks or 'no finalist'}")
+        settled = "proven, finalists among themselves: " if self.state.settled else ""
+        self.line(f"tournament {done}/{most}  {settled}{ranks or 'no finalist'}")
 
     def notice(self, text: str) -> None:
         """One line."""

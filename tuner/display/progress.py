@@ -77,6 +77,11 @@ class StudyProgress:
         return self.blocks[1] > 0
 
     @property
+    def settled(self) -> bool:
+        """Whether the finalists are proven, and only which of them is best is left to find out."""
+        return any(standing.settled for standing in self.standings)
+
+    @property
     def share_done(self) -> float:
         """Of the search's budget, 0 to 1: trials or minutes, whichever is further."""
         if self.info is None:

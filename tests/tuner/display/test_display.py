@@ -51,6 +51,14 @@ def test_plain_lines_have_one_per_trial() -> None:
     assert "trial 5 is 1.75 times faster than the default (95 % interval 1.71–1.79)" in lines
 
 
+def test_finalists_that_are_proven_play_among_themselves() -> None:
+    """Their ratios to the default change no more, and the lines say why."""
+    stream = io.StringIO()
+    display = make_display(stream)
+    display.tournament_progress([Standing(5, 1.75, (1.71, 1.79), 8, settled=True)], 9, 32)
+    assert stream.getvalue() == "tournament 9/32  proven, finalists among themselves: trial 5 ×1.750 (1.710–1.790)\n"
+
+
 def test_plain_lines_have_no_control_characters() -> None:
     stream = io.StringIO()
     play(make_display(stream))
