@@ -1,9 +1,9 @@
 """How soon a search finds the best configuration: searches replayed on recorded machines, with all time accounted.
 
-    python -m benchmarks.search_efficiency [--recording FILE…] [--seeds 100] [--first-seed 0] [--optimus PYTHON]
+    python -m benchmarks.search_efficiency [--recording FILE…] [--objective METRIC] [--seeds 100] [--optimus PYTHON]
 
 Prints a table for each recording, by default those in `benchmarks/recordings/` and two synthetic surfaces. A search
-has found the optimum from when its answer, which is what it would deploy if stopped, stays within 3 % of the best
+has found the optimum from when its answer, which is what it would likeliest deploy, stays within 3 % of the best
 feasible configuration of the whole grid. Times are shares of measuring the whole grid, and hold loads, warm-up,
 rounds, quality and an overhead for each configuration. The tuner gets a tenth of the grid's time for everything, its
 tournament included; the others, which prove nothing, get more, so that their times can be told. The tuner runs a
@@ -194,7 +194,7 @@ def main() -> None:
     parser.add_argument("--objective", action="append", default=[], help="decode_tokens_per_second, ftl_ms")
     parser.add_argument("--constraint", action="append", default=[], metavar="METRIC=LIMIT", help="default: kld=0.05")
     parser.add_argument("--seeds", type=int, default=100)
-    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--first-seed", type=int, default=0, help="such as 100, for seeds by which nothing was chosen")
     parser.add_argument("--optimus", type=Path, help="the Python of an environment with llama-optimus 0.1.9")
     parser.add_argument(
         "--as-measured", action="store_true", help="take for the truth what was recorded, and not the fit to the grid"
