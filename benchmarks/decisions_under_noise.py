@@ -27,14 +27,14 @@ from typing import Any
 
 from benchmarks.load_generator import running
 from search_spaces.parameter import Params, Value
-from tuner.config.compose import compose
-from tuner.config.study_config import StudyConfig
-from tuner.contestant import Contestant, play_block
-from tuner.params import key
-from tuner.preparation import Prepared, prepare
-from tuner.stats import geometric_mean
-from tuner.study import run_study
-from tuner.trial import TrialResult, TrialStatus
+from tuner.cli.config.compose import compose
+from tuner.core.params import key
+from tuner.core.stats import geometric_mean
+from tuner.core.study_config import StudyConfig
+from tuner.core.trial import TrialResult, TrialStatus
+from tuner.measure.candidate import Candidate, play_block
+from tuner.measure.preparation import Prepared, prepare
+from tuner.study.study import run_study
 
 WITHIN = 0.97
 """A choice is right when its quiet speed is at least this share of the optimum's."""
@@ -80,7 +80,7 @@ class Quiet:
 
     def __init__(self, prepared: Prepared, grid: Sequence[Params]) -> None:
         runner, metric = prepared.runner(), prepared.objectives[0].metric
-        self._players = [Contestant(TrialResult(n, p, TrialStatus.OK), runner, metric) for n, p in enumerate(grid)]
+        self._players = [Candidate(TrialResult(n, p, TrialStatus.OK), runner, metric) for n, p in enumerate(grid)]
         self._knobs = [knob.name for knob in prepared.space.parameters]
         self._blocks = 0
 

@@ -19,12 +19,12 @@ from benchmarks.recording import Recording
 from benchmarks.replayed_study import replayed
 from benchmarks.synthetic import cpu_like, failing_half, gpu_like
 from benchmarks.world import Surface
-from tuner.objective import Objective
-from tuner.params import key
-from tuner.trial import TrialStatus
+from tuner.core.objective import Objective
+from tuner.core.params import key
+from tuner.core.trial import TrialStatus
 
 SHARE = 0.10
-MEASURED = (TrialStatus.OK, TrialStatus.CUT_OFF, TrialStatus.INFEASIBLE)
+MEASURED = (TrialStatus.OK, TrialStatus.PRUNED, TrialStatus.INFEASIBLE)
 HEAD = (
     "| space | fails | sweeps | right | verdict: gain | failing trials | twice | wasted |\n"
     "| --- | --- | --- | --- | --- | --- | --- | --- |"

@@ -20,10 +20,10 @@ from benchmarks.problem import Problem
 from benchmarks.replayed_study import replayed
 from benchmarks.synthetic import flat
 from benchmarks.world import Bias, Surface, Switching
-from tuner.attribution import attribute, path
-from tuner.host_noise import HostNoise
-from tuner.objective import Objective
-from tuner.params import changed_knobs
+from tuner.core.objective import Objective
+from tuner.core.params import changed_knobs
+from tuner.measure.host.host_noise import HostNoise
+from tuner.tournament.attribution import attribute, path
 
 ROUNDS_DIFFER = 0.02
 LOADS_DIFFER = (0.0, 0.012, 0.03, 0.06, 0.12)

@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.llama_tools import DEFAULT_OUT, build
-from tuner.config.compose import compose
-from tuner.export.document import read_deploy
-from tuner.export.replay import replay
-from tuner.measurement import sample_from_json
-from tuner.preparation import Prepared, prepare
-from tuner.round_metrics import round_metrics
-from tuner.studies import DEPLOY_FILE, list_studies
+from tuner.cli.config.compose import compose
+from tuner.cli.config.replay import replay
+from tuner.measure.measurement import sample_from_json
+from tuner.measure.preparation import Prepared, prepare
+from tuner.measure.round_metrics import round_metrics
+from tuner.results.export.document import read_deploy
+from tuner.results.studies import DEPLOY_FILE, list_studies
 
 ENGINE = "llama_cpp"
 TOKENS = 64

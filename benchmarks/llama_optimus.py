@@ -27,7 +27,7 @@ from benchmarks.problem import Problem, Trace
 from benchmarks.world import threads_of
 from search_spaces.domains import values
 from search_spaces.parameter import Params
-from tuner.params import key
+from tuner.core.params import key
 
 TRIALS, REPEATS = 20, 2
 STAND_IN = """#!{python} -SE

@@ -18,8 +18,8 @@ from benchmarks.problem import Problem, Trace
 from benchmarks.world import FailedError, World
 from search_spaces.domains import values
 from search_spaces.parameter import Params, Value
-from tuner.params import key
-from tuner.round_metrics import round_metrics
+from tuner.core.params import key
+from tuner.measure.round_metrics import round_metrics
 
 ROUNDS = 3
 RADIUS = 3

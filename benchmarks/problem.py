@@ -12,7 +12,7 @@ from benchmarks.recording import keeps
 from benchmarks.world import Known, Surface
 from search_spaces.parameter import Params
 from search_spaces.space import SearchSpace
-from tuner.objective import Objective
+from tuner.core.objective import Objective
 
 NEAR = 0.03
 """A configuration this close to the optimum counts as found."""

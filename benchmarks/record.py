@@ -28,13 +28,13 @@ from benchmarks.recording import ROUND_METRICS, RecordedItem, RecordedRound, Rec
 from engines.errors import InvalidOutputError
 from search_spaces.errors import TunerError
 from search_spaces.parameter import Params
-from tuner.config.compose import compose
-from tuner.measurement import Measurer, Round
-from tuner.params import key
-from tuner.preparation import Prepared, prepare
-from tuner.runner import TrialRunner
-from tuner.trial import TrialStatus
-from tuner.worker_process import Worker, WorkerFailedError
+from tuner.cli.config.compose import compose
+from tuner.core.params import key
+from tuner.core.trial import TrialStatus
+from tuner.measure.measurement import Measurer, Round
+from tuner.measure.preparation import Prepared, prepare
+from tuner.measure.runner import TrialRunner
+from tuner.measure.worker_process import Worker, WorkerFailedError
 
 PROMPTS = Path(__file__).parent / "recordings" / "prompts.yaml"
 ANSWER_TOKENS = 16

@@ -16,9 +16,9 @@ from typing import Any
 
 from engines.base import Sample
 from search_spaces.parameter import Params, Value
-from tuner.host_noise import HostNoise
-from tuner.metrics import metric
-from tuner.stats import geometric_mean
+from tuner.core.metrics import metric
+from tuner.core.stats import geometric_mean
+from tuner.measure.host.host_noise import HostNoise
 
 FORMAT = 1
 ROUND_METRICS = ("decode_tokens_per_second", "prefill_tokens_per_second", "ftl_ms")

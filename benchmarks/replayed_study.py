@@ -17,28 +17,28 @@ from benchmarks.world import FailedError, Loaded, World
 from engines.base import Capabilities, Model
 from engines.registry import load_engine
 from search_spaces.parameter import Params, Value
-from tuner.config.study_config import Budget, StudyConfig
-from tuner.decision import EQUAL
-from tuner.earlier import Earlier
-from tuner.events import Outcome
-from tuner.hardware import detect_hardware
-from tuner.measurement import Measurer, Round
-from tuner.memory import DevicePeak
-from tuner.objective import Objective, steady
-from tuner.params import changed_knobs
-from tuner.preparation import Prepared
-from tuner.quality_cache import QualityCache
-from tuner.racing import Race
-from tuner.repeats import Repeat
-from tuner.round_metrics import round_metrics
-from tuner.runner import Opened, TrialRunner
-from tuner.study import Study
-from tuner.study_store import StudyStore
-from tuner.tournament import TournamentResult
-from tuner.trial import TrialResult, TrialSpec, TrialStatus
-from tuner.watchers import Watchers
-from tuner.worker import capabilities_from_json, workload_from_json
-from tuner.worker_process import Worker, WorkerFailedError
+from tuner.core.events import Outcome
+from tuner.core.objective import Objective, pace_corrected
+from tuner.core.params import changed_knobs
+from tuner.core.study_config import Budget, StudyConfig
+from tuner.core.trial import TrialResult, TrialSpec, TrialStatus
+from tuner.core.watchers import Watchers
+from tuner.measure.host.hardware import detect_hardware
+from tuner.measure.host.memory import DevicePeak
+from tuner.measure.measurement import Measurer, Round
+from tuner.measure.preparation import Prepared
+from tuner.measure.pruning import Pruner
+from tuner.measure.quality_cache import QualityCache
+from tuner.measure.round_metrics import round_metrics
+from tuner.measure.runner import Opened, TrialRunner
+from tuner.measure.worker import capabilities_from_json, workload_from_json
+from tuner.measure.worker_process import Worker, WorkerFailedError
+from tuner.results.study_store import StudyStore
+from tuner.search.earlier import Earlier
+from tuner.search.repeats import Repeat
+from tuner.study.study import Study
+from tuner.tournament.decision import EQUAL
+from tuner.tournament.tournament import TournamentResult
 
 T = TypeVar("T")
 TRIALS_SHARE = 0.25
@@ -99,10 +99,10 @@ class ReplayRunner(TrialRunner):
 
     world: World
 
-    def run(self, spec: TrialSpec, race: Race) -> TrialResult:
+    def run(self, spec: TrialSpec, pruner: Pruner) -> TrialResult:
         """With the wall time of the recording."""
         before = self.world.now
-        return replace(super().run(spec, race), wall_s=self.world.now - before)
+        return replace(super().run(spec, pruner), wall_s=self.world.now - before)
 
     def opened(self, params: Params, evict: bool, stack: ExitStack) -> Opened:
         """Raises WorkerFailedError as recorded."""
@@ -123,7 +123,7 @@ class ReplayRunner(TrialRunner):
     def measurer(self) -> Measurer:
         """Rounds come from the recording too."""
         return ReplayMeasurer(
-            self.task, self.raced_metric, self.timeout_s, self.allowance, self.on_round, self.time_is_up
+            self.task, self.pruning_metric, self.timeout_s, self.allowance, self.on_round, self.time_is_up
         )
 
 
@@ -166,7 +166,7 @@ class ReplayPrepared(Prepared):
         callbacks.pop("samples_dir", None)
         return ReplayRunner(
             engine=self.engine, capabilities=self.capabilities, model=self.model, workload=self.workload,
-            constraints=self.constraints, quality_cache=cache, raced_metric=self.raced_metric,
+            constraints=self.constraints, quality_cache=cache, pruning_metric=self.pruning_metric,
             timeout_s=self.config.budget.trial_timeout_s, world=self.world, **callbacks,
         )  # fmt: skip
 
@@ -226,7 +226,7 @@ class ReplayedStudy(Study):
         begun_s = self.clock()
         result = super()._run(params, purpose, pace)
         self.trace.measured += 1
-        if result.status not in (TrialStatus.OK, TrialStatus.CUT_OFF):
+        if result.status not in (TrialStatus.OK, TrialStatus.PRUNED):
             self.trace.wasted_s += self.clock() - begun_s
         self._answer()
         return result
@@ -238,8 +238,8 @@ class ReplayedStudy(Study):
 
     def _answer(self) -> None:
         """What is likeliest to be deployed: of all trials the plainest of about equals, as a verdict prefers it."""
-        able, objective = self.evidence.leaders(len(self.trials)), self._objective
-        values = [steady(t, objective.metric) or 1.0 for t in able]
+        able, objective = self.observations.leaders(len(self.trials)), self._objective
+        values = [pace_corrected(t, objective.metric) or 1.0 for t in able]
         equal = [t for t, value in zip(able, values, strict=True) if objective.gain(value, values[0]) >= EQUAL]
         if equal:
             plainest = min(equal, key=lambda t: changed_knobs(t.params, self._baseline.params))

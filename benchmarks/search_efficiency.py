@@ -33,7 +33,7 @@ from benchmarks.recording import Recording, RecordingError
 from benchmarks.replayed_study import replay_study, replay_study_without_advice
 from benchmarks.synthetic import cpu_like, gpu_like
 from benchmarks.world import Surface
-from tuner.objective import Objective
+from tuner.core.objective import Objective
 
 RECORDINGS = Path(__file__).parent / "recordings"
 SYNTHETIC = {"cpu_like": cpu_like, "gpu_like": gpu_like}

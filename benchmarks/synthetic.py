@@ -16,8 +16,8 @@ from benchmarks.recorded_space import bound
 from benchmarks.recording import ROUND_METRICS, RecordedItem, RecordedRound, RecordedTrial, Recording
 from engines.base import Sample
 from search_spaces.parameter import Params
-from tuner.host_noise import HostNoise
-from tuner.round_metrics import round_metrics
+from tuner.measure.host.host_noise import HostNoise
+from tuner.measure.round_metrics import round_metrics
 
 PROMPTS = (20, 126)
 ANSWER = 16

@@ -19,10 +19,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
-from tuner.measurement import sample_from_json
-from tuner.round_metrics import round_metrics
-from tuner.stats import paired_ratio_test
-from tuner.worker_process import Worker, WorkerFailedError
+from tuner.core.stats import paired_ratio_test
+from tuner.measure.measurement import sample_from_json
+from tuner.measure.round_metrics import round_metrics
+from tuner.measure.worker_process import Worker, WorkerFailedError
 
 CONFIGURATIONS: Mapping[str, Mapping[str, Any]] = {
     "as the library comes": {},
@@ -93,7 +93,7 @@ def main() -> None:
     parser.add_argument("--python", action="append", required=True, help="an interpreter; give two")
     parser.add_argument("--engine", default="whisper_cpp")
     parser.add_argument("--model", default='{"source": "embedded", "shape": "whisper-tiny"}', help="JSON")
-    parser.add_argument("--workload", default='{"clips": "mixed", "timed": 6, "judged": 1}', help="JSON")
+    parser.add_argument("--workload", default='{"clips": "mixed", "items_per_round": 6, "eval_clips": 1}', help="JSON")
     parser.add_argument("--threads", type=int, help="default: the library's own")
     parser.add_argument("--pairs", type=int, default=12)
     parser.add_argument("--only", action="append", choices=list(CONFIGURATIONS), help="a configuration; default: all")

@@ -23,9 +23,9 @@ from benchmarks.recording import ROUND_METRICS, RecordedItem, RecordedRound, Rec
 from benchmarks.smooth import fit
 from engines.base import Sample
 from search_spaces.parameter import Params, Value
-from tuner.host_noise import HostNoise
-from tuner.params import key
-from tuner.round_metrics import round_metrics
+from tuner.core.params import key
+from tuner.measure.host.host_noise import HostNoise
+from tuner.measure.round_metrics import round_metrics
 
 OVERHEAD_S = 0.05
 """Charged for every measured configuration, whoever asks for it: writing and logging its result."""

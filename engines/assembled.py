@@ -18,7 +18,7 @@ class AssembledEngine(Engine):
     session: Callable[[Model, ModelFile, Params], Session]
     """*Worker.* Loads a file that is there."""
 
-    def settles_late(self, params: Params) -> bool:
+    def compiles_lazily(self, params: Params) -> bool:
         """Nothing is made when it is first met, unless a subclass says so."""
         return False
 

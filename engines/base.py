@@ -145,7 +145,7 @@ class Session(Protocol):
         ...
 
     def quality(self, workload: Workload) -> Mapping[str, float]:
-        """Quality metrics of this configuration on `workload.quality` (names of `tuner/metrics.py`), or {}."""
+        """Quality metrics of this configuration on `workload.quality` (names of `tuner/core/metrics.py`), or {}."""
         ...
 
     def close(self) -> None:
@@ -198,7 +198,7 @@ class Engine(Protocol):
         """*Worker.* Load. Raises OutOfMemoryError, UnsupportedError, ModelFileError."""
         ...
 
-    def settles_late(self, params: Params) -> bool:
+    def compiles_lazily(self, params: Params) -> bool:
         """Whether something is compiled, recorded or tuned for each length when it is first met.
 
         Then the first pass over a workload may be many times slower than the next ones and tells nothing of them.

@@ -162,7 +162,7 @@ class FakeEngine:
         seed = f"{model.facts['seed']} {sorted(params.items())} {os.getpid()}"
         return FakeSession(params, faults, float(model.facts["noise"]), random.Random(seed))
 
-    def settles_late(self, params: Params) -> bool:
+    def compiles_lazily(self, params: Params) -> bool:
         """Turbo is what may, for tests of it."""
         return bool(params.get("turbo"))
 

@@ -10,14 +10,14 @@ from typing import Any
 from search_spaces.errors import TunerError
 
 
-def read_text(path: Path, what: str, mend: str, error: type[TunerError]) -> str:
-    """The text of a file that a user named; `what` it is called, and `mend` is the hint. Raises `error`."""
+def read_text(path: Path, what: str, fix: str, error: type[TunerError]) -> str:
+    """The text of a file that a user named; `what` it is called, and `fix` is the hint. Raises `error`."""
     try:
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as cause:
-        raise error(f"there is no {what} {path}", mend) from cause
+        raise error(f"there is no {what} {path}", fix) from cause
     except OSError as cause:
-        raise error(f"cannot read {path}: {cause.strerror}", mend) from cause
+        raise error(f"cannot read {path}: {cause.strerror}", fix) from cause
     except UnicodeDecodeError as cause:
         raise error(f"{path} is not UTF-8 text", "save it as UTF-8") from cause
 

@@ -82,8 +82,8 @@ class Parameter:
     """A knob of an engine. `when` conditions must all hold for it to be active (absent from `params` otherwise).
 
     `domain` is what is searched. `limits` is what a user may ask for instead (None: `domain` as the space declares
-    it). `aliases` are other spellings of values, each with the value it stands for (-1 → all layers). `first` is the
-    value that a search does well to begin with here.
+    it). `aliases` are other spellings of values, each with the value it stands for (-1 → all layers). `initial_value`
+    is the value that a search does well to begin with here.
     """
 
     name: str
@@ -96,7 +96,7 @@ class Parameter:
     help: str = ""
     limits: Domain | Pattern | None = None
     aliases: tuple[tuple[Value, Value], ...] = ()
-    first: Value | None = None
+    initial_value: Value | None = None
 
     @property
     def legal(self) -> Domain | Pattern:

@@ -57,17 +57,19 @@ def _knob(name: str, section: Section) -> KnobSpec:
         needs=section.take_each("needs", _need),
         aliases=tuple((k, _expression(v, f"{section.where}.aliases")) for k, v in aliases.items()),
         single=section.take("single", str, ""),
-        first=_expression(section.take_any("first"), f"{section.where}.first") if section.has("first") else None,
-        alike_from=_alike_from(kind, section) if section.has("alike_from") else None,
+        initial_value=_expression(section.take_any("initial_value"), f"{section.where}.initial_value")
+        if section.has("initial_value")
+        else None,
+        saturates_at=_saturates_at(kind, section) if section.has("saturates_at") else None,
     )
     section.done()
     return knob
 
 
-def _alike_from(kind: KnobType, section: Section) -> Expression:
-    found = _expression(section.take_any("alike_from"), f"{section.where}.alike_from")
+def _saturates_at(kind: KnobType, section: Section) -> Expression:
+    found = _expression(section.take_any("saturates_at"), f"{section.where}.saturates_at")
     if kind != "choice" or not found.fact:
-        raise TunerError(f"{section.where}.alike_from: it is a fact, of a choice among numbers")
+        raise TunerError(f"{section.where}.saturates_at: it is a fact, of a choice among numbers")
     return found
 
 
@@ -182,7 +184,7 @@ def _need(content: object, where: str) -> Need:
     conditions = _conditions(section.take_section("fact"))
     if len(conditions) != 1:
         raise TunerError(f"{where}.fact: one fact with its condition is needed")
-    need = Need(conditions[0], section.take("reason", str), section.take("mend", str, ""))
+    need = Need(conditions[0], section.take("reason", str), section.take("fix", str, ""))
     section.done()
     return need
 

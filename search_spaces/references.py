@@ -21,8 +21,8 @@ def check_references(
         for name in _facts_of(knob):
             if name not in facts:
                 raise unknown_name(f"fact in {source}.knobs.{knob.name}:", name, facts)
-        if knob.alike_from and not _is_number(knob):
-            raise TunerError(f"{source}: alike_from needs numbers, and {knob.name} is none")
+        if knob.saturates_at and not _is_number(knob):
+            raise TunerError(f"{source}: saturates_at needs numbers, and {knob.name} is none")
     for condition in [c for k in knobs.values() for c in k.when] + [c for r in rules for c in r.conditions]:
         if condition.name not in knobs:
             raise unknown_name(f"knob in a condition of {source}:", condition.name, knobs)
@@ -38,12 +38,12 @@ def check_references(
 def _facts_of(knob: KnobSpec) -> list[str]:
     spans = [d for d in (knob.domain, knob.legal) if isinstance(d, RangeSpec)]
     expressions = [knob.default, *(e for d in spans for e in (d.low, d.high)), *(e for _, e in knob.aliases)]
-    expressions += [e for e in (knob.alike_from, knob.first) if e]
+    expressions += [e for e in (knob.saturates_at, knob.initial_value) if e]
     names = [n.fact.name for n in knob.needs]
     if isinstance(knob.domain, ChoicesSpec):
         expressions += [knob.domain.at_most] if knob.domain.at_most else []
         names += [knob.domain.fact] if knob.domain.fact else []
-    texts = [knob.single, *(t for n in knob.needs for t in (n.reason, n.mend))]
+    texts = [knob.single, *(t for n in knob.needs for t in (n.reason, n.fix))]
     try:
         names += [name for text in texts for _, name, _, _ in Formatter().parse(text) if name is not None]
     except ValueError as error:

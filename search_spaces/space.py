@@ -81,9 +81,13 @@ class SearchSpace:
                 params[knob.name] = nearest(knob.domain, knob.default) if given is None else coerce(knob, given)
         return params
 
-    def first(self) -> dict[str, Value] | None:
+    def initial_configuration(self) -> dict[str, Value] | None:
         """The baseline with the values that a search does well to begin with; None where that changes nothing."""
-        wanted = {k.name: k.first for k in self.parameters if k.first is not None and contains(k.domain, k.first)}
+        wanted = {
+            k.name: k.initial_value
+            for k in self.parameters
+            if k.initial_value is not None and contains(k.domain, k.initial_value)
+        }
         params = self.canonical({**self.baseline, **wanted})
         return None if params == dict(self.baseline) or self.violation_degree(params) else params
 
@@ -168,5 +172,5 @@ class SearchSpace:
 
 def _identity(knob: Parameter) -> dict[str, Any]:
     """What makes a knob the same knob: all but how it is explained and when it is applied."""
-    told = {n: v for n, v in asdict(knob).items() if n not in ("help", "unit", "scope", "affects", "first")}
+    told = {n: v for n, v in asdict(knob).items() if n not in ("help", "unit", "scope", "affects", "initial_value")}
     return {**told, "affects": sorted(knob.affects)}

@@ -36,19 +36,19 @@ class ChoicesSpec:
 
 @dataclass(frozen=True)
 class Need:
-    """A condition on a fact (unmet when the fact is unknown). `reason` and `mend` may name facts in braces."""
+    """A condition on a fact (unmet when the fact is unknown). `reason` and `fix` may name facts in braces."""
 
     fact: Condition
     reason: str
-    mend: str = ""
+    fix: str = ""
 
 
 @dataclass(frozen=True)
 class KnobSpec:
     """A knob as declared. `single` is the reason that is given when one value is possible only.
 
-    `first` is what a search does well to begin with. From `alike_from` on, where its fact is known, all values do the
-    same: one of them is enough for a search.
+    `initial_value` is what a search does well to begin with. From `saturates_at` on, where its fact is known, all
+    values do the same: one of them is enough for a search.
     """
 
     name: str
@@ -64,5 +64,5 @@ class KnobSpec:
     needs: tuple[Need, ...] = ()
     aliases: tuple[tuple[Value, Expression], ...] = ()
     single: str = ""
-    alike_from: Expression | None = None
-    first: Expression | None = None
+    saturates_at: Expression | None = None
+    initial_value: Expression | None = None

@@ -95,7 +95,7 @@ def _unmet(spec: KnobSpec, facts: Facts) -> str:
     """Why the knob is off here, from the first need that is not met; "" when all are."""
     for need in spec.needs:
         if not need.fact.holds(facts):
-            return _text("; ".join(t for t in (need.reason, need.mend) if t), facts)
+            return _text("; ".join(t for t in (need.reason, need.fix) if t), facts)
     return ""
 
 
@@ -119,15 +119,15 @@ def _bound(spec: KnobSpec, facts: Facts) -> Parameter:
         )
     distinct = _distinct(spec, knob.domain, default, facts)
     limits = limits if distinct == knob.domain else limits or knob.domain
-    first = spec.first.value(facts, f"the first value of {spec.name}") if spec.first else None
-    return replace(_parameter(spec, distinct, default, limits, aliases), first=first)
+    initial_value = spec.initial_value.value(facts, f"the first value of {spec.name}") if spec.initial_value else None
+    return replace(_parameter(spec, distinct, default, limits, aliases), initial_value=initial_value)
 
 
 def _distinct(spec: KnobSpec, domain: Domain, default: Value, facts: Facts) -> Domain:
     """The values that make a difference: of those that are alike the default, or else the least, stands for all."""
-    if spec.alike_from is None or spec.alike_from.fact not in facts or not isinstance(domain, Choices):
+    if spec.saturates_at is None or spec.saturates_at.fact not in facts or not isinstance(domain, Choices):
         return domain
-    start = number(spec.alike_from.value(facts, f"the values of {spec.name} that are alike"), spec.name)
+    start = number(spec.saturates_at.value(facts, f"the values of {spec.name} that are alike"), spec.name)
     alike = [v for v in domain.values if number(v, spec.name) >= start]
     kept = default if default in alike else next(iter(alike), None)
     return Choices(tuple(v for v in domain.values if v not in alike or v == kept), domain.ordered)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tuner.commands.bench import files_wanted
-from tuner.config.compose import compose
+from tuner.cli.commands.bench import files_wanted
+from tuner.cli.config.compose import compose
 
 RECIPES = sorted(Path("experiments").glob("*.yaml"))
 

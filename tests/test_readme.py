@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tuner.cli import parse
-from tuner.config.compose import compose
+from tuner.cli.config.compose import compose
+from tuner.cli.main import parse
 
 ROOT = Path(__file__).parents[1]
 

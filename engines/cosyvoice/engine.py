@@ -31,7 +31,7 @@ class CosyVoiceEngine(AssembledEngine):
     export = staticmethod(export)
     export_targets: Mapping[str, str] = TARGETS
 
-    def settles_late(self, params: Params) -> bool:
+    def compiles_lazily(self, params: Params) -> bool:
         """torch.compile, TorchScript, cuDNN's choice of algorithms and TensorRT's shapes are of each new length."""
         late = params.get("load_trt") or params.get("load_jit") or params.get("cudnn_benchmark")
         return bool(late) or params.get("compile", "off") != "off"

@@ -86,7 +86,7 @@ def judge(
     if not distances:
         return {}
     metrics = judged(distances)
-    if who := workload.quality.get("heard_by"):
+    if who := workload.quality.get("asr_model"):
         metrics |= word_errors(who, [request.text for request in requests], takes, originals)
     return metrics
 

@@ -37,9 +37,9 @@ def resolve_workload(config: Mapping[str, Any], model: Model, progress: Progress
     instruction = str(config.get("instruction") or DEFAULT_INSTRUCTION) if mode == INSTRUCT else ""
     texts = sentences.resolve_workload(shared, model, progress)
     requests = {item.id: Request(mode, str(item.payload["text"]), instruction) for item in texts.items}
-    who = {name: value for name, value in texts.quality.items() if name == "heard_by"}
+    who = {name: value for name, value in texts.quality.items() if name == "asr_model"}
     if who and model.facts["generated"]:
-        raise TunerError("nobody can hear what generated weights say", "leave workload.heard_by out")
+        raise TunerError("nobody can hear what generated weights say", "leave workload.asr_model out")
     return _workload(texts.name, requests, model, who)
 
 

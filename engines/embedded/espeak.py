@@ -41,7 +41,7 @@ class Voice:
 
     accent: str
     variant: str
-    words_a_minute: int
+    words_per_minute: int
     pitch: int
     liveliness: int
     stretch: float
@@ -53,7 +53,7 @@ def draw_voice(rng: random.Random, held_out: bool = False) -> Voice:
     return Voice(
         accent=ACCENTS[pick(rng, len(ACCENTS))],
         variant=variants[pick(rng, len(variants))],
-        words_a_minute=135 + pick(rng, 66),
+        words_per_minute=135 + pick(rng, 66),
         pitch=30 + pick(rng, 41),
         liveliness=35 + pick(rng, 41),
         stretch=0.94 + 0.12 * rng.random(),
@@ -108,7 +108,7 @@ class Espeak:
         name = f"{voice.accent}+{voice.variant}".encode()
         if self._library.espeak_SetVoiceByName(name):
             raise ValueError(f"espeak-ng has no voice {name.decode()}")
-        for parameter, value in ((_RATE, voice.words_a_minute), (_PITCH, voice.pitch), (_RANGE, voice.liveliness)):
+        for parameter, value in ((_RATE, voice.words_per_minute), (_PITCH, voice.pitch), (_RANGE, voice.liveliness)):
             self._library.espeak_SetParameter(parameter, value, 0)
         data = text.encode()
         self._chunks.clear()

@@ -28,7 +28,7 @@ def _python_module(deploy: Mapping[str, Any]) -> list[ExportFile]:
     facts = deploy["model"].get("facts", {})
     values = {
         "VOICE": str(facts.get("voice", "en-us")),
-        "WORDS_A_MINUTE": int(facts.get("words_a_minute", 175)),
+        "WORDS_PER_MINUTE": int(facts.get("words_per_minute", 175)),
         "PITCH": int(facts.get("pitch", 50)),
         "OUTPUT_MODE": MODES[str(params.get("mode", DEFAULT_MODE))],
         "BUFFER_MS": int(params.get("buffer_ms", LEAST_BUFFER_MS)),
@@ -84,7 +84,7 @@ class Voice:
             ctypes.byref(language)
         ):
             raise RuntimeError("espeak-ng has no voice " + VOICE)
-        self._library.espeak_SetParameter(1, WORDS_A_MINUTE, 0)
+        self._library.espeak_SetParameter(1, WORDS_PER_MINUTE, 0)
         self._library.espeak_SetParameter(3, PITCH, 0)
         self._synthesise(b"One, two.")  # the first text takes longer
 

@@ -75,10 +75,10 @@ class Voice:
     """One voice, ready to speak. There can be one at a time in a process."""
 
     def __init__(
-        self, name: str, words_a_minute: int, pitch: int, mode: str, buffer_ms: int, strict: bool = True
+        self, name: str, words_per_minute: int, pitch: int, mode: str, buffer_ms: int, strict: bool = True
     ) -> None:
         """Load. Raises EngineError, unless not `strict`, where espeak-ng has no voice called `name`."""
-        self._settings = (name, words_a_minute, pitch, MODES[mode], buffer_ms)
+        self._settings = (name, words_per_minute, pitch, MODES[mode], buffer_ms)
         self._hear: Callable[[F32], None] = lambda samples: None
         self._ended = threading.Event()
         kind = ctypes.CFUNCTYPE(
@@ -97,14 +97,14 @@ class Voice:
     def renew(self) -> None:
         """Begin anew: the library is unloaded and loaded, and says something so that it is warm."""
         self.close()
-        name, words_a_minute, pitch, mode, buffer_ms = self._settings
+        name, words_per_minute, pitch, mode, buffer_ms = self._settings
         self._library = _load(self._file)
         self.sample_rate = int(self._library.espeak_Initialize(mode, buffer_ms, str(data_folder()).encode(), 0))
         if self.sample_rate <= 0:
             raise EngineError(f"espeak-ng does not start with its data in {data_folder()}", "install the wheel again")
         self._library.espeak_SetSynthCallback(self._callback)
         self.known = _choose(self._library, name)
-        self._library.espeak_SetParameter(_RATE, words_a_minute, 0)
+        self._library.espeak_SetParameter(_RATE, words_per_minute, 0)
         self._library.espeak_SetParameter(_PITCH, pitch, 0)
         self._synthesise(_WARM_UP)
 

@@ -15,13 +15,13 @@ from search_spaces.errors import TunerError, unknown_name
 from search_spaces.parameter import Params, Value
 
 SOURCE = "espeak"
-_OPTIONS = ("source", "voice", "words_a_minute", "pitch")
+_OPTIONS = ("source", "voice", "words_per_minute", "pitch")
 _SOUNDS = ("phondata", "phonindex", "phontab", "intonations")
 _MIB = 1024 * 1024
 
 
 def resolve_model(config: Mapping[str, Any], progress: Progress) -> Model:
-    """The Model of a `model` configuration: `voice`, `words_a_minute` (80 to 450) and `pitch` (0 to 99).
+    """The Model of a `model` configuration: `voice`, `words_per_minute` (80 to 450) and `pitch` (0 to 99).
 
     Raises ModelFileError for a voice that espeak-ng does not have, TunerError for an option that is wrong.
     """
@@ -38,7 +38,7 @@ def resolve_model(config: Mapping[str, Any], progress: Progress) -> Model:
         raise ModelFileError(f"espeak-ng has no voice {voice!r}", "write model.voice=en-us, de, fr+f3, …")
     facts: dict[str, Value] = {
         "voice": voice,
-        "words_a_minute": _number("words_a_minute", config.get("words_a_minute"), 175, 80, 450),
+        "words_per_minute": _number("words_per_minute", config.get("words_per_minute"), 175, 80, 450),
         "pitch": _number("pitch", config.get("pitch"), 50, 0, 99),
     }
     content = [(file.name, file_sha256(file)) for file in _files(voice)]

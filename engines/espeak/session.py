@@ -31,7 +31,7 @@ class EspeakSession(PushingSession):
         self._params = params
         self._voice = Voice(
             str(model.facts["voice"]),
-            int(model.facts["words_a_minute"]),
+            int(model.facts["words_per_minute"]),
             int(model.facts["pitch"]),
             str(params.get("mode", DEFAULT_MODE)),
             int(params.get("buffer_ms", LEAST_BUFFER_MS)),

@@ -44,7 +44,7 @@ class KokoroEngine(AssembledEngine):
             workload, notes=(*workload.notes, note) if begin else workload.notes, facts={"cached_texts": len(begin)}
         )
 
-    def settles_late(self, params: Params) -> bool:
+    def compiles_lazily(self, params: Params) -> bool:
         """Providers for devices choose or build kernels for each new length."""
         return params.get("provider", "cpu") not in ("cpu", "xnnpack", "dnnl")
 

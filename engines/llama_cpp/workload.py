@@ -111,7 +111,7 @@ def _parse(text: str, path: Path) -> list[Any]:
         try:
             document = yaml.safe_load(text)
         except yaml.YAMLError as error:
-            raise WorkloadError(f"{path} is not YAML: {str(error).splitlines()[0]}", "mend it") from error
+            raise WorkloadError(f"{path} is not YAML: {str(error).splitlines()[0]}", "fix it") from error
         if not isinstance(document, list | None):
             raise WorkloadError(f"{path} is not a list of prompts", "begin each with a dash")
         return document or []

@@ -76,7 +76,7 @@ class PushingSession(abc.ABC):
         if not distances:
             return {}
         found = judged(distances)
-        if who := workload.quality.get("heard_by"):
+        if who := workload.quality.get("asr_model"):
             references = [(r.audio, r.sample_rate) for r in map(self._needed, texts)]
             found |= word_errors(who, texts, [self._judged(text) for text in texts], references)
         return found

@@ -11,41 +11,46 @@ from engines.synthesis.intelligibility import listener
 from engines.synthesis.sentences import ANSWER, LENGTHS, REPLY, Sentence, SentencesError, by_length, own, shipped
 from search_spaces.errors import unknown_name
 
-_OPTIONS = ("name", "sentences", "lengths", "timed", "heard_by", "heard_language")
+_OPTIONS = ("name", "sentences", "lengths", "items_per_round", "asr_model", "asr_language")
 MIXED = "mixed"
 KINDS = (MIXED, *LENGTHS, ANSWER, REPLY)
 _MIXED_SHARES = (2, 2, 1)
 """Of the timed texts of `mixed`, by LENGTHS, as many as there are in five."""
-DEFAULT_TIMED = 5
+DEFAULT_ITEMS_PER_ROUND = 5
 
 
 def resolve_workload(config: Mapping[str, Any], model: Model, progress: Progress) -> Workload:
     """The Workload of a `workload` configuration. Raises SentencesError, ModelFileError.
 
     `sentences` is a file (a text a line, or .jsonl of `{id, text}`) or a list; without it `lengths` chooses among those
-    that come with the tool: one of KINDS. `timed` is how many texts a round has, spread over the lengths. Quality is
-    judged on the audio of the same texts, with the word errors that a whisper.cpp model of the user's hears where
-    `heard_by` names its file (`heard_language`, `en` unless given). An item's payload is `{"text": TEXT}`.
+    that come with the tool: one of KINDS. `items_per_round` is how many texts a round has, spread over the lengths.
+    Quality is judged on the audio of the same texts, with the word errors that a whisper.cpp model of the user's hears
+    where `asr_model` names its file (`asr_language`, `en` unless given). An item's payload is `{"text": TEXT}`.
     """
     for option in config:
         if option not in _OPTIONS:
             raise unknown_name("workload option", str(option), _OPTIONS)
-    timed, notes = _count("timed", config.get("timed"), DEFAULT_TIMED), tuple[str, ...]()
+    items_per_round, notes = (
+        _count("items_per_round", config.get("items_per_round"), DEFAULT_ITEMS_PER_ROUND),
+        tuple[str, ...](),
+    )
     if config.get("sentences"):
         every = own(config["sentences"])
-        chosen = by_length(every, timed)
+        chosen = by_length(every, items_per_round)
         progress(f"{len(chosen)} of {len(every)} sentences are timed" if len(chosen) < len(every) else "all are timed")
     else:
         kind = str(config.get("lengths") or MIXED)
         if kind not in KINDS:
             raise unknown_name("workload.lengths", kind, KINDS)
-        chosen = _shipped(kind, timed)
-        if len(chosen) < timed:
-            notes = (f"{len(chosen)} sentences are timed, not {timed}: the tool has no more of lengths={kind}",)
+        chosen = _shipped(kind, items_per_round)
+        if len(chosen) < items_per_round:
+            notes = (
+                f"{len(chosen)} sentences are timed, not {items_per_round}: the tool has no more of lengths={kind}",
+            )
     items = tuple(WorkItem(sentence.id, {"text": sentence.text}) for sentence in chosen)
     quality: dict[str, Any] = {"texts": [sentence.text for sentence in chosen], "judging": JUDGING_VERSION}
-    if config.get("heard_by"):
-        quality["heard_by"] = listener(str(config["heard_by"]), config.get("heard_language"))
+    if config.get("asr_model"):
+        quality["asr_model"] = listener(str(config["asr_model"]), config.get("asr_language"))
     return Workload(str(config.get("name") or "sentences"), items, quality, notes)
 
 

@@ -38,7 +38,7 @@ def capabilities() -> Capabilities:
     """Facts about cores, GPUs and defaults, and which build this is.
 
     `build.unused` tells what of this machine the build leaves unused and `build.rebuild` the command that mends it;
-    both are absent when there is nothing to mend.
+    both are absent when there is nothing to fix.
     """
     library = binding()
     # The binding's defaults are the library's: they name what an absent knob means.

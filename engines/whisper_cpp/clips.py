@@ -72,9 +72,9 @@ class Passage:
         return Passage(tuple(Clip(**clip) for clip in document["clips"]), float(document["gap_s"]))
 
 
-def joined(clips: Sequence[Clip], together: int, gap_s: float) -> list[Passage]:
-    """The clips in passages of `together`, in order; the last passage may be shorter."""
-    return [Passage(tuple(clips[at : at + together]), gap_s) for at in range(0, len(clips), together)]
+def joined(clips: Sequence[Clip], batch_size: int, gap_s: float) -> list[Passage]:
+    """The clips in passages of `batch_size`, in order; the last passage may be shorter."""
+    return [Passage(tuple(clips[at : at + batch_size]), gap_s) for at in range(0, len(clips), batch_size)]
 
 
 def embedded_clips_file() -> Path:

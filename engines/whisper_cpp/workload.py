@@ -16,7 +16,7 @@ from engines.whisper_cpp.clips import EMBEDDED_AUDIO, Clip, Passage, joined
 from engines.whisper_cpp.folder import read_recordings
 from search_spaces.errors import TunerError, unknown_name
 
-_OPTIONS = ("name", "audio", "clips", "together", "gap_s", "timed", "judged")
+_OPTIONS = ("name", "audio", "clips", "batch_size", "gap_s", "items_per_round", "eval_clips")
 KINDS = ("mixed", "chunks", "utterances", "recording")
 """Of the embedded clips: chunks and utterances, one of them, or utterances joined to recordings of over a minute."""
 RECORDING_CLIPS, RECORDING_GAP_S = 24, 0.8
@@ -41,14 +41,14 @@ def resolve_workload(config: Mapping[str, Any], model: Model, progress: Progress
     """The Workload of a `workload` configuration. Raises WorkloadError, FolderError.
 
     `audio` is a folder (or a list) of the user's recordings with transcripts; without it `clips` chooses among the
-    embedded ones. `together` clips that arrive at once are transcribed in one call, `gap_s` of silence between them.
-    `timed` is how many calls a round has, spread over the lengths; `judged` how many clips word errors are counted on:
-    unless given, as many as have JUDGED_WORDS words.
+    embedded ones. `batch_size` clips that arrive at once are transcribed in one call, `gap_s` of silence between them.
+    `items_per_round` is how many calls a round has, spread over the lengths; `eval_clips` how many clips word errors
+    are counted on: unless given, as many as have JUDGED_WORDS words.
     """
     for option in config:
         if option not in _OPTIONS:
             raise unknown_name("workload option", str(option), _OPTIONS)
-    together = _count("together", config.get("together"), 1, 64)
+    batch_size = _count("batch_size", config.get("batch_size"), 1, 64)
     gap_s = _seconds("gap_s", config.get("gap_s"), 0.3)
     told: list[str] = []
 
@@ -56,10 +56,12 @@ def resolve_workload(config: Mapping[str, Any], model: Model, progress: Progress
         told.append(line)
         progress(line)
 
-    timed = _count("timed", config.get("timed"), 6, 1000)
-    judged = None if config.get("judged") is None else _count("judged", config["judged"], 1, 100000)
+    items_per_round = _count("items_per_round", config.get("items_per_round"), 6, 1000)
+    eval_clips = None if config.get("eval_clips") is None else _count("eval_clips", config["eval_clips"], 1, 100000)
     if config.get("audio"):
-        timed_clips, judged_clips = _own(Path(str(config["audio"])).expanduser(), timed * together, judged, tell)
+        timed_clips, evaluated = _own(
+            Path(str(config["audio"])).expanduser(), items_per_round * batch_size, eval_clips, tell
+        )
     else:
         kind = str(config.get("clips") or "mixed")
         if kind not in KINDS:
@@ -67,25 +69,25 @@ def resolve_workload(config: Mapping[str, Any], model: Model, progress: Progress
         if model.source != EMBEDDED:
             tell("the embedded clips are synthetic speech: give your own with workload.audio=FOLDER")
         if kind == "recording":
-            together, gap_s = RECORDING_CLIPS, RECORDING_GAP_S
-        timed_clips, judged_clips = _embedded(kind, timed * together, judged)
-    passages = joined(timed_clips, together, gap_s)
+            batch_size, gap_s = RECORDING_CLIPS, RECORDING_GAP_S
+        timed_clips, evaluated = _embedded(kind, items_per_round * batch_size, eval_clips)
+    passages = joined(timed_clips, batch_size, gap_s)
     _check_lengths(passages)
-    tell(resolution(judged_clips))
+    tell(resolution(evaluated))
     items = tuple(WorkItem(_id(passage), passage.to_json()) for passage in passages)
-    material = [passage.to_json() for passage in joined(judged_clips, together, gap_s)]
+    material = [passage.to_json() for passage in joined(evaluated, batch_size, gap_s)]
     quality = {
         "passages": material,
         "language": str(model.facts["language"]),
-        "audio": _content([*timed_clips, *judged_clips]),
+        "audio": _content([*timed_clips, *evaluated]),
     }
     return Workload(str(config.get("name") or "speech"), items, quality, tuple(told))
 
 
-def resolution(judged: Sequence[Clip]) -> str:
+def resolution(eval_clips: Sequence[Clip]) -> str:
     """What one word is worth in the error that is counted on these clips."""
-    words = _words(judged)
-    clips = f"{len(judged)} clip{'s' * (len(judged) > 1)}"
+    words = _words(eval_clips)
+    clips = f"{len(eval_clips)} clip{'s' * (len(eval_clips) > 1)}"
     told = f"word errors are counted on {clips} with {words} words: one word is {100 / words:.2g} points"
     return told if words >= 100 else f"{told}, so a limit of one point allows none: give more recordings"
 
@@ -94,7 +96,7 @@ def _words(clips: Sequence[Clip]) -> int:
     return sum(len(clip.text.split()) for clip in clips)
 
 
-def _to_judge(clips: Sequence[Clip], count: int | None) -> list[Clip]:
+def _to_evaluate(clips: Sequence[Clip], count: int | None) -> list[Clip]:
     """`count` clips, or as many as have JUDGED_WORDS words, evenly spaced."""
     if count is None:
         wanted = math.ceil(JUDGED_WORDS * len(clips) / max(1, _words(clips)))
@@ -104,17 +106,19 @@ def _to_judge(clips: Sequence[Clip], count: int | None) -> list[Clip]:
     return evenly(clips, count)
 
 
-def _own(source: Path, timed: int, judged: int | None, progress: Progress) -> tuple[list[Clip], list[Clip]]:
+def _own(
+    source: Path, items_per_round: int, eval_clips: int | None, progress: Progress
+) -> tuple[list[Clip], list[Clip]]:
     source = source.absolute()
     clips = [
         Clip(_relative(r.path, source), str(r.path), 0.0, round(r.seconds, 5), r.text)
         for r in read_recordings(source, progress)
     ]
     progress(f"{len(clips)} recordings, {sum(c.seconds for c in clips) / 60:.1f} minutes")
-    return spread(clips, timed), _to_judge(clips, judged)
+    return spread(clips, items_per_round), _to_evaluate(clips, eval_clips)
 
 
-def _embedded(kind: str, timed: int, judged: int | None) -> tuple[list[Clip], list[Clip]]:
+def _embedded(kind: str, items_per_round: int, eval_clips: int | None) -> tuple[list[Clip], list[Clip]]:
     from engines.embedded.clips import CHUNK, UTTERANCE, spoken_clips
 
     of_kind: dict[str, list[Clip]] = {CHUNK: [], UTTERANCE: []}
@@ -122,13 +126,13 @@ def _embedded(kind: str, timed: int, judged: int | None) -> tuple[list[Clip], li
         of_kind[c.kind].append(Clip(c.id, EMBEDDED_AUDIO, c.start_s, c.seconds, c.text))
     chunks, utterances = of_kind[CHUNK], of_kind[UTTERANCE]
     if kind == "chunks":
-        return spread(chunks, timed), _to_judge(chunks, judged)
+        return spread(chunks, items_per_round), _to_evaluate(chunks, eval_clips)
     if kind == "mixed":
-        few = round(_CHUNK_SHARE * timed)
-        return [*spread(chunks, few), *spread(utterances, timed - few)], _to_judge(utterances, judged)
+        few = round(_CHUNK_SHARE * items_per_round)
+        return [*spread(chunks, few), *spread(utterances, items_per_round - few)], _to_evaluate(utterances, eval_clips)
     if kind == "recording":
-        return utterances[:RECORDING_CLIPS], _to_judge(utterances, judged)
-    return spread(utterances, timed), _to_judge(utterances, judged)
+        return utterances[:RECORDING_CLIPS], _to_evaluate(utterances, eval_clips)
+    return spread(utterances, items_per_round), _to_evaluate(utterances, eval_clips)
 
 
 def spread(clips: Sequence[Clip], count: int) -> list[Clip]:
@@ -153,7 +157,7 @@ def _check_lengths(passages: Sequence[Passage]) -> None:
     longest = max(p.seconds + p.gap_s * (len(p.clips) - 1) for p in passages)
     if longest > LONGEST_S:
         raise WorkloadError(
-            f"clips joined by workload.together last {longest / 60:.0f} minutes, above {LONGEST_S / 60:.0f}",
+            f"clips joined by workload.batch_size last {longest / 60:.0f} minutes, above {LONGEST_S / 60:.0f}",
             "join fewer of them",
         )
 

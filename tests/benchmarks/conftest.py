@@ -5,7 +5,7 @@ import pytest
 from benchmarks.problem import Problem
 from benchmarks.synthetic import cpu_like, gpu_like
 from benchmarks.world import Surface
-from tuner.objective import Objective
+from tuner.core.objective import Objective
 
 SPEED = Objective("decode_tokens_per_second")
 

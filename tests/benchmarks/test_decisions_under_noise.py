@@ -5,7 +5,7 @@ import pytest
 from benchmarks.decisions_under_noise import EQUAL, SIZES, SPACE, configuration, grid_of, right
 from search_spaces.narrowing import narrow
 from search_spaces.template import load_template
-from tuner.params import key
+from tuner.core.params import key
 
 FACTS = {
     "cpu_cores": 2, "default_n_threads": 1, "default_n_threads_batch": 2, "longest_prompt": 30, "n_layers": 4,

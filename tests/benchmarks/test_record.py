@@ -6,9 +6,9 @@ from benchmarks.record import Journal, record
 from benchmarks.recorded_space import space_of
 from benchmarks.recording import Recording
 from search_spaces.errors import TunerError
-from tuner.config.compose import compose
-from tuner.params import key
-from tuner.preparation import prepare
+from tuner.cli.config.compose import compose
+from tuner.core.params import key
+from tuner.measure.preparation import prepare
 
 GRID = ["space.threads=choice(2,6)", "space.precision=choice(low,high)"]
 FIXED = ["params.mode=a", "params.turbo=false", "params.scale=1.0", "tracking=false"]

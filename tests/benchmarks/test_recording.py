@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks.recorded_space import space_of
 from benchmarks.recording import Recording, RecordingError
-from tuner.params import key
+from tuner.core.params import key
 
 
 def test_what_is_written_is_read_back(cpu_recording, tmp_path):

@@ -9,7 +9,7 @@ from benchmarks.problem import Trace
 from benchmarks.replayed_study import replay_study, replayed
 from benchmarks.search_efficiency import OURS, OURS_UNADVISED, TOLD, Row, table, verdict
 from tests.benchmarks.conftest import SPEED
-from tuner.trial import MetricValue, TrialResult, TrialStatus
+from tuner.core.trial import MetricValue, TrialResult, TrialStatus
 
 
 @pytest.mark.parametrize("strategy", [random_search, optuna_tpe, hill_climbing])

@@ -8,8 +8,8 @@ from benchmarks.problem import Problem
 from benchmarks.smooth import fit
 from benchmarks.synthetic import cpu_like
 from benchmarks.world import Bias, Surface, World
-from tuner.objective import Objective
-from tuner.round_metrics import round_metrics
+from tuner.core.objective import Objective
+from tuner.measure.round_metrics import round_metrics
 
 SPEED = Objective("decode_tokens_per_second")
 

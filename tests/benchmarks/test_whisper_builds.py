@@ -38,7 +38,7 @@ def test_one_build_against_itself_from_end_to_end(monkeypatch, capsys):
         sys, "argv",
         ["whisper_builds", "--python", sys.executable, "--python", sys.executable, "--pairs", "2",
          "--only", "window cut to the clip", "--model", '{"source": "embedded", "shape": "small-trained"}',
-         "--workload", '{"clips": "chunks", "timed": 1, "judged": 1}'],
+         "--workload", '{"clips": "chunks", "items_per_round": 1, "eval_clips": 1}'],
     )  # fmt: skip
     main()
     lines = capsys.readouterr().out.splitlines()

@@ -5,8 +5,8 @@ import pytest
 
 from benchmarks.false_gains import flat_problem
 from benchmarks.world import FailedError, Switching, World
-from tuner.params import key
-from tuner.round_metrics import round_metrics
+from tuner.core.params import key
+from tuner.measure.round_metrics import round_metrics
 
 
 def test_rounds_scatter_around_the_truth_and_take_recorded_time(cpu_problem):

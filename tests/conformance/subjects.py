@@ -50,9 +50,13 @@ def _cosyvoice_lacks() -> str:
 SUBJECTS: Mapping[str, Subject] = {
     "fake": Subject(lambda folder: {"source": "fake"}, {"source": "missing"}),
     "fake_voice": Subject(
-        lambda folder: {"source": "fake_voice", "speakers": ["sound", "nan"]}, {"source": "missing"}, {"timed": 2}
+        lambda folder: {"source": "fake_voice", "speakers": ["sound", "nan"]},
+        {"source": "missing"},
+        {"items_per_round": 2},
     ),
-    "kokoro": Subject(_kokoro, {"source": "/nowhere/model.onnx", "voices": "/nowhere/voices.bin"}, {"timed": 2}),
+    "kokoro": Subject(
+        _kokoro, {"source": "/nowhere/model.onnx", "voices": "/nowhere/voices.bin"}, {"items_per_round": 2}
+    ),
     "cosyvoice": Subject(
         lambda folder: {"source": "shape:v2", "layers": 1},
         {"source": "/nowhere/model"},
@@ -61,10 +65,10 @@ SUBJECTS: Mapping[str, Subject] = {
         {"compile": "off"},
     ),
     "llama_cpp": Subject(_llama_cpp, {"source": "/nowhere/model.gguf"}, {"max_tokens": 4}),
-    "espeak": Subject(lambda folder: {"voice": "en-us"}, {"source": "/nowhere/voice.onnx"}, {"timed": 3}),
+    "espeak": Subject(lambda folder: {"voice": "en-us"}, {"source": "/nowhere/voice.onnx"}, {"items_per_round": 3}),
     "whisper_cpp": Subject(
         lambda folder: {"source": "embedded", "shape": "small-trained"},
         {"source": "/nowhere/model.bin"},
-        {"clips": "chunks", "timed": 3, "judged": 4},
+        {"clips": "chunks", "items_per_round": 3, "eval_clips": 4},
     ),
 }

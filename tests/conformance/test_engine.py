@@ -23,11 +23,11 @@ from search_spaces.errors import TunerError
 from search_spaces.parameter import Params
 from search_spaces.space import SearchSpace
 from tests.conformance.subjects import SUBJECTS, Subject
-from tuner.config.study_config import Budget, StudyConfig
-from tuner.metrics import METRICS
-from tuner.preparation import bound_space
-from tuner.round_metrics import LEADING
-from tuner.worker_process import Worker
+from tuner.core.metrics import METRICS
+from tuner.core.study_config import Budget, StudyConfig
+from tuner.measure.preparation import bound_space
+from tuner.measure.round_metrics import LEADING
+from tuner.measure.worker_process import Worker
 
 _TIMEOUT_S = 120.0
 _RANDOM_CONFIGURATIONS = 4

@@ -94,7 +94,7 @@ def test_an_unmet_need_names_the_fact() -> None:
     text = (
         (EXAMPLES / "good" / "facts.yaml")
         .read_text()
-        .replace("reason: it is slow", "reason: 'fast is {fast}', mend: wait")
+        .replace("reason: it is slow", "reason: 'fast is {fast}', fix: wait")
     )
     space = Template.from_text(text, "FILE").bind({"cores": 2, "context": 512, "formats": "big", "fast": False})
     assert space.off["boost"] == "fast is false; wait"

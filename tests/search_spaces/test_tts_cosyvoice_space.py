@@ -69,7 +69,7 @@ def test_without_a_gpu_torch_compile_has_one_mode() -> None:
 
 def test_a_search_begins_with_what_leaves_the_audio_alone() -> None:
     bound = load_template("tts_cosyvoice").bind({"cpu_cores": 4, "default_n_threads": 2})
-    assert bound.first() == {**bound.baseline, "text_head": False, "n_threads": 4}
+    assert bound.initial_configuration() == {**bound.baseline, "text_head": False, "n_threads": 4}
 
 
 def test_converting_a_voice_leaves_out_what_is_the_llms() -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from search_spaces.parameter import Choices
-from tuner.config.study_config import Budget, StudyConfig
+from tuner.core.study_config import Budget, StudyConfig
 
 BUDGET = Budget(trials=12, minutes=5.0, tournament_pairs=8, tournament_pairs_most=8, trial_timeout_s=20.0)
 SMALL = {"threads": Choices((2, 4, 6)), "mode": Choices(("a", "b")), "precision": Choices(("medium", "high"))}

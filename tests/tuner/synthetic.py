@@ -12,8 +12,8 @@ from typing import Any
 import yaml
 
 from search_spaces.parameter import Value
-from tuner.events import Outcome, StudyInfo
-from tuner.trial import MetricValue, TrialResult, TrialStatus
+from tuner.core.events import Outcome, StudyInfo
+from tuner.core.trial import MetricValue, TrialResult, TrialStatus
 
 OBJECTIVE = "decode_tokens_per_second"
 BASELINE: Mapping[str, Value] = {"quantization": "F16", "n_threads": 2, "flash_attn": False, "lookup": 0.5}
@@ -56,9 +56,7 @@ TRIALS: tuple[TrialResult, ...] = (
     measured(3, 220.0, kld=0.3, quantization="Q4_0"),
     failed(4, TrialStatus.OUT_OF_MEMORY, "needs 31.2 GiB, 23.1 GiB are free", n_threads=4),
     measured(5, 180.0, quantization="Q6_K", flash_attn=True),
-    replace(
-        measured(6, 90.0, n_threads=1), status=TrialStatus.CUT_OFF, reason="slower than trial 5 by more than noise"
-    ),
+    replace(measured(6, 90.0, n_threads=1), status=TrialStatus.PRUNED, reason="slower than trial 5 by more than noise"),
     failed(7, TrialStatus.TIMED_OUT, "no answer within 600 s", n_threads=8),
 )
 

@@ -5,8 +5,8 @@ import pytest
 from engines.base import Capabilities, Model, WorkItem, Workload
 from engines.registry import load_engine
 from search_spaces.domains import values
-from tuner.config.study_config import Budget, StudyConfig
-from tuner.preparation import bound_space
+from tuner.core.study_config import Budget, StudyConfig
+from tuner.measure.preparation import bound_space
 
 CAPABILITIES = Capabilities({"cpu_cores": 4, "default_n_threads": 2}, {"version": "1", "build": "b"})
 MODEL = Model("m", "m", "0" * 64, {"F16": ""}, "F16", "F16", {"n_layers": 12, "n_ctx": 4096})

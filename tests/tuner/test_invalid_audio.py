@@ -6,8 +6,8 @@ import pytest
 
 from search_spaces.parameter import Choices
 from tests.tuner.fake_study import fake_config
-from tuner.study import run_study
-from tuner.trial import TrialStatus
+from tuner.core.trial import TrialStatus
+from tuner.study.study import run_study
 
 REASONS = {
     "nan": "the audio is not finite: 1 of ",

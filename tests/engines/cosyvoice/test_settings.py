@@ -68,4 +68,4 @@ def test_version_3_has_no_torchscript() -> None:
     ],
 )
 def test_what_is_made_for_each_length_anew_settles_late(params: dict[str, Any], late: bool) -> None:
-    assert CosyVoiceEngine().settles_late(params) == late
+    assert CosyVoiceEngine().compiles_lazily(params) == late

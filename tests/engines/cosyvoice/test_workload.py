@@ -21,7 +21,7 @@ def shape_model(repository: Path, torch: FakeTorch) -> Model:
 
 
 def test_sentences_are_the_shared_ones(folder_model: Model) -> None:
-    workload = resolve_workload({"lengths": "short", "timed": 2}, folder_model, quiet)
+    workload = resolve_workload({"lengths": "short", "items_per_round": 2}, folder_model, quiet)
     requests = [Request.of(item.payload) for item in workload.items]
     assert len({r.key for r in requests}) == 2
     assert {(r.mode, r.instruction) for r in requests} == {("zero_shot", "")}
@@ -29,8 +29,8 @@ def test_sentences_are_the_shared_ones(folder_model: Model) -> None:
 
 
 def test_an_instruction_is_part_of_the_request(folder_model: Model) -> None:
-    default = resolve_workload({"mode": "instruct", "timed": 1}, folder_model, quiet)
-    own = resolve_workload({"mode": "instruct", "timed": 1, "instruction": "Softly."}, folder_model, quiet)
+    default = resolve_workload({"mode": "instruct", "items_per_round": 1}, folder_model, quiet)
+    own = resolve_workload({"mode": "instruct", "items_per_round": 1, "instruction": "Softly."}, folder_model, quiet)
     assert default.items[0].payload["instruction"] == DEFAULT_INSTRUCTION
     assert default.digest != own.digest
 

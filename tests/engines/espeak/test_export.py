@@ -31,7 +31,7 @@ print(voice.sample_rate, len(parts), file=sys.stderr)
 @pytest.mark.parametrize("mode", MODES)
 def test_the_module_speaks_as_was_measured(tmp_path: Path, mode: str) -> None:
     params = {**PARAMS, "mode": mode}
-    model = resolve_model({"voice": "en-gb", "words_a_minute": 190, "pitch": 70}, print)
+    model = resolve_model({"voice": "en-gb", "words_per_minute": 190, "pitch": 70}, print)
     file = prepare(model, params, print)
     named = {"name": 'a "voice"\nwith lines', "path": file.path, "quantization": "", "facts": dict(model.facts)}
     for made in export("python", {"study": "a-study", "model": named, "params": params}):

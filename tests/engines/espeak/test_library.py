@@ -80,9 +80,9 @@ def test_a_larger_buffer_means_fewer_chunks() -> None:
 
 def test_rate_and_pitch_are_heard() -> None:
     lengths = {}
-    for words_a_minute in (120, 300):
-        made = Voice("en-us", words_a_minute, 50, SYNCHRONOUS, LEAST_BUFFER_MS)
-        lengths[words_a_minute] = sum(chunk.size for chunk in _said(made))
+    for words_per_minute in (120, 300):
+        made = Voice("en-us", words_per_minute, 50, SYNCHRONOUS, LEAST_BUFFER_MS)
+        lengths[words_per_minute] = sum(chunk.size for chunk in _said(made))
         made.close()
     assert lengths[120] > 1.5 * lengths[300]
 

@@ -15,9 +15,9 @@ def _model(**config: Any) -> Model:
 
 
 def test_another_voice_rate_or_pitch_is_another_model() -> None:
-    models = [_model(), _model(voice="de"), _model(words_a_minute=200), _model(pitch=60)]
+    models = [_model(), _model(voice="de"), _model(words_per_minute=200), _model(pitch=60)]
     assert len({m.digest for m in models}) == 4
-    assert _model(source="espeak", voice="en-us", words_a_minute=175, pitch=50).digest == models[0].digest
+    assert _model(source="espeak", voice="en-us", words_per_minute=175, pitch=50).digest == models[0].digest
 
 
 def test_the_file_is_the_voice_s_sounds() -> None:
@@ -28,7 +28,7 @@ def test_the_file_is_the_voice_s_sounds() -> None:
 
 @pytest.mark.parametrize(
     "config",
-    [{"voice": "vulcan"}, {"words_a_minute": 10}, {"pitch": True}, {"source": "voice.onnx"}, {"speed": 2}],
+    [{"voice": "vulcan"}, {"words_per_minute": 10}, {"pitch": True}, {"source": "voice.onnx"}, {"speed": 2}],
 )
 def test_what_is_wrong_is_said(config: dict[str, Any]) -> None:
     with pytest.raises(TunerError) as caught:

@@ -45,9 +45,9 @@ def test_the_first_audio_is_there_before_the_last() -> None:
     assert sample.output_times_s[0] < sample.output_times_s[-1] / 2
 
 
-@pytest.mark.parametrize("words_a_minute", [80, 450])
-def test_every_pace_that_may_be_asked_for_passes(words_a_minute: int) -> None:
-    model = resolve_model({"words_a_minute": words_a_minute}, print)
+@pytest.mark.parametrize("words_per_minute", [80, 450])
+def test_every_pace_that_may_be_asked_for_passes(words_per_minute: int) -> None:
+    model = resolve_model({"words_per_minute": words_per_minute}, print)
     session = EspeakSession(model, prepare(model, {}, print), {})
     for kind in (*LENGTHS, REPLY):
         for sentence in shipped(kind):

@@ -11,7 +11,7 @@ import yaml
 from engines.base import Model, Sample
 from engines.synthesis.splitting import pieces
 from engines.synthesis.workload import resolve_workload
-from tuner.round_metrics import round_metrics
+from tuner.measure.round_metrics import round_metrics
 
 CONF = Path(__file__).parents[3] / "conf"
 MODEL = Model("voice", "voice", "0" * 64, {"": ""}, "", "")

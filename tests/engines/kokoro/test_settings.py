@@ -83,6 +83,6 @@ def test_the_space_has_no_other_knobs() -> None:
 
 
 def test_only_devices_settle_late() -> None:
-    late = {provider: KokoroEngine().settles_late({"provider": provider}) for provider in PROVIDERS}
+    late = {provider: KokoroEngine().compiles_lazily({"provider": provider}) for provider in PROVIDERS}
     assert {provider for provider, is_late in late.items() if not is_late} == {"cpu", "dnnl", "xnnpack"}
-    assert not KokoroEngine().settles_late({})
+    assert not KokoroEngine().compiles_lazily({})

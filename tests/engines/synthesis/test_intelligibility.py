@@ -24,9 +24,9 @@ def ear() -> str:
 
 
 def test_commands_are_understood_and_babble_is_not(ear: str) -> None:
-    model, engine = resolve_model({"words_a_minute": 160}, print), EspeakEngine()
+    model, engine = resolve_model({"words_per_minute": 160}, print), EspeakEngine()
     for spoken, least, most in ((TEXTS, 0.0, 0.4), (["quixotic jabberwocky", "ubiquitous zephyrs meander"], 0.6, 3.0)):
-        workload = resolve_workload({"sentences": spoken, "heard_by": ear}, model, lambda line: None)
+        workload = resolve_workload({"sentences": spoken, "asr_model": ear}, model, lambda line: None)
         engine.prepare_quality(model, workload, lambda line: None)
         session = EspeakSession(model, prepare(model, {}, print), {})
         quality = session.quality(workload)
@@ -38,7 +38,7 @@ def test_commands_are_understood_and_babble_is_not(ear: str) -> None:
 def test_who_listens_is_part_of_the_workload(ear: str) -> None:
     model = resolve_model({}, print)
     digests = {
-        resolve_workload({"sentences": TEXTS, "heard_by": by, "heard_language": language}, model, print).digest
+        resolve_workload({"sentences": TEXTS, "asr_model": by, "asr_language": language}, model, print).digest
         for by, language in ((None, None), (ear, None), (ear, "de"))
     }
     assert len(digests) == 3

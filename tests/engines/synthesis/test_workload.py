@@ -44,7 +44,9 @@ def test_other_texts_are_another_workload() -> None:
     assert _workload().digest == _workload().digest
 
 
-@pytest.mark.parametrize("options", [{"lengths": "huge"}, {"timed": 0}, {"timed": True}, {"text": "a"}])
+@pytest.mark.parametrize(
+    "options", [{"lengths": "huge"}, {"items_per_round": 0}, {"items_per_round": True}, {"text": "a"}]
+)
 def test_what_is_wrong_is_said(options: dict[str, Any]) -> None:
     with pytest.raises(TunerError) as caught:
         _workload(**options)

@@ -67,7 +67,7 @@ from engines.whisper_cpp.engine import WhisperCppEngine
 from engines.whisper_cpp.workload import resolve_workload
 engine, params = WhisperCppEngine(), json.loads(sys.argv[2])
 model = engine.resolve_model({"source": "embedded", "shape": sys.argv[1]}, lambda text: None)
-workload = resolve_workload({"clips": "utterances", "timed": 1, "judged": 1}, model, lambda text: None)
+workload = resolve_workload({"clips": "utterances", "items_per_round": 1, "eval_clips": 1}, model, lambda text: None)
 engine.open(model, params).run(workload.items[0])
 predicted = engine.predict_memory(model, params, engine.capabilities())
 peak_kib = int(re.search(r"VmHWM:\\s*(\\d+) kB", Path("/proc/self/status").read_text())[1])  # rusage has the parent's

@@ -122,9 +122,9 @@ def test_a_folder_of_the_user(model: Model, tmp_path: Path) -> None:
     [
         ({"clip": "chunks"}, "workload option"),
         ({"clips": "words"}, "workload.clips"),
-        ({"together": 0}, "workload.together is 0"),
-        ({"timed": 2.5}, "workload.timed is 2.5"),
-        ({"judged": True}, "workload.judged is True"),
+        ({"batch_size": 0}, "workload.batch_size is 0"),
+        ({"items_per_round": 2.5}, "workload.items_per_round is 2.5"),
+        ({"eval_clips": True}, "workload.eval_clips is True"),
         ({"gap_s": "long"}, "workload.gap_s is 'long'"),
         ({"audio": "/nowhere/at/all"}, "there is no folder"),
     ],

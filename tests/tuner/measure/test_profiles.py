@@ -1,0 +1,25 @@
+from engines.base import Sample
+from tuner.measure.host.host_noise import HostNoise
+from tuner.measure.measurement import Round
+from tuner.measure.profiles import iterations, stages
+
+
+def sample(seconds: float, **timings: float) -> Sample:
+    return Sample("a", (seconds,), seconds, 1.0, 2.0, "", timings)
+
+
+def test_stages_are_means_of_an_item_and_the_largest_is_the_bottleneck() -> None:
+    told = stages([sample(5.0, llm_s=1.0, flow_s=3.0, llm_tokens=9), sample(5.0, llm_s=2.0, flow_s=6.0)])
+    assert told["stages"]["llm"] == {"s": 1.5, "share": 0.25}
+    assert told["stages"]["flow"] == {"s": 4.5, "share": 0.75}
+    assert told["bottleneck"] == "flow"
+
+
+def test_what_is_no_work_is_no_stage() -> None:
+    assert stages([sample(5.0, request_s=5.0, stall_s=1.0)]) == {}
+    assert stages([sample(5.0)]) == {}
+
+
+def test_an_iteration_is_a_round_with_what_it_produced() -> None:
+    made = Round((sample(1.0), sample(2.0)), {"rtf": 0.5}, HostNoise(), 1.0, 3.0)
+    assert iterations([made]) == [{"rtf": 0.5, "units_out": 4.0}]

@@ -1,0 +1,80 @@
+import json
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from search_spaces.errors import TunerError
+from tuner.results.export.document import check_deploy, read_deploy, schema
+
+ROOT = Path(__file__).parents[4]
+DOCUMENTS = Path(__file__).parent / "documents"
+GOOD = sorted((DOCUMENTS / "good").glob("*.json"))
+BAD = sorted((DOCUMENTS / "bad").glob("*.json"))
+
+
+def test_the_schema_is_one():
+    Draft202012Validator.check_schema(schema())
+
+
+def test_every_schema_has_good_and_bad_examples():
+    schemas = [s for s in ROOT.glob("*/**/*.schema.json") if ".venv" not in s.parts]
+    assert [s.name for s in schemas] == ["deploy.schema.json"], "a new schema needs examples of its own"
+    assert len(GOOD) >= 3
+    assert len(BAD) >= 3
+
+
+@pytest.mark.parametrize("file", GOOD, ids=lambda f: f.stem)
+def test_good_examples_are_read(file):
+    assert read_deploy(file) == json.loads(file.read_text())
+
+
+@pytest.mark.parametrize("file", BAD, ids=lambda f: f.stem)
+def test_bad_examples_are_refused_in_one_line(file):
+    with pytest.raises(TunerError, match=r"is not a valid deploy\.json") as raised:
+        read_deploy(file)
+    assert "\n" not in raised.value.message
+    assert str(file) in raised.value.message
+
+
+def paths(node, prefix=()):
+    """Every key of nested objects."""
+    for key, value in node.items() if isinstance(node, dict) else ():
+        yield (*prefix, key)
+        yield from paths(value, (*prefix, key))
+
+
+FREE = ("params", "metrics", "quality", "engine")  # of any names
+
+
+def test_no_object_takes_a_key_that_the_schema_does_not_name():
+    for file in GOOD:
+        document = json.loads(file.read_text())
+        for path in [p for p in paths(document) if p[-1] not in FREE]:
+            changed = json.loads(file.read_text())
+            node = changed
+            for key in path[:-1]:
+                node = node[key]
+            if path[:-1] and path[-2] in FREE:
+                continue
+            node["surprise"] = 1
+            with pytest.raises(TunerError):
+                check_deploy(changed, "document")
+
+
+def test_the_place_of_a_mistake_is_named():
+    with pytest.raises(TunerError, match=r"metrics\.ftl_ms"):
+        read_deploy(DOCUMENTS / "bad" / "bare_metric.json")
+
+
+@pytest.mark.parametrize("content", ["", "{", "nonsense"])
+def test_what_is_not_json_is_refused(tmp_path, content):
+    file = tmp_path / "deploy.json"
+    file.write_text(content)
+    with pytest.raises(TunerError, match="is not JSON"):
+        read_deploy(file)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(TunerError, match="No such file"):
+        read_deploy(tmp_path / "deploy.json")

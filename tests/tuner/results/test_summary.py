@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.tuner.synthetic import TRIALS, deploy, outcome, study_info
+from tuner.core.events import Outcome
+from tuner.results.summary import comparison, summary_lines, table
+
+INFO = study_info(Path("outputs/llm-tiny-0a1b"))
+
+
+def test_the_objective_comes_first_then_speed_memory_quality() -> None:
+    assert [row.name for row in comparison(deploy(), TRIALS)] == [
+        "decode_tokens_per_second", "ftl_ms", "rss_peak_mib", "kld",
+    ]  # fmt: skip
+
+
+def test_the_gain_of_the_objective_is_the_tournaments() -> None:
+    first = comparison(deploy(), TRIALS)[0]
+    assert (first.default, first.winner, first.better) == ("100 ± 2.0 tok/s", "180 ± 3.6 tok/s", "×1.75")
+
+
+def test_the_defaults_quality_is_the_documents_or_trial_0s() -> None:
+    assert comparison(deploy(), TRIALS)[-1].default == "0 nat"
+    assert comparison(deploy())[-1].default == "—"
+    told = deploy()
+    told["baseline"]["quality"] = {"kld": 0.002}
+    assert comparison(told, TRIALS)[-1].default == "0.00200 nat"
+
+
+def test_a_summary_has_verdict_tables_counts_and_where_to_look() -> None:
+    lines = summary_lines(INFO, outcome(notices=("trial 4 was disturbed",)))
+    text = "\n".join(lines)
+    assert "1.75 times faster than the default" in lines[1]
+    assert "changed knob" in text
+    assert "missed by ×1.50" in text
+    assert "8 trials: 3 ok, 1 crashed, 1 over limit, 1 out of memory, 1 cut off, 1 timed out" in text
+    assert "note: trial 4 was disturbed" in text
+    assert "outputs/llm-tiny-0a1b/report.html" in text
+
+
+def test_a_summary_without_a_winner_has_no_tables() -> None:
+    text = "\n".join(summary_lines(INFO, outcome(verdict="no_feasible", summary="nothing works", deploy=None)))
+    assert "nothing works" in text
+    assert "winner" not in text
+
+
+def test_a_sweep_that_ended_before_its_first_trial_names_no_report() -> None:
+    ended = Outcome("interrupted", "interrupted: nothing was measured", (), {}, 1.0, 0.0)
+    assert summary_lines(INFO, ended) == ["", "interrupted: nothing was measured"]
+
+
+def test_columns_line_up() -> None:
+    assert table(("", "b"), [("long name", "1"), ("x", "22")]) == ["            b", "long name   1", "x          22"]

@@ -1,0 +1,664 @@
+"""The loop on real workers of the fake engine: what it finds, what it survives, what it resumes."""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+
+from search_spaces.errors import TunerError
+from search_spaces.parameter import Choices
+from tests.tuner.fake_study import FIXED, Recorder, fake_config, lines_of, wide_config
+from tuner.core import interrupts
+from tuner.core.params import key
+from tuner.core.trial import TrialResult, TrialStatus
+from tuner.measure.candidate import BlockRound, Candidate
+from tuner.measure.host.host_noise import HostNoise
+from tuner.measure.runner import TrialRunner
+from tuner.results.study_store import StudyStore, check_writable
+from tuner.study.study import MAX_KILLS, TRIAL_SHARE, run_study
+
+OPTIMUM = {"threads": 6, "mode": "b", "precision": "medium"}
+
+
+def study_dir(outcome):
+    from pathlib import Path
+
+    return Path(outcome.extra["study_dir"])
+
+
+def test_a_small_space_is_enumerated_and_its_optimum_proven(tmp_path):
+    outcome = run_study(fake_config(tmp_path, model={"noise": 0.01}), [])
+    assert outcome.verdict == "gain"
+    assert len(outcome.trials) == 12
+    assert len({json.dumps(dict(t.params), sort_keys=True) for t in outcome.trials}) == 12
+    assert outcome.deploy["params"].items() >= OPTIMUM.items()
+    # speed: sqrt(6/2) from threads, 1.3 from mode b, 1.2 from medium precision
+    assert outcome.deploy["gain"]["ratio"] == pytest.approx(3**0.5 * 1.3 * 1.2, rel=0.03)
+    low, high = outcome.deploy["gain"]["ci95"]
+    assert low < outcome.deploy["gain"]["ratio"] < high
+
+
+def test_the_baseline_is_trial_0_and_every_trial_is_one_line(tmp_path):
+    outcome = run_study(fake_config(tmp_path), [])
+    lines = lines_of(study_dir(outcome))
+    assert [line["number"] for line in lines] == list(range(12))
+    assert lines[0]["params"]["threads"] == 2
+    assert lines[0]["params"]["mode"] == "a"
+    assert all((study_dir(outcome) / line["samples_file"]).exists() for line in lines if line["status"] == "ok")
+    assert (tmp_path / "latest").resolve() == study_dir(outcome).resolve()
+
+
+def test_what_is_deployed_was_measured(tmp_path):
+    outcome = run_study(fake_config(tmp_path), [])
+    assert dict(outcome.deploy["params"]) in [dict(t.params) for t in outcome.trials]
+
+
+def test_a_wide_space_is_searched_without_repeats_and_near_the_optimum(tmp_path):
+    outcome = run_study(wide_config(tmp_path, budget={"trials": 40}), [])
+    assert len({json.dumps(dict(t.params), sort_keys=True) for t in outcome.trials}) == 40
+    assert outcome.verdict == "gain"
+    # the known optimum is 3.3 times the default; within 15 % of it after 40 of thousands
+    assert outcome.deploy["gain"]["ratio"] > 0.85 * 3**0.5 * 1.3 * 1.2 * 1.03
+
+
+def test_quality_binds(tmp_path, monkeypatch):
+    monkeypatch.setenv("TUNER_CACHE", str(tmp_path / "cache"))
+    space = {"precision": Choices(("low", "medium", "high")), "mode": Choices(("a", "b"))}
+    outcome = run_study(fake_config(tmp_path, space=space, params={"turbo": False, "scale": 1.0, "threads": 2}), [])
+    assert outcome.deploy["params"]["precision"] == "medium"
+    assert outcome.deploy["constraints"][0]["satisfied"]
+    lows = [t for t in outcome.trials if t.params["precision"] == "low"]
+    assert len(lows) == 1, "once its quality is known, a precision that is not good enough is not run again"
+    assert "kld 0.2 > 0.05" in lows[0].reason
+    assert any("ruled out unseen, such as: kld 0.2 > 0.05" in text for text in outcome.notices)
+
+
+def test_all_configurations_equal_means_keep_the_default(tmp_path):
+    space = {"threads": Choices((6, 7)), "mode": Choices(("a",))}
+    fixed = {"turbo": False, "scale": 1.0, "precision": "high"}
+    outcome = run_study(
+        fake_config(tmp_path, space=space, params=fixed, baseline={"threads": 6}, model={"noise": 0.03}), []
+    )
+    assert outcome.verdict == "keep_default"
+    assert outcome.deploy["params"]["threads"] == 6
+    gain = outcome.deploy["gain"]
+    assert (gain["ratio"], gain["ci95"], gain["p_value"], gain["significant"]) == (1.0, None, None, False)
+
+
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [
+        ("segfault", "crashed"),
+        ("kill", "out_of_memory"),
+        ("out_of_memory", "out_of_memory"),
+        ("garbage", "crashed"),
+        ("raise", "crashed"),
+        ("nan", "invalid_output"),
+        ("empty", "invalid_output"),
+        ("backwards", "invalid_output"),
+        ("unsupported", "unsupported"),
+    ],
+)
+def test_a_fault_in_half_of_the_space_does_not_change_the_verdict(tmp_path, monkeypatch, fault, status):
+    monkeypatch.setenv("TUNER_CACHE", str(tmp_path / "cache"))
+    script = [{"when": {"mode": ["a"], "threads": [4, 6]}, "do": fault}]
+    outcome = run_study(fake_config(tmp_path / "outputs", model={"script": script}), [])
+    assert outcome.verdict == "gain"
+    assert outcome.deploy["params"].items() >= OPTIMUM.items()
+    failed = [t for t in outcome.trials if t.params["mode"] == "a" and t.params["threads"] > 2]
+    assert failed
+    assert all(t.status == status for t in failed)
+    assert all(t.reason and "\n" not in t.reason for t in failed)
+
+
+def test_what_cannot_fit_is_ruled_out_without_running_and_said_so(tmp_path):
+    script = [{"when": {"mode": ["a"], "threads": [4, 6]}, "do": "too_large"}]
+    outcome = run_study(fake_config(tmp_path, model={"script": script}), [])
+    assert outcome.deploy["params"].items() >= OPTIMUM.items()
+    assert not [t for t in outcome.trials if t.params["mode"] == "a" and t.params["threads"] > 2]
+    assert any(text.startswith("4 configurations were ruled out unseen") for text in outcome.notices)
+
+
+def test_a_default_that_cannot_fit_is_infeasible_without_running(tmp_path):
+    outcome = run_study(fake_config(tmp_path, model={"script": [{"when": {"mode": ["a"]}, "do": "too_large"}]}), [])
+    assert str(outcome.trials[0].status) == "infeasible"
+    assert outcome.trials[0].engine_s == 0
+    assert "predicted host memory" in outcome.trials[0].reason
+    assert outcome.verdict == "only_feasible"
+
+
+def test_quality_that_is_not_a_number_never_wins(tmp_path, monkeypatch):
+    monkeypatch.setenv("TUNER_CACHE", str(tmp_path / "cache"))
+    script = [{"when": {"precision": ["medium"]}, "do": "quality_nan"}]
+    outcome = run_study(fake_config(tmp_path / "outputs", model={"script": script}), [])
+    assert outcome.deploy["params"]["precision"] == "high"
+    broken = [t for t in outcome.trials if t.params["precision"] == "medium"]
+    # one that is clearly slower is cut off before its quality is asked for
+    assert "invalid_output" in {str(t.status) for t in broken} <= {"invalid_output", "pruned"}
+
+
+def test_a_hanging_configuration_costs_its_timeout_and_no_more(tmp_path):
+    script = [{"when": {"mode": ["b"], "threads": [4]}, "do": "hang"}]
+    outcome = run_study(fake_config(tmp_path, model={"script": script}, budget={"trial_timeout_s": 1.0}), [])
+    assert outcome.statuses["timed_out"] >= 1
+    assert outcome.deploy["params"].items() >= OPTIMUM.items()
+
+
+def test_a_default_that_cannot_run_does_not_end_the_study(tmp_path):
+    script = [{"when": {"mode": ["a"]}, "do": "segfault"}]
+    recorder = Recorder()
+    outcome = run_study(fake_config(tmp_path, model={"script": script}), [recorder])
+    assert outcome.verdict == "only_feasible"
+    assert outcome.deploy["params"].items() >= OPTIMUM.items()
+    assert outcome.deploy["gain"]["ratio"] is None
+    assert "default does not run" in outcome.summary
+    assert any("default does not run" in text for (text,) in recorder.named("notice"))
+
+
+def test_nothing_feasible_is_an_answer(tmp_path):
+    outcome = run_study(fake_config(tmp_path, constraints={"decode_tokens_per_second": 1e6}), [])
+    assert outcome.verdict == "no_feasible"
+    assert outcome.deploy is None
+    assert "no feasible configuration among 12 trials" in outcome.summary
+    assert not (study_dir(outcome) / "deploy.json").exists()
+
+
+def test_a_metric_that_the_machine_does_not_report_is_one_clear_line(tmp_path):
+    with pytest.raises(TunerError, match="objective 'energy_j_per_unit' is not measured on this machine"):
+        run_study(fake_config(tmp_path, objectives=("energy_j_per_unit",)), [])
+    assert list(tmp_path.iterdir()) == [], "it is said before anything runs"
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_constraint_that_cannot_be_judged_here_is_refused_every_time(tmp_path, again):
+    config = fake_config(tmp_path, constraints={"energy_j_per_unit": 1.0})
+    for _ in range(1 + again):
+        with pytest.raises(TunerError, match="constraint 'energy_j_per_unit' is not measured on this machine"):
+            run_study(config, [])
+
+
+def test_a_quality_cannot_be_the_first_objective(tmp_path):
+    with pytest.raises(TunerError, match="the first objective is 'kld'") as caught:
+        run_study(fake_config(tmp_path, objectives=("kld",)), [])
+    assert "objective=[decode_tokens_per_second,kld]" in caught.value.hint
+
+
+@pytest.mark.parametrize("objective", ["load_s", "load_cached_s"])
+def test_a_load_time_may_be_the_objective(tmp_path, objective):
+    outcome = run_study(fake_config(tmp_path, objectives=(objective,), budget={"trials": 3}), [])
+    assert outcome.verdict in ("gain", "keep_default")
+    assert objective in outcome.deploy["metrics"]
+
+
+def test_nothing_near_the_default_keeps_it_without_a_tournament(tmp_path):
+    space = {"mode": Choices(("b", "c"))}
+    fixed = {**FIXED, "threads": 2, "precision": "high"}
+    outcome = run_study(fake_config(tmp_path, space=space, params=fixed, baseline={"mode": "b"}), [])
+    assert outcome.verdict == "keep_default"
+    assert "nothing else that was tried came near" in outcome.summary
+
+
+def test_no_time_to_search_is_not_called_a_result(tmp_path):
+    outcome = run_study(fake_config(tmp_path, budget={"minutes": 1e-9}), [])
+    assert len(outcome.trials) == 1
+    assert outcome.verdict == "undecided"
+    assert "no other configuration was measured" in outcome.summary
+    assert any("raise budget.minutes" in text for text in outcome.notices)
+
+
+def test_a_default_so_slow_that_its_tournament_takes_the_budget_is_searched_and_decided(tmp_path):
+    """The tournament's pairs alone take several times the minutes; half of them are the search's all the same."""
+    slow_default = [{"when": {"mode": ["a"]}, "do": "slow"}]
+    recorder = Recorder()
+    outcome = run_study(fake_config(tmp_path, model={"script": slow_default}, budget={"minutes": 0.05}), [recorder])
+    assert len(outcome.trials) > 1
+    assert outcome.verdict == "gain"
+
+
+def test_a_changed_seed_is_told_to_concern_what_is_left(tmp_path):
+    run_study(wide_config(tmp_path, study="mine", document={"seed": 1}, seed=1, budget={"trials": 2}), [])
+    recorder = Recorder()
+    run_study(wide_config(tmp_path, study="mine", document={"seed": 2}, seed=2, budget={"trials": 3}), [recorder])
+    assert any("begun with seed=1; only what is still to be searched" in text for (text,) in recorder.named("notice"))
+
+
+def test_the_time_of_preparation_is_not_taken_from_the_search(tmp_path, monkeypatch):
+    from tuner.study.study import study
+
+    def slow(config, progress):
+        time.sleep(1.0)
+        return prepare(config, progress)
+
+    prepare = study.prepare
+    monkeypatch.setattr(study, "prepare", slow)
+    outcome = run_study(fake_config(tmp_path, budget={"trials": 3, "minutes": 0.5}), [])
+    assert len(outcome.trials) == 3
+
+
+def test_an_exhausted_space_is_finished_whatever_the_budget(tmp_path):
+    space = {"threads": Choices((2, 4))}
+    fixed = {**FIXED, "mode": "a", "precision": "high"}
+    first = run_study(fake_config(tmp_path, space=space, params=fixed), [])
+    recorder = Recorder()
+    again = run_study(fake_config(tmp_path, space=space, params=fixed), [recorder])
+    assert len(first.trials) == 2
+    assert again.deploy == first.deploy
+    assert not recorder.named("tournament_progress")
+
+
+@pytest.mark.parametrize(("swing", "then"), [(0.0, 10), (0.3, 12)])
+def test_more_pairs_are_a_new_tournament_where_they_may_prove_something(tmp_path, monkeypatch, swing, then):
+    """Where noise may hide a gain whoever allows more pairs gets them; where nothing is to be gained nobody does."""
+    fixed = {**FIXED, "mode": "a", "precision": "high"}
+    equals = {
+        "space": {"threads": Choices((6, 7))},
+        "params": fixed,
+        "baseline": {"threads": 6},
+    }
+
+    def play(self):
+        up = swing if (len(self.plays) + self.trial.number) % 2 else -swing
+        return BlockRound({"decode_tokens_per_second": 100 * math.exp(up)}, {}, HostNoise())
+
+    monkeypatch.setattr(Candidate, "play", play)
+    first = run_study(fake_config(tmp_path, **equals, budget={"tournament_pairs_most": 10}), [])
+    assert (first.verdict, len(first.tournament["blocks"])) == ("keep_default", 10)
+    recorder = Recorder()
+    run_study(fake_config(tmp_path, **equals, budget={"tournament_pairs_most": 10}), [recorder])
+    assert not recorder.named("tournament_progress"), "with no more pairs there is nothing to do"
+    more = run_study(fake_config(tmp_path, **equals, budget={"tournament_pairs_most": 12}), [])
+    assert len(more.tournament["blocks"]) == then
+    assert len(more.trials) == len(first.trials)
+
+
+def test_an_undecided_study_is_decided_when_it_can_be(tmp_path, monkeypatch):
+    """The default failed in the tournament for a passing shortage."""
+    fixed = {**FIXED, "mode": "a", "precision": "high"}
+    config = fake_config(tmp_path, space={"threads": Choices((2, 4))}, params=fixed)
+    with monkeypatch.context() as patch:
+        patch.setattr(Candidate, "play", _default_fails(Candidate.play))
+        first = run_study(config, [])
+    assert first.verdict == "undecided"
+    assert run_study(config, []).verdict == "gain"
+
+
+def test_without_another_configuration_that_runs_the_study_is_finished(tmp_path):
+    script = [{"when": {"threads": [4, 6]}, "do": "segfault"}]
+    for again in (False, True):
+        recorder = Recorder()
+        outcome = run_study(
+            fake_config(
+                tmp_path,
+                model={"script": script},
+                space={"threads": Choices((2, 4, 6))},
+                params={**FIXED, "mode": "a", "precision": "high"},
+            ),
+            [recorder],
+        )
+        assert outcome.verdict == "undecided"
+        assert bool(recorder.named("trial_started")) != again
+
+
+def test_each_run_of_slow_trials_adds_one(tmp_path, monkeypatch):
+    """A trial takes longer than the time that the tournament leaves: none fits, and one is begun all the same."""
+    monkeypatch.setattr("tuner.search.search_time.typical_s", lambda trials: 1e6 * (len(trials) > 1))
+    counts = [len(run_study(wide_config(tmp_path, budget={"trials": 50}), []).trials) for _ in range(3)]
+    assert counts == [2, 3, 4]
+
+
+def _default_fails(play):
+    def fails(self):
+        if self.trial.number == 0 and not self.failure:
+            self.failure = "failed to allocate 99 GiB"
+        return play(self)
+
+    return fails
+
+
+def test_several_objectives_give_a_front(tmp_path):
+    outcome = run_study(fake_config(tmp_path, objectives=("decode_tokens_per_second", "kld"), constraints={}), [])
+    fronts = [t for t in outcome.trials if t.number in outcome.front]
+    assert {t.params["precision"] for t in fronts} == {"medium", "high"}
+    assert all(t.params["threads"] == 6 and t.params["mode"] == "b" for t in fronts)
+
+
+def test_the_same_command_again_reports_and_a_larger_budget_goes_on(tmp_path):
+    first = run_study(wide_config(tmp_path, budget={"trials": 8}), [])
+    begin = time.monotonic()
+    again = run_study(wide_config(tmp_path, budget={"trials": 8}), [])
+    assert again.deploy == first.deploy
+    assert again.extra == first.extra
+    assert time.monotonic() - begin < 10
+    more = run_study(wide_config(tmp_path, budget={"trials": 14}), [])
+    assert [t.to_json() for t in more.trials[:8]] == [t.to_json() for t in first.trials]
+    assert len(more.trials) == 14
+
+
+def test_a_finished_study_is_judged_by_the_targets_of_today(tmp_path):
+    targets = {"name": "t", "targets": [{"task": "llm", "metric": "decode_tokens_per_second", "above": 60}]}
+    first = run_study(fake_config(tmp_path, budget={"trials": 4}), [])
+    again = run_study(fake_config(tmp_path, budget={"trials": 4}, targets=targets), [])
+    assert first.deploy["targets"] == []
+    assert again.deploy["targets"][0]["met"] is True
+    assert StudyStore(study_dir(first)).read_json("deploy.json") == again.deploy
+
+
+def test_another_definition_under_the_same_name_is_refused(tmp_path):
+    run_study(fake_config(tmp_path, study="mine", budget={"trials": 2}), [])
+    with pytest.raises(TunerError, match=r"study 'mine' .* is another one: .*constraints"):
+        run_study(fake_config(tmp_path, study="mine", constraints={"kld": 0.5}), [])
+
+
+def test_two_sweeps_of_one_study_exclude_each_other(tmp_path):
+    config = fake_config(tmp_path, study="mine")
+    store = StudyStore(tmp_path / "mine")
+    with store.locked(), pytest.raises(TunerError, match=f"another sweep .process {os.getpid()}. is running"):
+        run_study(config, [])
+
+
+def test_an_outputs_folder_that_cannot_be_written_is_one_clear_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(TunerError, match="cannot write the study's folder") as caught:
+        run_study(fake_config(tmp_path / "file"), [])
+    assert caught.value.exit_status == 3
+    assert "outputs=" in caught.value.hint
+
+
+def test_an_outputs_folder_is_tried_without_leaving_anything(tmp_path):
+    check_writable(tmp_path / "outputs/mine")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").write_text("")
+    with pytest.raises(TunerError, match=r"cannot write the study.s folder .*file/mine"):
+        check_writable(tmp_path / "file/mine")
+    with pytest.raises(TunerError, match="File name too long"):
+        check_writable(tmp_path / ("x" * 300))
+
+
+def test_a_line_that_a_kill_cut_short_is_dropped(tmp_path):
+    outcome = run_study(fake_config(tmp_path, budget={"trials": 4}), [])
+    file = study_dir(outcome) / "trials.jsonl"
+    whole = file.read_bytes()
+    file.write_bytes(whole + b'{"number": 4, "par')
+    assert len(StudyStore(file.parent).trials()) == 4
+    assert file.read_bytes() == whole
+
+
+def test_a_foreign_line_in_the_middle_is_refused_not_dropped(tmp_path):
+    (tmp_path / "trials.jsonl").write_text("not json\n")
+    with pytest.raises(TunerError, match=r"line 1 of .* is not a trial"):
+        StudyStore(tmp_path).trials()
+
+
+class InterruptAfter(Recorder):
+    """Presses Ctrl-C after some trials."""
+
+    def __init__(self, trials):
+        super().__init__()
+        self._left = trials
+
+    def trial_finished(self, result):
+        self._left -= 1
+        if self._left == 0:
+            raise KeyboardInterrupt
+
+
+def test_ctrl_c_keeps_and_reports_what_is_finished(tmp_path):
+    outcome = run_study(fake_config(tmp_path), [InterruptAfter(5)])
+    assert outcome.verdict == "interrupted"
+    assert "5 finished trials kept" in outcome.summary
+    assert "best so far, not proven" in outcome.summary
+    assert (study_dir(outcome) / "report.md").exists()
+    resumed = run_study(fake_config(tmp_path), [])
+    assert [t.to_json() for t in resumed.trials[:5]] == [t.to_json() for t in outcome.trials]
+    assert resumed.verdict == "gain"
+
+
+@pytest.mark.parametrize(("name", "lines"), [("trials.jsonl", 1), ("trials.jsonl", 5), ("tournament.jsonl", 4)])
+def test_kill_9_of_the_whole_tree_loses_and_repeats_nothing_that_was_finished(tmp_path, name, lines):
+    """Neither a trial nor a block of the tournament."""
+    program = textwrap.dedent(f"""
+        from pathlib import Path
+        from tests.tuner.fake_study import fake_config
+        from tuner.study.study import run_study
+        run_study(fake_config(Path({str(tmp_path)!r}), study="mine", model={{"script": [{{"do": "slow"}}]}}), [])
+    """)
+    file = tmp_path / "mine" / name
+    with subprocess.Popen([sys.executable, "-c", program], start_new_session=True) as sweep:
+        deadline = time.monotonic() + 60
+        while not file.exists() or file.read_bytes().count(b"\n") < lines:
+            assert time.monotonic() < deadline
+            assert sweep.poll() is None
+            time.sleep(0.02)
+        os.killpg(sweep.pid, signal.SIGKILL)
+    store = StudyStore(file.parent)
+    before, (_, blocks) = store.trials(), store.tournament()
+    assert len(before) >= (12 if blocks else lines)
+    outcome = run_study(fake_config(tmp_path, study="mine", model={"script": [{"do": "slow"}]}), [])
+    values = [[b.plays[n].metrics["decode_tokens_per_second"] for n in sorted(b.plays)] for b in blocks]
+    assert [sorted(b) for b in outcome.tournament["blocks"][: len(blocks)]] == [sorted(v) for v in values]
+    assert len(outcome.tournament["blocks"]) == 8
+    assert store.tournament() == (None, []), "the verdict holds the blocks"
+    assert [t.to_json() for t in outcome.trials[: len(before)]] == [t.to_json() for t in before]
+    assert len({json.dumps(dict(t.params), sort_keys=True) for t in outcome.trials}) == 12
+    assert outcome.verdict == "gain"
+
+
+def test_an_interrupted_tournament_goes_on_before_anything_is_searched(tmp_path):
+    class Interrupt(Recorder):
+        def tournament_progress(self, standings, done, most):
+            if done == 3:
+                raise KeyboardInterrupt
+
+    assert run_study(fake_config(tmp_path), [Interrupt()]).verdict == "interrupted"
+    recorder = Recorder()
+    outcome = run_study(fake_config(tmp_path), [recorder])
+    assert [done for _, done, _ in recorder.named("tournament_progress")] == [4, 5, 6, 7, 8]
+    assert not recorder.named("trial_started")
+    assert outcome.verdict == "gain"
+    assert any("goes on after 3" in text for (text,) in recorder.named("notice"))
+
+
+def test_another_budget_forgets_an_interrupted_tournament_and_searches_on(tmp_path):
+    class Interrupt(Recorder):
+        def tournament_progress(self, standings, done, most):
+            raise KeyboardInterrupt
+
+    few = {"trials": 5}
+    assert run_study(fake_config(tmp_path, budget=few), [Interrupt()]).verdict == "interrupted"
+    outcome = run_study(fake_config(tmp_path), [])
+    assert len(outcome.trials) == 12
+    assert len(outcome.tournament["blocks"]) == 8
+
+
+def test_what_killed_the_tuner_again_and_again_is_not_tried_again(tmp_path):
+    """A configuration that takes the whole machine down leaves its note behind each time."""
+    run_study(fake_config(tmp_path, study="mine"), [InterruptAfter(3)])
+    store = StudyStore(tmp_path / "mine")
+    deadly = {**dict(store.trials()[0].params), "threads": 4, "mode": "b"}
+    never_left = []
+    for times in range(1, MAX_KILLS + 1):
+        never_left.append(store.in_flight(deadly))  # as after a kill
+        never_left[-1].__enter__()
+        assert store.left_in_flight() == (deadly, times)
+    outcome = run_study(fake_config(tmp_path, study="mine"), [])
+    assert outcome.trials[3].params == deadly
+    assert outcome.trials[3].status == "crashed"
+    assert "killed 3 times" in outcome.trials[3].reason
+    assert sum(t.params == deadly for t in outcome.trials) == 1
+    again = run_study(fake_config(tmp_path, study="mine"), [])
+    assert len(again.trials) == len(outcome.trials) == 12
+    assert store.left_in_flight() == ({}, 0)
+
+
+def test_a_default_that_a_passing_shortage_stopped_gets_a_second_chance(tmp_path, monkeypatch):
+    run, failed = TrialRunner.run, []
+
+    def short_at_first(self, spec, pruner):
+        if not failed:
+            failed.append(spec.number)
+            return TrialResult(spec.number, spec.params, TrialStatus.OUT_OF_MEMORY, "no memory for a moment")
+        return run(self, spec, pruner)
+
+    monkeypatch.setattr(TrialRunner, "run", short_at_first)
+    outcome = run_study(fake_config(tmp_path), [])
+    assert outcome.trials[0].status == "ok"
+    assert outcome.verdict == "gain"
+
+
+def test_after_a_gain_it_is_known_what_each_change_brought(tmp_path):
+    first = run_study(fake_config(tmp_path), [])
+    brought = {n: step["ratio"] for step in first.attribution["steps"] for n in step["changed"]}
+    assert brought == pytest.approx({"threads": 3**0.5, "mode": 1.3, "precision": 1.2}, rel=0.05)
+    page = (study_dir(first) / "report.md").read_text()
+    assert "What each change brought" in page
+    assert "Which knobs mattered" in page
+
+
+def test_what_there_was_no_time_to_explain_is_explained_with_more(tmp_path):
+    first = run_study(fake_config(tmp_path, budget={"minutes": 0.12}), [])
+    if first.attribution is None:
+        assert any("was not measured" in text for text in first.notices) or first.verdict != "gain"
+    more = run_study(fake_config(tmp_path, budget={"minutes": 5.0}), [])
+    assert more.verdict == "gain"
+    assert len(more.attribution["steps"]) == 3
+
+
+def test_one_knob_after_the_other_is_a_study_of_its_own(tmp_path):
+    searched = run_study(fake_config(tmp_path, budget={"trials": 3}), [])
+    walked = run_study(fake_config(tmp_path, strategy="ablation"), [])
+    assert study_dir(walked) != study_dir(searched)
+    assert walked.deploy["params"].items() >= OPTIMUM.items()
+    baseline = walked.trials[0].params
+    first = walked.trials[1].params
+    assert sum(first[n] != baseline[n] for n in first) == 1
+
+
+def test_the_default_is_measured_again_and_the_machines_pace_kept(tmp_path, monkeypatch):
+    from tuner.measure import drift
+
+    monkeypatch.setattr(drift, "SHARE_MOST", 10.0)
+    monkeypatch.setattr(drift, "EVERY_TRIALS", 3)
+    monkeypatch.setattr(drift, "_disturbed", lambda result: False)
+    outcome = run_study(fake_config(tmp_path), [])
+    checks = StudyStore(study_dir(outcome)).pace_checks()
+    assert [c.after_trial for c in checks] == [3, 6, 9]
+    assert all(c.value == pytest.approx(outcome.trials[0].value("decode_tokens_per_second"), rel=0.2) for c in checks)
+    assert all(0.8 < t.pace < 1.2 for t in outcome.trials)
+
+
+def test_a_torn_line_of_the_drift_costs_that_line_only(tmp_path):
+    from tuner.measure.drift import PaceCheck
+
+    store = StudyStore(tmp_path)
+    store.append_pace_check(PaceCheck(8, 1.0, 2.0, ""))
+    with (tmp_path / "drift.jsonl").open("a") as file:
+        file.write('{"after_trial": 16, "va')
+    store.append_pace_check(PaceCheck(24, 3.0, 2.0, ""))
+    assert [c.after_trial for c in store.pace_checks()] == [8, 24]
+
+
+def test_an_explanation_of_another_winner_does_not_stay(tmp_path):
+    first = run_study(fake_config(tmp_path), [])
+    store = StudyStore(study_dir(first))
+    other = {**store.read_json("attribution.json"), "winner": 99}
+    store.write_json("attribution.json", other)
+    again = run_study(fake_config(tmp_path), [])
+    assert again.attribution["winner"] == again.tournament["winner"]
+
+
+def test_only_crashes_beside_the_default_are_no_comparison(tmp_path):
+    script = [{"when": {"threads": [4, 6]}, "do": "segfault"}]
+    fixed = {**FIXED, "mode": "a", "precision": "high"}
+    config = fake_config(tmp_path, space={"threads": Choices((2, 4, 6))}, params=fixed, model={"script": script})
+    assert run_study(config, []).verdict == "undecided"
+
+
+def test_another_strategy_under_the_same_name_is_refused_by_its_name(tmp_path):
+    run_study(fake_config(tmp_path, study="mine", budget={"trials": 2}), [])
+    with pytest.raises(TunerError, match=r"is another one: strategy differs"):
+        run_study(fake_config(tmp_path, study="mine", strategy="ablation"), [])
+
+
+def noisy(tmp_path, **changes):
+    """Twelve configurations, all about equal. The fake engine draws its noise anew in each process."""
+    space = {"scale": Choices(tuple(0.97 + 0.005 * n for n in range(12)))}
+    fixed = {"threads": 6, "turbo": False, "mode": "a", "precision": "high"}
+    return fake_config(tmp_path, model={"noise": 0.15}, space=space, params=fixed, **changes)
+
+
+def test_rivals_are_measured_again_in_new_processes(tmp_path):
+    recorder = Recorder()
+    outcome = run_study(noisy(tmp_path, budget={"trials": 20}), [recorder])
+    repeats = StudyStore(study_dir(outcome)).repeats()
+    assert 0 < len(repeats) <= 24
+    assert all(outcome.trials[r.trial].feasible and r.value and r.took_s > 0 for r in repeats)
+    assert len({key(t.params) for t in outcome.trials}) == len(outcome.trials) == 12, "they are no further trials"
+    told = [text for (text,) in recorder.named("progress")]
+    assert f"measuring trial {repeats[0].trial} again" in told
+
+
+def test_a_resumed_study_knows_what_was_measured_again(tmp_path):
+    first = run_study(noisy(tmp_path, budget={"trials": 11}), [])
+    known = StudyStore(study_dir(first)).repeats()
+    second = run_study(noisy(tmp_path, budget={"trials": 20}), [])
+    repeats = StudyStore(study_dir(second)).repeats()
+    assert repeats[: len(known)] == known
+    assert len(repeats) <= 2 * len(second.trials) == 24
+
+
+def test_what_was_best_in_an_earlier_study_is_tried_first(tmp_path):
+    earlier = run_study(fake_config(tmp_path), [])
+    assert earlier.verdict == "gain"
+    recorder = Recorder()
+    later = run_study(fake_config(tmp_path, objectives=("ftl_ms",)), [recorder])
+    assert study_dir(later) != study_dir(earlier)
+    assert later.trials[1].params == earlier.deploy["params"]
+    notices = [text for (text,) in recorder.named("notice")]
+    noise_message = f"what was best in earlier studies of this engine is tried first: {study_dir(earlier).name}"
+    assert noise_message in notices
+
+
+def test_the_study_says_how_much_of_it_others_disturbed(tmp_path, monkeypatch):
+    from tuner.measure.host.host_noise import HostNoise
+
+    monkeypatch.setattr(HostNoise, "disturbed", property(lambda noise: True))
+    recorder = Recorder()
+    run_study(fake_config(tmp_path, budget={"trials": 4}), [recorder])
+    (noise_message,) = [text for (text,) in recorder.named("notice") if "disturbed" in text]
+    assert "100 % of" in noise_message
+    assert "rests on the tournament's pairs" in noise_message
+
+
+def test_an_interrupt_while_a_trial_is_written_leaves_file_and_outcome_alike(tmp_path, monkeypatch):
+    write = StudyStore.append
+
+    def interrupted(store, result):
+        write(store, result)
+        if result.number == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    before = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    monkeypatch.setattr(StudyStore, "append", interrupted)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background job has it ignored
+    interrupts.install()
+    try:
+        outcome = run_study(fake_config(tmp_path), [])
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        interrupts._state.requested = False
+    assert outcome.verdict == "interrupted"
+    assert len(outcome.trials) == len(lines_of(study_dir(outcome))) == 3
+
+
+def test_no_trial_may_take_more_than_a_share_of_the_minutes(tmp_path, monkeypatch):
+    races, run = [], TrialRunner.run
+    monkeypatch.setattr(TrialRunner, "run", lambda self, spec, pruner: races.append(pruner) or run(self, spec, pruner))
+    run_study(fake_config(tmp_path, budget={"trials": 3, "minutes": 5.0}), [])
+    assert {pruner.time_most_s for pruner in races} == {TRIAL_SHARE * 300.0}

@@ -1,0 +1,158 @@
+"""`bench`: measure one configuration."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from search_spaces.errors import TunerError
+from tuner.cli.commands.arguments import OVERRIDES_HELP, add_task
+from tuner.cli.console import Console
+
+NAME = "bench"
+HELP = "measure one configuration: the default, params.KNOB=VALUE, or deploy=FILE"
+EPILOG = f"""\
+{OVERRIDES_HELP}  deploy=FILE                             the model and the parameters of a deploy.json
+  budget.minutes=2                        end the rounds after so long, however few there were
+  report=true                             report.md and bench.json, in a folder of outputs
+  profile=true                            the same, and where the time goes: stages and kernels, where the engine tells
+
+examples:
+  python -m tuner bench llm
+  python -m tuner bench llm params.n_threads=4 params.flash_attn=true targets=jane
+  python -m tuner bench llm deploy=outputs/latest/deploy.json --json
+
+exit status 1: the configuration cannot be measured here; the reason is in the output
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """TASK and overrides."""
+    add_task(parser)
+
+
+def run(options: argparse.Namespace, console: Console) -> int:
+    """Measure once and show it."""
+    from tuner.cli.config.compose import compose
+
+    overrides, wanted = files_wanted(options.overrides)
+    config = compose(options.task, resolve_deploy(overrides))
+
+    from tuner.measure.bench import run_bench
+    from tuner.results.display import make_display
+
+    display = make_display(console.progress)
+    try:
+        measured = run_bench(config, [display], wanted == PROFILE)
+    finally:
+        display.close()
+    _note_another_workload(overrides, measured["workload_digest"], console)
+    document = bench_document(measured)
+    if wanted:
+        document["files"] = _write(config.outputs, measured, console)
+    console.emit(document)
+    _print(document, console)
+    return 0 if document["status"] == "ok" else 1
+
+
+REPORT, PROFILE = "report", "profile"
+
+
+def files_wanted(overrides: Sequence[str]) -> tuple[list[str], str]:
+    """The overrides without `report=` and `profile=`, and what they ask for: PROFILE, REPORT or ""."""
+    asked = {REPORT: False, PROFILE: False}
+    others = []
+    for text in overrides:
+        name, equals, value = text.partition("=")
+        if equals and name in asked:
+            asked[name] = _switch(name, value)
+        else:
+            others.append(text)
+    return others, PROFILE if asked[PROFILE] else REPORT if asked[REPORT] else ""
+
+
+def _switch(name: str, value: str) -> bool:
+    if value.strip().lower() not in ("true", "false"):
+        raise TunerError(f"{name}={value} is neither true nor false", f"write {name}=true")
+    return value.strip().lower() == "true"
+
+
+def _write(outputs: Path, measured: Mapping[str, Any], console: Console) -> list[str]:
+    from tuner.results.report.bench import write_bench
+
+    written = write_bench(outputs / f"bench-{measured['study']['name']}", measured)
+    for file in written:
+        console.note(f"wrote {file}")
+    return [str(file) for file in written]
+
+
+def resolve_deploy(overrides: Sequence[str]) -> list[str]:
+    """The overrides with `deploy=FILE` replaced by those that the file stands for, first so that others win."""
+    from tuner.cli.config.replay import replay
+
+    file = _deploy_file(overrides)
+    others = [text for text in overrides if not text.startswith("deploy=")]
+    if file is None:
+        return others
+    own_model = any(text.startswith("model=") for text in others)
+    return [*replay(file, with_model=not own_model), *others]
+
+
+def _deploy_file(overrides: Sequence[str]) -> Path | None:
+    from tuner.cli.config.overrides import unquote
+    from tuner.core.paths import user_path
+
+    given = [text.partition("=")[2] for text in overrides if text.startswith("deploy=")]
+    return user_path(unquote(given[-1])) if given else None
+
+
+def _note_another_workload(overrides: Sequence[str], digest: str, console: Console) -> None:
+    """Say so when the figures of a deploy.json are of another workload than the one measured now."""
+    from tuner.results.export.document import read_deploy
+
+    file = _deploy_file(overrides)
+    if file is not None and (theirs := read_deploy(file)["workload"]["digest"]) != digest:
+        console.note(
+            f"note: this workload ({digest}) is not the one that {str(file)!r} was measured on ({theirs}): "
+            "its figures cannot be compared with these"
+        )
+
+
+def bench_document(measured: Mapping[str, Any]) -> dict[str, Any]:
+    """What `bench --json` prints: every metric as `{value, ci95, unit}`."""
+    return {
+        "params": dict(measured["params"]),
+        "metrics": with_units(measured["metrics"]),
+        "quality": with_units(measured["quality"]),
+        "targets": list(measured.get("targets") or []),
+        "host_noise": dict(measured["host_noise"]),
+        "status": str(measured["status"]),
+        "reason": measured["reason"],
+        **{name: measured[name] for name in ("iterations", "stages", "in_force") if measured.get(name)},
+    }
+
+
+def with_units(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Bare numbers as metric documents without an interval, in the unit of the table of metrics."""
+    from tuner.core.metrics import METRICS
+
+    def one(name: str, value: Any) -> dict[str, Any]:
+        if isinstance(value, Mapping):
+            return dict(value)
+        return {"value": value, "ci95": None, "unit": METRICS[name].unit if name in METRICS else ""}
+
+    return {name: one(name, value) for name, value in metrics.items()}
+
+
+def _print(document: Mapping[str, Any], console: Console) -> None:
+    from tuner.results.tables import metric_rows, params_line, print_table, print_targets
+
+    console.print(params_line(document["params"]))
+    if document["status"] != "ok":
+        console.print(f"{document['status']}: {document['reason']}")
+    rows = metric_rows({**document["metrics"], **document["quality"]})
+    if rows:
+        print_table(console.human, ("metric", "value"), rows)
+    print_targets(document["targets"], console.human)

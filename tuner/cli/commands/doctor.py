@@ -1,0 +1,86 @@
+"""`doctor`: is this machine fit for tuning?"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from tuner.cli.console import Console
+
+if TYPE_CHECKING:
+    from tuner.measure.doctor import Diagnosis, Surroundings
+
+NAME = "doctor"
+HELP = "show hardware, engine builds, what is missing and how to get it"
+EPILOG = """\
+examples:
+  python -m tuner doctor
+  python -m tuner doctor --json
+
+exit status 3: something is missing that a sweep needs; the command that gets it is in the output
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """ENGINE…"""
+    parser.add_argument(
+        "engines", metavar="ENGINE", nargs="*", help="which engines to look at (default: each task's own)"
+    )
+
+
+def run(options: argparse.Namespace, console: Console) -> int:
+    """Look and tell."""
+    from tuner.measure.doctor import diagnose
+
+    diagnosis = diagnose(options.engines)
+    console.emit(diagnosis.to_json())
+    _print(diagnosis, console)
+    return 0 if diagnosis.healthy else 3
+
+
+def _print(diagnosis: Diagnosis, console: Console) -> None:
+    hardware = diagnosis.hardware
+    cores = f"{hardware.cores} cores usable of {hardware.cores_machine}"
+    console.print(f"hardware   {hardware.cpu}, {cores}, {hardware.memory_gib:g} GiB usable ({hardware.hardware_class})")
+    for gpu in hardware.gpus:
+        console.print(
+            f"           {gpu.name}, {gpu.memory_mib} MiB, compute {gpu.compute_capability}, driver {gpu.driver}"
+        )
+    if not hardware.gpus:
+        console.print("           no NVIDIA GPU")
+    console.print(f"system     {hardware.os}, Python {hardware.python}")
+    for engine in diagnosis.engines:
+        console.print(
+            f"engine     {engine.name} ({engine.task}): {'missing' if engine.missing else _pairs(_facts(engine.build))}"
+        )
+        if engine.missing:
+            console.print(f"           {engine.missing}")
+            console.print(f"           {engine.remedy}")
+        else:
+            console.print(f"           {_pairs(engine.facts)}")
+    cache = diagnosis.cache
+    console.print(f"cache      {cache.path}: {cache.used_gib:g} GiB used, {cache.free_gib:g} GiB free")
+    console.print(f"outputs    {diagnosis.outputs.path}: {diagnosis.outputs.free_gib:g} GiB free")
+    console.print(f"now        {_now(diagnosis.surroundings)}")
+    for warning in diagnosis.warnings:
+        console.print(f"warning    {warning}")
+    console.print("ready" if diagnosis.healthy else "not ready: see what is missing above")
+
+
+def _now(around: Surroundings) -> str:
+    devices = f"{around.device_processes} processes on GPUs"
+    if not around.watched:
+        return f"unknown: this system does not tell what others take; {devices}"
+    noise = f"{around.others_cores:.2f} cores taken by others, {around.steal_cores:.2f} by the hypervisor"
+    return f"{'quiet' if around.quiet else 'busy'}: {noise}, {devices}"
+
+
+def _facts(build: dict[str, str]) -> dict[str, object]:
+    """A build without the advice on it, which is among the warnings."""
+    from engines.base import without_advice
+
+    return without_advice(build)
+
+
+def _pairs(mapping: dict[str, object]) -> str:
+    return " ".join(f"{name}={value}" for name, value in mapping.items())

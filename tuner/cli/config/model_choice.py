@@ -1,0 +1,91 @@
+"""What `model=` can be: a file of the group, a path, several paths, or a place to fetch from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from search_spaces.errors import TunerError, unknown_name
+from tuner.cli.config.hydra_files import MISSING, group_names
+from tuner.cli.config.overrides import Override, parse_mapping, unquote
+from tuner.core.paths import user_path
+
+_HUB, _SHAPE = "hf:", "shape:"
+
+
+@dataclass
+class ModelChoice:
+    """The overrides for Hydra (the group's file), and what is filled in afterwards."""
+
+    hydra: list[str] = field(default_factory=list)
+    source: str = ""
+    variants: dict[str, str] = field(default_factory=dict)
+
+
+def model_overrides(entries: Sequence[Override]) -> ModelChoice:
+    """Read `model=`, `model.source=`, `model.variants=` and `model.variants.NAME=`. Raises TunerError."""
+    choice = ModelChoice()
+    for entry in entries:
+        raw = entry.raw or ""
+        if not raw.strip():
+            raise TunerError(
+                f"override {entry.text!r} has no value", "write model=NAME, model=PATH or model=hf:ORG/REPO"
+            )
+        if entry.key == "model":
+            choice = _whole(raw)
+        elif entry.key == "model.source":
+            choice.source = _place(unquote(raw))
+        elif entry.key == "model.variants":
+            choice.variants = _paths(parse_mapping(entry.key, raw))
+        else:
+            choice.variants[entry.key.removeprefix("model.variants.")] = _path(unquote(raw))
+    return choice
+
+
+def _whole(raw: str) -> ModelChoice:
+    text = unquote(raw)
+    if raw.strip().startswith("{"):
+        return ModelChoice(["model=file"], variants=_paths(parse_mapping("model", raw)))
+    if text in group_names("model"):
+        return ModelChoice([f"model={text}"])
+    if text.startswith(_HUB):
+        return ModelChoice(["model=hub"], _place(text))
+    if text.startswith(_SHAPE):
+        return ModelChoice([], text)  # of the engine's own file, whose other options are for it
+    if not _looks_like_a_path(text):
+        error = unknown_name("model", text, group_names("model"))
+        raise TunerError(error.message, f"{error.hint}; or a path, or {_HUB}ORG/REPO")
+    return ModelChoice(["model=file"], _path(text))
+
+
+def _looks_like_a_path(text: str) -> bool:
+    path = user_path(text)
+    return "/" in text or "\\" in text or bool(path.suffix) or path.exists()
+
+
+def _place(text: str) -> str:
+    """A path or a place to fetch from, made absolute; a name that the engine knows stays."""
+    if text.startswith(_HUB) or not _looks_like_a_path(text):
+        return text
+    return _path(text)
+
+
+def _path(text: str) -> str:
+    return str(user_path(text).absolute())
+
+
+def _paths(mapping: Mapping[str, str]) -> dict[str, str]:
+    return {name: _path(text) for name, text in mapping.items()}
+
+
+def settle_model(composed: Mapping[str, Any], choice: ModelChoice) -> dict[str, Any]:
+    """The `model` section with the choice filled in. Raises TunerError where it has no such key or names no model."""
+    filled: dict[str, Any] = {"source": choice.source, "variants": choice.variants}
+    for key, value in filled.items():
+        if value and key not in composed:
+            raise unknown_name("key", f"model.{key}", [f"model.{k}" for k in composed])
+    section = {**composed, **{key: value for key, value in filled.items() if value}}
+    if section.get("source") in (None, "", MISSING) and not section.get("variants"):
+        raise TunerError("no model is given", f"write model=PATH, model={_HUB}ORG/REPO or model='{{NAME: PATH}}'")
+    return section

@@ -1,0 +1,77 @@
+"""From a deploy.json back to the overrides that measure the same thing again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from search_spaces.errors import TunerError
+from tuner.cli.config.hydra_files import group_names
+from tuner.cli.config.overrides import quote
+from tuner.results.export.document import read_deploy
+from tuner.results.study_store import StudyStore
+
+
+def replay(file: Path, with_model: bool = True) -> list[str]:
+    """Overrides for the engine, model, workload and parameters of a deploy.json. Raises TunerError.
+
+    Beside its study the model and the workload are those that the study was configured with, so that quality has the
+    same reference. A document on its own names the measured file, or the place that its model was fetched from, and the
+    context length; of the workload it knows the name only, so that its digest must be compared.
+    """
+    deploy = read_deploy(file)
+    study = StudyStore(file.parent).read_yaml("study.yaml") or {}
+    configured = (study.get("configuration") or {}) if study.get("name") == deploy["study"] else {}
+    workload = configured.get("workload") or {"name": deploy["workload"]["name"]}
+    return [
+        f"engine={deploy['engine']['name']}",
+        *(_model_overrides(configured.get("model") or _model(deploy["model"])) if with_model else []),
+        *_workload_overrides(workload),
+        *(f"params.{name}={literal(value)}" for name, value in deploy["params"].items()),
+    ]
+
+
+def _model(model: Mapping[str, Any]) -> dict[str, Any]:
+    """A `model` section for a document on its own."""
+    facts = model.get("facts", {})
+    context = {"n_ctx": facts["n_ctx"]} if "n_ctx" in facts else {}
+    if model["path"] and Path(model["path"]).exists():
+        return {"source": model["path"], **context}
+    if model["source"].startswith(("hf:", "shape:")):
+        return {"source": model["source"], **context}
+    raise TunerError(
+        f"the measured model file is not on this machine: {model['path'] or model['source']}",
+        "put it there, or name the model with model=PATH",
+    )
+
+
+def _model_overrides(section: Mapping[str, Any]) -> list[str]:
+    source, variants = section.get("source"), section.get("variants")
+    if variants:
+        first = f"model={literal(variants)}"
+    elif source in group_names("model"):
+        first = f"model={source}"
+    else:
+        first = f"model={quote(str(source))}"
+    return [first, *_rest("model", section, ("source", "variants"))]
+
+
+def _workload_overrides(section: Mapping[str, Any]) -> list[str]:
+    name = section.get("name")
+    return [f"workload={name}", *_rest("workload", section, ("name",))] if name in group_names("workload") else []
+
+
+def _rest(group: str, section: Mapping[str, Any], without: Iterable[str]) -> list[str]:
+    return [f"{group}.{key}={literal(value)}" for key, value in section.items() if key not in without]
+
+
+def literal(value: Any) -> str:
+    """A value in Hydra's grammar."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {literal(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(literal(item) for item in value) + "]"
+    return quote(value) if isinstance(value, str) else repr(value)

@@ -1,0 +1,49 @@
+"""The resolved configuration of one run: what `tuner/cli/config/` composes and the study reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from search_spaces.parameter import Domain, Value
+
+STRATEGIES = ("search", "ablation")
+"""How configurations are proposed: by the sampler, or one knob after the other."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a run may use. `trials` and `minutes` bound the search (the first to be reached ends it)."""
+
+    trials: int = 40
+    minutes: float = 4.5
+    tournament_pairs: int = 8
+    tournament_pairs_most: int = 32
+    rounds_least: int = 2
+    rounds_most: int = 4
+    trial_timeout_s: float = 600.0
+
+
+@dataclass(frozen=True)
+class StudyConfig:
+    """One run. `document` is the same as plain JSON data (it becomes study.yaml)."""
+
+    task: str
+    engine: str
+    model: Mapping[str, Any]
+    workload: Mapping[str, Any]
+    objectives: tuple[str, ...]
+    constraints: Mapping[str, float]
+    budget: Budget
+    targets: Mapping[str, Any]
+    params: Mapping[str, Value] = field(default_factory=dict)
+    space: Mapping[str, Domain] = field(default_factory=dict)
+    baseline: Mapping[str, Value] = field(default_factory=dict)
+    study: str | None = None
+    outputs: Path = Path("outputs")
+    tracking_uri: str | None = None
+    seed: int = 0
+    strategy: str = "search"
+    document: Mapping[str, Any] = field(default_factory=dict)

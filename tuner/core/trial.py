@@ -1,0 +1,100 @@
+"""One trial: what is asked of the worker, what came of it, and how both are written down."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from search_spaces.parameter import Value
+
+
+class TrialStatus(StrEnum):
+    """How a trial ended. Only `OK` trials have metrics that can win."""
+
+    OK = "ok"
+    INFEASIBLE = "infeasible"
+    OUT_OF_MEMORY = "out_of_memory"
+    CRASHED = "crashed"
+    TIMED_OUT = "timed_out"
+    INVALID_OUTPUT = "invalid_output"
+    UNSUPPORTED = "unsupported"
+    PRUNED = "pruned"
+
+
+@dataclass(frozen=True)
+class MetricValue:
+    """A measured metric: its value, the 95 % confidence interval (None below two rounds) and the unit."""
+
+    value: float
+    ci95: tuple[float, float] | None
+    unit: str
+
+
+@dataclass(frozen=True)
+class TrialSpec:
+    """What a trial runs: a number (−1 outside a search) and the active parameters."""
+
+    number: int
+    params: Mapping[str, Value]
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """A finished trial; one line of `trials.jsonl`.
+
+    `violations` maps each constrained metric to its slack (feasible ≤ 0). `samples_file` is relative to the study's
+    folder. `host_noise` sums up the rounds, `round_s` is the median wall time of one of those that count, `rounds_s`
+    that of all together, the warm-up and disturbed ones among them. `engine_s` is the time spent loading, warming or
+    measuring the engine, `quality_s` that on judging quality. `pace` is how fast the machine was then
+    (`tuner/measure/drift.py`).
+    """
+
+    number: int
+    params: Mapping[str, Value]
+    status: TrialStatus
+    reason: str = ""
+    metrics: Mapping[str, MetricValue] = field(default_factory=dict)
+    quality: Mapping[str, float] = field(default_factory=dict)
+    violations: Mapping[str, float] = field(default_factory=dict)
+    rounds: int = 0
+    round_s: float = 0.0
+    host_noise: Mapping[str, float] = field(default_factory=dict)
+    model_file: Mapping[str, Any] = field(default_factory=dict)
+    samples_file: str = ""
+    started_at: str = ""
+    wall_s: float = 0.0
+    engine_s: float = 0.0
+    pace: float = 1.0
+    quality_s: float = 0.0
+    rounds_s: float = 0.0
+
+    @property
+    def feasible(self) -> bool:
+        """Measured and within every constraint."""
+        return self.status is TrialStatus.OK and all(v <= 0 for v in self.violations.values())
+
+    def value(self, metric: str) -> float | None:
+        """The value of a speed, memory or quality metric, or None."""
+        if metric in self.metrics:
+            return self.metrics[metric].value
+        return self.quality.get(metric)
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON document that `from_json` reads back."""
+        return asdict(self)
+
+    @staticmethod
+    def from_json(document: Mapping[str, Any]) -> TrialResult:
+        """Read what `to_json` wrote. Raises KeyError, TypeError or ValueError on anything else."""
+        fields = dict(document)
+        fields["status"] = TrialStatus(fields["status"])
+        fields["metrics"] = {name: metric_from_json(m) for name, m in fields["metrics"].items()}
+        return TrialResult(**fields)
+
+
+def metric_from_json(document: Mapping[str, Any]) -> MetricValue:
+    """A MetricValue from `{value, ci95, unit}`."""
+    ci95 = document["ci95"]
+    return MetricValue(float(document["value"]), None if ci95 is None else (ci95[0], ci95[1]), document["unit"])

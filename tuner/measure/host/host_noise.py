@@ -1,0 +1,201 @@
+"""What else the machine did while a round ran, and whether that spoils the round."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tuner.measure.host.memory import device_processes
+from tuner.measure.host.slowdowns import cpu_mhz, device_clocks, pressure_seconds
+
+OTHERS_LIMIT = 0.10
+"""CPU time taken by others, in cores, above which a round on a full machine counts as disturbed."""
+ROOM_SHARE = 0.25
+"""A machine is full when less than this share of its cores was idle on average. That much is left because others work
+in bursts, and because the second thread of a core is not a core."""
+PRESSURE_LIMIT, PRESSING_LEAST = 0.10, 0.03
+"""Share of a round in which something waited for a core, above which it counts as disturbed on a full machine where
+others took at least so many cores. Who waits is not told: with more threads than cores it is the configuration's own,
+so pressure beside no work of others means nothing."""
+STEAL_LIMIT = 0.05
+"""CPU time taken by the hypervisor, in cores, above which a round counts as disturbed."""
+NEVER_QUIET = 0.5
+"""Above this share of disturbed rounds there is no quiet to wait for."""
+UNWATCHED = (
+    "this system does not tell what other programs take of the CPU: disturbed rounds are not recognised, "
+    "only the tournament's pairs guard against them"
+)
+
+_STAT = Path("/proc/stat")
+_CPU_STAT_FILES = ("/sys/fs/cgroup/cpu.stat", "/sys/fs/cgroup/cpu/cpu.stat")
+
+
+@dataclass(frozen=True)
+class HostNoise:
+    """One round's surroundings on the cores that this process may run on (its affinity).
+
+    CPU shares are in cores: 0.5 is half a core for the whole round. `idle_share` is of all those cores.
+    `throttled_share` is of the round's time, and so is `pressure_share`, in which something waited for a core. Clocks
+    are those at the round's end, None where they are not told; `device_slowed` says that heat or the power supply holds
+    a device back. `watched` is false where the system does not tell what others take of the CPU (no /proc).
+    """
+
+    others_cores: float = 0.0
+    idle_share: float = 0.0
+    steal_cores: float = 0.0
+    throttled_share: float = 0.0
+    device_processes: int = 0
+    pressure_share: float | None = None
+    cpu_mhz: float | None = None
+    device_mhz: float | None = None
+    device_slowed: bool = False
+    watched: bool = True
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether a round with this noise should be measured again.
+
+        What others do beside idle cores takes nothing from the round. Neither does throttling by the control group's
+        quota: more threads than the quota bears bring it about, so that it belongs to the configuration, is the same
+        in each repetition, and is there in use.
+        """
+        pressing = (self.pressure_share or 0.0) > PRESSURE_LIMIT and self.others_cores > PRESSING_LEAST
+        crowded = (self.others_cores > OTHERS_LIMIT or pressing) and self.idle_share < ROOM_SHARE
+        return crowded or self.steal_cores > STEAL_LIMIT or self.device_processes > 0 or self.device_slowed
+
+
+class NoiseWatch:
+    """Reads the system's counters when made and again at `stop`; the difference is the round's noise.
+
+    Where the system has no such counters (no /proc, as on macOS), the CPU's parts are 0, none of them makes a round
+    disturbed, and the noise says that it was not `watched`.
+    """
+
+    def __init__(self, worker_pid: int) -> None:
+        self._worker_pid = worker_pid
+        self._begin = time.monotonic()
+        self._cpu = _cpu_seconds()
+        self._own = time.process_time()
+        self._throttled = _throttled_seconds()
+        self._pressure = pressure_seconds()
+
+    def stop(self, worker_cpu_s: float) -> HostNoise:
+        """The noise since the watch was made; `worker_cpu_s` is the CPU time of the worker in between."""
+        wall_s = max(time.monotonic() - self._begin, 1e-3)
+        now = _cpu_seconds()
+        busy_s, steal_s = now.busy - self._cpu.busy, now.steal - self._cpu.steal
+        others_s = busy_s - worker_cpu_s - (time.process_time() - self._own)
+        pressure_s, (device_mhz, device_slowed) = pressure_seconds(), device_clocks()
+        waited_s = None if pressure_s is None or self._pressure is None else pressure_s - self._pressure
+        return HostNoise(
+            others_cores=max(0.0, others_s - _TICK_S) / wall_s,
+            idle_share=max(0.0, 1 - (busy_s + steal_s) / (wall_s * now.cores)) if now.cores else 0.0,
+            steal_cores=max(0.0, steal_s - _TICK_S) / wall_s,
+            throttled_share=(_throttled_seconds() - self._throttled) / wall_s,
+            device_processes=_foreign_device_processes(self._worker_pid),
+            pressure_share=None if waited_s is None else min(1.0, waited_s / wall_s),
+            cpu_mhz=cpu_mhz(),
+            device_mhz=device_mhz,
+            device_slowed=device_slowed,
+            watched=now.cores > 0,
+        )
+
+
+def summary(rounds: Sequence[HostNoise]) -> Mapping[str, float]:
+    """A trial's rounds in numbers: how many, the share that was disturbed and the mean of each part that is known."""
+    if not rounds:
+        return {}
+    unwatched = sum(not r.watched for r in rounds)
+    parts = ("pressure_share", "cpu_mhz", "device_mhz")
+    told = {part: [v for r in rounds if (v := getattr(r, part)) is not None] for part in parts}
+    return {
+        "rounds": float(len(rounds)),
+        "disturbed_share": sum(r.disturbed for r in rounds) / len(rounds),
+        "others_cores": sum(r.others_cores for r in rounds) / len(rounds),
+        "steal_cores": sum(r.steal_cores for r in rounds) / len(rounds),
+        "throttled_share": sum(r.throttled_share for r in rounds) / len(rounds),
+        "device_processes": float(max(r.device_processes for r in rounds)),
+        "device_slowed_share": sum(r.device_slowed for r in rounds) / len(rounds),
+        **{part: sum(values) / len(values) for part, values in told.items() if values},
+        **({"unwatched_share": unwatched / len(rounds)} if unwatched else {}),
+    }
+
+
+def noise_message(trials: Sequence[Mapping[str, float]]) -> str:
+    """What the summaries of all trials and of the tournament come to, in a line for the user; "" when it was quiet."""
+    rounds = sum(t.get("rounds", 0.0) for t in trials)
+    disturbed = sum(t.get("rounds", 0.0) * t.get("disturbed_share", 0.0) for t in trials)
+    if any(t.get("unwatched_share") for t in trials):
+        return UNWATCHED
+    if not disturbed:
+        return ""
+    share = disturbed / rounds
+    line = f"others on this machine disturbed {100 * share:.0f} % of {rounds:.0f} rounds"
+    if share > NEVER_QUIET:
+        return f"{line}: it was never quiet for long, and the decision rests on the tournament's pairs"
+    return f"{line}; of those as many as the limit allows were measured again"
+
+
+_TICK_S = 1 / os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 0.0
+"""The counters' resolution, which is taken off so that an idle machine reads as idle."""
+
+
+@dataclass(frozen=True)
+class _CpuSeconds:
+    """CPU seconds since boot, summed over `cores`."""
+
+    busy: float = 0.0
+    steal: float = 0.0
+    cores: int = 0
+
+
+def _cpu_seconds() -> _CpuSeconds:
+    """Of the cores in this process's affinity, from /proc/stat (proc(5)).
+
+    The line that sums all cores up is exact to a tick, a sum over the lines of single cores is not: those are read
+    only where the affinity leaves cores out.
+    """
+    try:
+        lines = [line.split() for line in _STAT.read_text().splitlines() if line.startswith("cpu")]
+        total, *single = [(line[0], [int(field) for field in line[1:9]]) for line in lines]
+    except (OSError, ValueError):
+        return _CpuSeconds()
+    allowed = {f"cpu{number}" for number in os.sched_getaffinity(0)} if hasattr(os, "sched_getaffinity") else set()
+    ours = [fields for name, fields in single if name in allowed]
+    if not ours or len(ours) < len(allowed) or len(ours) == len(single):
+        ours, cores = [total[1]], len(single)
+    else:
+        cores = len(ours)
+    user, nice, system, _idle, _iowait, irq, softirq, steal = (sum(column) for column in zip(*ours, strict=True))
+    return _CpuSeconds((user + nice + system + irq + softirq) * _TICK_S, steal * _TICK_S, cores)
+
+
+def _foreign_device_processes(worker_pid: int) -> int:
+    """How many processes on the devices are neither this one nor started by it, such as a tournament's other workers.
+
+    Inside a container the driver may give the host's numbers: those stand for no process here, and may be ours.
+    """
+    computing = device_processes()
+    if not computing:
+        return 0
+    import psutil
+
+    ours = {worker_pid, os.getpid(), *(child.pid for child in psutil.Process().children(recursive=True))}
+    return sum(psutil.pid_exists(pid) for pid in computing - ours)
+
+
+def _throttled_seconds() -> float:
+    """Seconds for which the cgroup's CPU quota has held this process back (cgroup v2 in µs, v1 in ns)."""
+    for file in _CPU_STAT_FILES:
+        try:
+            lines = dict(line.split() for line in Path(file).read_text().splitlines())
+        except (OSError, ValueError):
+            continue
+        if "throttled_usec" in lines:
+            return int(lines["throttled_usec"]) / 1e6
+        if "throttled_time" in lines:
+            return int(lines["throttled_time"]) / 1e9
+    return 0.0

@@ -1,0 +1,203 @@
+"""What must be known before the first trial: engine, machine, model, workload and the search space that they leave."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from engines.base import Capabilities, Engine, Model, Workload
+from engines.cache import cache_root
+from engines.registry import load_engine
+from search_spaces.errors import TunerError
+from search_spaces.narrowing import narrow
+from search_spaces.parameter import Choices
+from search_spaces.space import SearchSpace
+from search_spaces.template import Template, load_template
+from tuner.core.metrics import metric
+from tuner.core.objective import Constraint, Objective
+from tuner.core.study_config import StudyConfig
+from tuner.core.trial import TrialResult
+from tuner.measure.host.energy import energy_joules
+from tuner.measure.host.hardware import HardwareProfile, detect_hardware
+from tuner.measure.host.memory import available_device_mib
+from tuner.measure.quality_cache import QualityCache
+from tuner.measure.round_metrics import LEADING
+from tuner.measure.runner import PREPARE_TIMEOUT_S, TrialRunner
+from tuner.measure.worker import capabilities_from_json, workload_from_json
+from tuner.measure.worker_process import Worker, ask_or_explain
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything that stays the same during a study. `engine_s` is what the preparation spent in the engine."""
+
+    config: StudyConfig
+    engine: Engine
+    hardware: HardwareProfile
+    capabilities: Capabilities
+    model: Model
+    workload: Workload
+    space: SearchSpace
+    engine_s: float
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """What is optimised; the first one decides the tournament."""
+        return tuple(Objective(name) for name in self.config.objectives)
+
+    @property
+    def constraints(self) -> tuple[Constraint, ...]:
+        """What must hold."""
+        return tuple(Constraint(name, limit) for name, limit in self.config.constraints.items())
+
+    @property
+    def pruning_metric(self) -> str:
+        """The first objective that each round shows; where there is none, the task's first speed metric."""
+        leading = LEADING[self.engine.task]
+        return next((o.metric for o in self.objectives if o.metric in leading), leading[0])
+
+    @property
+    def digest(self) -> str:
+        """The identity of the study: the same digest is the same study, and resumes it."""
+        parts: dict[str, Any] = {
+            "engine": self.engine.name,
+            "build": self.capabilities.identity,
+            "model": self.model.digest,
+            "workload": self.workload.digest,
+            "space": self.space.digest,
+            "hardware": self.hardware.hardware_class,
+            "objectives": list(self.config.objectives),
+            "constraints": dict(sorted(self.config.constraints.items())),
+        }
+        if self.config.strategy != "search":
+            parts["strategy"] = self.config.strategy
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
+
+    @property
+    def name(self) -> str:
+        """The study's name: the user's, or one that carries the digest."""
+        return self.config.study or f"{self.engine.task}-{_slug(self.model.name)}-{self.digest[:8]}"
+
+    def document(self) -> dict[str, Any]:
+        """study.yaml."""
+        return {
+            "name": self.name,
+            "digest": self.digest,
+            "task": self.engine.task,
+            "configuration": dict(self.config.document),
+            "hardware": self.hardware.to_json(),
+            "engine": {"name": self.engine.name, **self.capabilities.build},
+            "model": asdict(self.model),
+            "workload": {"name": self.workload.name, "digest": self.workload.digest, "items": len(self.workload.items)},
+            "space": {"name": self.space.name, "digest": self.space.digest, "off": dict(self.space.off)},
+            "baseline": dict(self.space.baseline),
+            "objectives": list(self.config.objectives),
+            "constraints": dict(self.config.constraints),
+            "strategy": self.config.strategy,
+        }
+
+    def runner(self, **callbacks: Any) -> TrialRunner:
+        """What runs trials of this study."""
+        return TrialRunner(
+            engine=self.engine,
+            capabilities=self.capabilities,
+            model=self.model,
+            workload=self.workload,
+            constraints=self.constraints,
+            quality_cache=QualityCache.of(
+                cache_root(), self.engine.name, self.capabilities, self.model, self.workload, self.space
+            ),
+            pruning_metric=self.pruning_metric,
+            timeout_s=self.config.budget.trial_timeout_s,
+            cold_loads="load_s" in (*self.config.objectives, *self.config.constraints),
+            **callbacks,
+        )
+
+
+def prepare(config: StudyConfig, progress: Callable[[str], None], for_quality: bool = True) -> Prepared:
+    """Ask the engine in a worker and bind the search space. `for_quality` also makes the quality reference.
+
+    Raises TunerError for whatever the user must fix: model, workload, knobs.
+    """
+    if metric(config.objectives[0]).kind == "quality":
+        raise TunerError(
+            f"the first objective is {config.objectives[0]!r}, a quality, which a tournament of rounds cannot prove",
+            f"put a speed first: objective=[{LEADING[config.task][0]},{config.objectives[0]}]",
+        )
+    _check_measurable(config)
+    engine = load_engine(config.engine)
+    _check_knobs(config, load_template(engine.space))
+    hardware = detect_hardware()
+    with Worker(engine.name, progress) as worker:
+        capabilities = capabilities_from_json(ask_or_explain(worker, "capabilities", PREPARE_TIMEOUT_S))
+        resolved = ask_or_explain(
+            worker, "resolve", PREPARE_TIMEOUT_S, model=dict(config.model), workload=dict(config.workload)
+        )
+        model, workload = Model(**resolved["model"]), workload_from_json(resolved["workload"])
+        space = bound_space(engine, config, capabilities, model, workload)
+        if for_quality:
+            ask_or_explain(worker, "prepare_quality", PREPARE_TIMEOUT_S, **resolved)
+        engine_s = worker.engine_s
+    return Prepared(config, engine, hardware, capabilities, model, workload, space, engine_s)
+
+
+def bound_space(
+    engine: Engine, config: StudyConfig, capabilities: Capabilities, model: Model, workload: Workload
+) -> SearchSpace:
+    """The engine's space on this machine, for this model, as the user narrowed it.
+
+    What the workload cannot feel of a knob is not searched. A process's memory may differ all the same: where that is
+    asked for, the workload has no say.
+    """
+    facts: dict[str, Any] = {**capabilities.facts, **model.facts}
+    if all(metric(name).kind != "memory" for name in (*config.objectives, *config.constraints)):
+        facts.update(workload.facts)
+    facts["quantizations"] = ",".join(model.variants)
+    facts["native_quantization"] = model.native
+    space = load_template(engine.space).bind(facts)
+    return narrow(space, config.params, config.space, config.baseline)
+
+
+def _check_knobs(config: StudyConfig, template: Template) -> None:
+    """Raise TunerError for knobs and types that no machine has, before the model is fetched or made."""
+    for section, given in (("params", config.params), ("baseline", config.baseline)):
+        for name, value in given.items():
+            template.check(name, value, f"{section}.{name}")
+    for name, domain in config.space.items():
+        for value in domain.values if isinstance(domain, Choices) else (domain.low, domain.high):
+            template.check(name, value, f"space.{name}")
+
+
+def _check_measurable(config: StudyConfig) -> None:
+    """Raise TunerError at once for a metric that needs an instrument which the machine lacks."""
+    lacking = {
+        "vram_peak_mib": "" if available_device_mib() is not None else "no NVIDIA GPU tells its memory",
+        "energy_j_per_unit": "" if energy_joules() is not None else "neither NVML nor RAPL tells its energy",
+    }
+    needed = {**dict.fromkeys(config.objectives, "objective"), **dict.fromkeys(config.constraints, "constraint")}
+    for name, purpose in needed.items():
+        if reason := lacking.get(name):
+            raise TunerError(
+                f"the {purpose} {name!r} is not measured on this machine: {reason}",
+                "leave it out, or use another metric",
+            )
+
+
+def check_measured(prepared: Prepared, trials: Sequence[TrialResult]) -> None:
+    """Raise TunerError when a metric that the study needs is not reported here, as the first measured trial shows."""
+    measured = next((t for t in trials if t.metrics), None)
+    if measured is None:
+        return
+    needed = {o.metric: "objective" for o in prepared.objectives}
+    needed |= {c.metric: "constraint" for c in prepared.constraints}
+    for name, purpose in needed.items():
+        if measured.value(name) is None:
+            here = ", ".join(sorted({**measured.metrics, **measured.quality}))
+            raise TunerError(f"the {purpose} {name!r} is not measured on this machine", f"measured here: {here}")
+
+
+def _slug(text: str) -> str:
+    return "".join(c if c.isalnum() or c in "._-" else "-" for c in text).strip("-.") or "model"

@@ -1,0 +1,49 @@
+"""The report of a study: report.md and report.html, made from the files of the study's folder alone."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from search_spaces.errors import EnvironmentLackingError
+
+
+def write_report(study_dir: Path) -> list[Path]:
+    """Write report.html, report.md and its plots into `study_dir`; the files that were written.
+
+    Raises TunerError when there is no study, EnvironmentLackingError when the folder cannot be written.
+    """
+    from tuner.results.report.blocks import Plot
+    from tuner.results.report.contents import contents
+    from tuner.results.report.markdown import PLOT_FOLDER, markdown
+    from tuner.results.report.page import page
+    from tuner.results.report.study_files import read_study
+
+    study = read_study(study_dir)
+    blocks = contents(study)
+    subtitle = " · ".join(
+        part
+        for part in (
+            study.task,
+            str(study.section("model").get("name") or ""),
+            str(study.section("engine").get("name") or ""),
+            str(study.section("hardware").get("class") or ""),
+            str(study.study.get("created_at") or ""),
+        )
+        if part
+    )
+    texts = {f"{PLOT_FOLDER}/{block.name}.svg": block.svg for block in blocks if isinstance(block, Plot)}
+    texts |= {"report.md": markdown(study.name, blocks), "report.html": page(study.name, subtitle, blocks)}
+    try:
+        return [_write(study_dir / name, text) for name, text in texts.items()]
+    except OSError as error:
+        raise EnvironmentLackingError(
+            f"cannot write the report into {str(study_dir)!r}: {error.strerror}", "free space or make it writable"
+        ) from None
+
+
+def _write(path: Path, text: str) -> Path:
+    path.parent.mkdir(exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(text, encoding="utf-8")
+    return temporary.replace(path)

@@ -1,0 +1,95 @@
+"""What a study's end says, in one sentence for the terminal, the report and MLflow."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tuner.core.metrics import metric
+from tuner.core.objective import Objective, best
+from tuner.core.trial import TrialResult
+from tuner.tournament.tournament import TournamentResult
+
+HIDDEN = 1.03
+"""Where the best finalist's interval reaches beyond this, a gain worth having is not ruled out."""
+
+
+def sentence(result: TournamentResult, objective: str) -> str:
+    """The verdict of a tournament that has a winner."""
+    noun, pairs = objective.replace("_", " "), result.document["pairs"]
+    if result.winner is None:
+        return "no configuration finished the tournament within the constraints"
+    if result.verdict == "keep_default":
+        if not pairs:
+            return f"keep the default: nothing else that was tried came near its {noun} within the constraints"
+        better = "higher" if metric(objective).direction == "maximize" else "lower"
+        finalists = result.document["finalists"]
+        if not (able := [f for f in finalists if f["ratio"] is not None and not f["failure"] and not f["breaks"]]):
+            return (
+                f"keep the default: every finalist failed or broke a constraint when measured again ({_out(finalists)})"
+            )
+        best = max(able, key=lambda f: f["ratio"])
+        keep = f"keep the default: no finalist has a significantly {better} {noun} over {best['pairs']} pairs"
+        return f"{keep} ({_how_near(best)})"
+    if result.verdict == "undecided":
+        finalists = result.document["finalists"]
+        why = "no finalist finished enough pairs" if finalists else "no other configuration was measured"
+        why = result.document["baseline"]["failure"] or why
+        return f"undecided, so the default stays: {why}"
+    number = result.winner.number
+    if result.test is None:
+        return f"trial {number} is the best configuration that runs; the default does not run here"
+    low, high = result.test.ci95
+    proof = f"95 % interval {low:.2f} to {high:.2f}, {result.test.pairs} pairs"
+    if result.verdict == "gain":
+        return f"trial {number} is {result.test.ratio:.2f} times as good as the default in {objective} ({proof})"
+    return (
+        f"trial {number} is the best that meets the constraints, which the default does not; "
+        f"its {noun} is {result.test.ratio:.2f} times as good as the default's ({proof})"
+    )
+
+
+def _out(finalists: Sequence[Mapping[str, Any]]) -> str:
+    """Why each finalist cannot win."""
+    return ", ".join(f"trial {f['number']}: {f['failure'] or f['breaks']}" for f in finalists)
+
+
+def _how_near(best: Mapping[str, Any]) -> str:
+    """How near the best finalist came, so that no gain and a gain that noise hid are told apart."""
+    low, high = best["ci95"]
+    hidden = f"; noise may hide a gain of up to {100 * (high - 1):.0f} %" if high > HIDDEN else ""
+    return f"the best, trial {best['number']}, is ×{best['ratio']:.3f}, 95 % interval {low:.3f} to {high:.3f}{hidden}"
+
+
+def nothing_feasible(trials: Sequence[TrialResult]) -> str:
+    """The commonest reason why no trial may be deployed; reasons that differ in figures only count as one."""
+    kinds: dict[str, list[str]] = {}
+    for trial in trials:
+        reason = trial.reason.split(";")[0] or str(trial.status)
+        kinds.setdefault(re.sub(r"\d[\d.e+-]*", "#", reason), []).append(reason)
+    common = max(kinds.values(), key=len)
+    return f"no feasible configuration among {counted(len(trials))}; most often ({len(common)}): {common[0]}"
+
+
+def interrupted(trials: Sequence[TrialResult], objective: Objective) -> str:
+    """What is kept, and what was found until then."""
+    if not trials:
+        return "interrupted before the first trial had finished; the same command begins again"
+    kept = f"interrupted: {counted(len(trials), 'finished ')} kept; the same command goes on"
+    leader = best(list(trials), objective)
+    if leader is None:
+        return kept
+    found = f"trial {leader.number} with {objective.metric} {leader.value(objective.metric):.4g}"
+    return f"{kept}; best so far, not proven: {found}"
+
+
+def statuses(trials: Sequence[TrialResult]) -> dict[str, int]:
+    """How many trials ended in which status."""
+    return dict(Counter(str(t.status) for t in trials))
+
+
+def counted(trials: int, kind: str = "") -> str:
+    """`1 trial`, `12 finished trials`."""
+    return f"{trials} {kind}trial{'s' * (trials != 1)}"
