@@ -5,7 +5,6 @@ A document's type is a frozen dataclass. Its JSON Schema is made from the type, 
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from search_spaces.errors import TunerError
@@ -41,8 +40,13 @@ def schema(kind: type[Any]) -> dict[str, Any]:
     return _adapter(kind).json_schema()
 
 
-@cache
-def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
+def _adapter(kind: Any) -> TypeAdapter[Any]:
     from pydantic import TypeAdapter
 
-    return TypeAdapter(kind)
+    if kind not in _ADAPTERS:
+        _ADAPTERS[kind] = TypeAdapter(kind)
+    return _ADAPTERS[kind]
+
+
+_ADAPTERS: dict[Any, TypeAdapter[Any]] = {}
+"""Made once for each type: that takes some milliseconds."""

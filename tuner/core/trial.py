@@ -51,8 +51,8 @@ class TrialSpec:
 class TrialResult:
     """A finished trial: the attribute `result` of a trial in Optuna's study.
 
-    A trial of purpose `search` (or `baseline`, the first one) is of a configuration that is measured for the first time.
-    A `repeat` measures trial `repeat_of` again in a new process, a `drift` check the baseline.
+    A trial of purpose `search` (or `baseline`, the first one) is of a configuration that was not measured before. A
+    `repeat` measures trial `repeat_of` again in a new process, a `drift` check the baseline.
 
     `violations` maps each constrained metric to its slack (feasible ≤ 0). `samples_file` is relative to the study's
     folder. `host_noise` sums up the rounds, `round_s` is the median wall time of one of those that count, `rounds_s`
