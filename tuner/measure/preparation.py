@@ -18,7 +18,7 @@ from search_spaces.space import SearchSpace
 from search_spaces.template import Template, load_template
 from tuner.core.metrics import metric
 from tuner.core.objective import Constraint, Objective
-from tuner.core.study_config import StudyConfig
+from tuner.core.study_config import SAMPLERS, StudyConfig
 from tuner.core.trial import TrialResult
 from tuner.measure.host.energy import energy_joules
 from tuner.measure.host.hardware import HardwareProfile, detect_hardware
@@ -72,8 +72,8 @@ class Prepared:
             "objectives": list(self.config.objectives),
             "constraints": dict(sorted(self.config.constraints.items())),
         }
-        if self.config.strategy != "search":
-            parts["strategy"] = self.config.strategy
+        if self.config.sampler != SAMPLERS[0]:
+            parts["sampler"] = self.config.sampler
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
 
     @property
@@ -96,7 +96,8 @@ class Prepared:
             "baseline": dict(self.space.baseline),
             "objectives": list(self.config.objectives),
             "constraints": dict(self.config.constraints),
-            "strategy": self.config.strategy,
+            "sampler": self.config.sampler,
+            "storage": self.config.storage,
         }
 
     def runner(self, **callbacks: Any) -> TrialRunner:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 from engines.base import Capabilities, Model, Workload
 from search_spaces.parameter import Params, Value
 from search_spaces.space import SearchSpace
+from tuner.core.files import write_json
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,7 @@ class QualityCache:
     def put(self, params: Params, quality: Mapping[str, float]) -> None:
         """Keep the quality of `params`; atomic, so that concurrent studies see whole entries only."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        file = self._file(params)
-        temporary = file.with_suffix(f".{os.getpid()}.tmp")
-        temporary.write_text(json.dumps({**self._key(params), "quality": dict(quality)}, indent=1))
-        temporary.replace(file)
+        write_json(self._file(params), {**self._key(params), "quality": dict(quality)})
 
     def _key(self, params: Params) -> dict[str, object]:
         return {
