@@ -14,9 +14,9 @@ from typing import Any, TextIO, TypeVar
 from search_spaces.errors import EnvironmentLackingError, TunerError
 from search_spaces.parameter import Params, Value
 from tuner.core.trial import TrialResult
-from tuner.measure.candidate import Block
 from tuner.measure.drift import PaceCheck
 from tuner.search.repeats import Repeat
+from tuner.tournament.candidate import Block
 
 LATEST = "latest"
 TOURNAMENT = "tournament.jsonl"
