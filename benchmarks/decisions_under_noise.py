@@ -31,10 +31,12 @@ from tuner.cli.config.compose import compose
 from tuner.core.params import key
 from tuner.core.stats import geometric_mean
 from tuner.core.study_config import StudyConfig
-from tuner.core.trial import TrialResult, TrialStatus
-from tuner.measure.candidate import Candidate, play_block
+from tuner.core.trial import TrialResult, TrialSpec, TrialStatus
+from tuner.measure.plan import MeasurementPlan
 from tuner.measure.preparation import Prepared, prepare
+from tuner.measure.pruning import fixed_rounds
 from tuner.study.study import run_study
+from tuner.tournament.candidate import Candidate, play_block
 
 WITHIN = 0.97
 """A choice is right when its quiet speed is at least this share of the optimum's."""
@@ -79,8 +81,8 @@ class Quiet:
     """What every configuration of a space does on the machine without the load, as often as it is looked at."""
 
     def __init__(self, prepared: Prepared, grid: Sequence[Params]) -> None:
-        runner, metric = prepared.runner(), prepared.objectives[0].metric
-        self._players = [Candidate(TrialResult(n, p, TrialStatus.OK), runner, metric) for n, p in enumerate(grid)]
+        executor, metric = prepared.executor(), prepared.objectives[0].metric
+        self._players = [Candidate(TrialResult(n, p, TrialStatus.OK), executor, (), metric) for n, p in enumerate(grid)]
         self._knobs = [knob.name for knob in prepared.space.parameters]
         self._blocks = 0
 
@@ -107,14 +109,9 @@ class Quiet:
 
 def mean_of_three(prepared: Prepared, grid: Sequence[Params]) -> Params:
     """The configuration with the best mean over three rounds, each configuration measured once after the other."""
-    runner, metric = prepared.runner(), prepared.objectives[0].metric
-    means = []
-    for params in grid:
-        with ExitStack() as stack:
-            worker = runner.opened(params, False, stack).worker
-            measurer = runner.measurer()
-            measurer.one_round(worker)
-            means.append((statistics.fmean(measurer.one_round(worker).metrics[metric] for _ in range(3)), params))
+    executor, metric = prepared.executor(), prepared.objectives[0].metric
+    plan = MeasurementPlan(fixed_rounds(3), "whole_pass", quality=False, repeat_disturbed="never")
+    means = [(executor.run(TrialSpec(-1, params), plan).value(metric) or 0.0, params) for params in grid]
     return max(means, key=lambda pair: pair[0])[1]
 
 

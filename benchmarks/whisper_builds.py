@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tuner.core.stats import paired_ratio_test
-from tuner.measure.measurement import sample_from_json
 from tuner.measure.round_metrics import round_metrics
+from tuner.measure.worker_loader import sample_from_json
 from tuner.measure.worker_process import Worker, WorkerFailedError
 
 CONFIGURATIONS: Mapping[str, Mapping[str, Any]] = {

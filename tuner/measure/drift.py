@@ -66,7 +66,7 @@ class PaceWatch:
 
     def now(self, baseline: TrialResult, load_noise: float = 0.0) -> float:
         """The pace; 1 before two checks, and where the baseline was disturbed when it was measured first."""
-        if _disturbed(baseline):
+        if baseline.disturbed:
             return 1.0
         return pace(self._checks, self._objective, baseline.value(self._objective.metric), load_noise)
 
@@ -76,7 +76,7 @@ class PaceWatch:
         `repeats` is how many trials were measured again, which take time as trials do.
         """
         baseline = trials[0]
-        if not baseline.feasible or _disturbed(baseline):
+        if not baseline.feasible or baseline.disturbed:
             return
         for _ in range(self._owed):
             self._check(trials, repeats)
@@ -100,10 +100,4 @@ class PaceWatch:
 
 def tells_the_pace(result: TrialResult) -> bool:
     """Whether a drift check ran, and nobody disturbed it."""
-    return result.status is TrialStatus.OK and not _disturbed(result)
-
-
-def _disturbed(result: TrialResult) -> bool:
-    """Whether what counts was disturbed: a warm-up that was, or a round that was played again, does no harm."""
-    noise = result.host_noise
-    return noise.get("used_disturbed_share", noise.get("disturbed_share", 0.0)) > 0
+    return result.status is TrialStatus.OK and not result.disturbed

@@ -100,6 +100,7 @@ class Operations:
 
     def profile(self) -> dict[str, Any]:
         """The session's profiles by file name; {} where it has none."""
+        self._progress("profiling")
         session, workload = self._opened()
         return dict(session.profile(workload)) if isinstance(session, Inspectable) else {}
 

@@ -14,7 +14,7 @@ from typing import Any, TextIO, TypeVar
 from engines.file_lock import lock
 from search_spaces.errors import EnvironmentLackingError, TunerError
 from tuner.core import files
-from tuner.measure.candidate import Block
+from tuner.tournament.candidate import Block
 
 LATEST = "latest"
 TOURNAMENT = "tournament.jsonl"

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from search_spaces.errors import TunerError
 from tuner.core.trial import TrialResult
 from tuner.core.watchers import Watchers
+from tuner.measure.executor import Executor
 from tuner.measure.preparation import Prepared
-from tuner.measure.runner import TrialRunner
 from tuner.results.study_store import StudyStore
 from tuner.search.observations import Observations
 from tuner.tournament.attribution import Step, attribute, by_worth, estimate_s, path
@@ -24,7 +24,7 @@ CONFIGURATIONS_LEAST = 3
 
 def explain(
     prepared: Prepared,
-    runner: TrialRunner,
+    executor: Executor,
     store: StudyStore,
     observations: Observations,
     winner: TrialResult | None,
@@ -49,7 +49,7 @@ def explain(
         if len(ways) < CONFIGURATIONS_LEAST:
             store.write_json("attribution.json", {"winner": winner.number, "steps": []})
             return
-        needed_s = estimate_s(runner, trials[0], winner, ways)
+        needed_s = estimate_s(trials[0], winner, ways, prepared.engine.compiles_lazily)
         if needed_s > left_s + OVERRUN * 60 * prepared.config.budget.minutes:
             watchers.notice(
                 f"what each of the {len(ways) - 1} changes brings was not measured, which takes {needed_s:.0f} s; "
@@ -57,7 +57,7 @@ def explain(
             )
             return
         steps = attribute(
-            runner,
+            executor,
             prepared.objectives[0],
             ways,
             lambda done, most: watchers.progress(f"measuring what each change brings: {done} of {most} blocks"),

@@ -9,12 +9,12 @@ from typing import Any
 
 from tuner.core.trial import TrialResult
 from tuner.core.watchers import Watchers
-from tuner.measure.candidate import Block
+from tuner.measure.executor import Executor
 from tuner.measure.preparation import Prepared
-from tuner.measure.runner import TrialRunner
 from tuner.results.study_store import StudyStore
 from tuner.search.finalists import affordable
 from tuner.search.observations import Observations
+from tuner.tournament.candidate import Block
 from tuner.tournament.decision import Pairs
 from tuner.tournament.tournament import Tournament, TournamentResult
 
@@ -42,7 +42,7 @@ class Final:
     prepared: Prepared
     store: StudyStore
     observations: Observations
-    runner: TrialRunner
+    executor: Executor
     watchers: Watchers
     clock: Callable[[], float] = time.monotonic
 
@@ -102,8 +102,10 @@ class Final:
     ) -> Tournament:
         budget, span_s = self.prepared.config.budget, least_span_s(self._minutes_s)
         return Tournament(
-            self.runner,
+            self.executor,
             self.prepared.objectives[0],
+            self.prepared.constraints,
+            self.prepared.engine.compiles_lazily,
             Pairs(budget.tournament_pairs, budget.tournament_pairs_most, span_s),
             self.watchers.tournament_progress,
             self.observations.posterior,

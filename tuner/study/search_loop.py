@@ -154,9 +154,7 @@ class Search:
         self._on_result(result)
 
     def _search_plan(self, pace: float) -> MeasurementPlan:
-        config = self._prepared.config
-        cold = "load_s" in (*config.objectives, *config.constraints)
-        return search_plan(self._pruner(pace), cold, self._limit.until_up_s())
+        return search_plan(self._pruner(pace), self._prepared.cold_loads, self._limit.until_up_s())
 
     def _pruner(self, pace: float) -> Pruner:
         """Against the best, if the one objective is what rounds show; several objectives have no single best."""

@@ -102,7 +102,7 @@ class Study:
         record_as = record_name(prepared.name, prepared.digest)
         self.store.write_yaml("study.yaml", {"created_at": begun_at(known), "record": record_as, **prepared.document()})
         self.store.point_latest()
-        self._executor = prepared.executor(samples_dir=self.store.samples_dir, on_progress=self.watchers.progress)
+        self._executor = prepared.executor(self.store.samples_dir, self.watchers.progress)
         self._final = Final(prepared, self.store, self.observations, self._executor, self.watchers, self.clock)
         self._time = SearchTime(prepared.config.budget.minutes, self._final.reserve_s, self.trials, self.clock)
         self._search = Search(

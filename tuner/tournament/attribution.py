@@ -18,8 +18,8 @@ from search_spaces.space import SearchSpace
 from tuner.core import interrupts
 from tuner.core.objective import Objective
 from tuner.core.trial import TrialResult, TrialStatus
-from tuner.measure.candidate import Candidate, compared, play_block, play_s
-from tuner.measure.runner import TrialRunner
+from tuner.measure.executor import Executor
+from tuner.tournament.candidate import Candidate, compared, play_block, play_s
 from tuner.tournament.tournament import REPEATED_SHARE
 
 if TYPE_CHECKING:
@@ -113,13 +113,15 @@ def _distance(one: Params, other: Params) -> int:
     return sum(one.get(n) != other.get(n) for n in {*one, *other})
 
 
-def estimate_s(runner: TrialRunner, baseline: TrialResult, winner: TrialResult, ways: Sequence[Params]) -> float:
+def estimate_s(
+    baseline: TrialResult, winner: TrialResult, ways: Sequence[Params], compiles_lazily: Callable[[Params], bool]
+) -> float:
     """How long `attribute` takes: a play of a configuration on the way is halfway between those of the ends."""
-    return len(ways) * BLOCKS * (play_s(runner, baseline) + play_s(runner, winner)) / 2
+    return len(ways) * BLOCKS * sum(play_s(t, compiles_lazily(t.params)) for t in (baseline, winner)) / 2
 
 
 def attribute(
-    runner: TrialRunner,
+    executor: Executor,
     objective: Objective,
     ways: Sequence[Params],
     on_block: Callable[[int, int], None] = lambda done, most: None,
@@ -129,7 +131,7 @@ def attribute(
     `on_block` is told how many blocks are done, of how many.
     """
     known = [TrialResult(-1, params, TrialStatus.OK) for params in ways]
-    walkers = [Candidate(trial, runner, objective.metric, cold=False) for trial in known]
+    walkers = [Candidate(trial, executor, (), objective.metric, cold=False) for trial in known]
     repeats = iter(range(math.ceil(REPEATED_SHARE * BLOCKS * len(walkers))))
     for block in range(BLOCKS):
         interrupts.check()

@@ -16,7 +16,7 @@ from tuner.core.metrics import metric
 from tuner.core.objective import Objective
 from tuner.core.params import changed_knobs
 from tuner.core.stats import RatioTest, geometric_mean, holm
-from tuner.measure.candidate import Candidate, compared, quiet_pairs
+from tuner.tournament.candidate import Candidate, compared, quiet_pairs
 
 if TYPE_CHECKING:
     from tuner.search.posterior import Posterior

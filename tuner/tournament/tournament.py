@@ -18,14 +18,15 @@ from dataclasses import asdict, dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
+from search_spaces.parameter import Params
 from tuner.core import interrupts
 from tuner.core.events import Standing
-from tuner.core.objective import Objective, pace_corrected
+from tuner.core.objective import Constraint, Objective, pace_corrected
 from tuner.core.stats import RatioTest
 from tuner.core.trial import MetricValue, TrialResult
-from tuner.measure.candidate import Block, Candidate, play_block, play_s
-from tuner.measure.host.host_noise import summary
-from tuner.measure.runner import TrialRunner
+from tuner.measure.executor import Executor
+from tuner.measure.host.host_noise import combined
+from tuner.tournament.candidate import Block, Candidate, play_block, play_s
 from tuner.tournament.decision import Decision, Pairs
 
 if TYPE_CHECKING:
@@ -63,8 +64,10 @@ class Tournament:
 
     def __init__(
         self,
-        runner: TrialRunner,
+        executor: Executor,
         objective: Objective,
+        constraints: tuple[Constraint, ...],
+        compiles_lazily: Callable[[Params], bool],
         pairs: Pairs,
         on_block: Callable[[list[Standing], int, int], None] = lambda standings, done, most: None,
         posterior: Posterior | None = None,
@@ -72,7 +75,7 @@ class Tournament:
         played: Sequence[Block] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._runner = runner
+        self._executor, self._constraints, self._compiles_lazily = executor, constraints, compiles_lazily
         self._objective = objective
         self._pairs, self._least, self._most = pairs, pairs.least, max(pairs.least, pairs.most)
         self._on_block = on_block
@@ -93,7 +96,9 @@ class Tournament:
         Of the time there are `left_s` seconds, but the least pairs are run whatever it is. Without finalists the
         default is kept when `others_were_tried` and none came near; else nothing is decided.
         """
-        home, *away = (Candidate(t, self._runner, self._objective.metric) for t in (baseline, *finalists))
+        home, *away = (
+            Candidate(t, self._executor, self._constraints, self._objective.metric) for t in (baseline, *finalists)
+        )
         if not baseline.metrics:
             home.failure = baseline.reason  # it did not run in the search; there is nothing to compare with
         decision = Decision(self._objective, self._pairs, home, away, self._belief)
@@ -154,7 +159,9 @@ class Tournament:
         playing = [t for t in (baseline, *finalists) if t.metrics]
         # Those that others disturb come again.
         plays = [1 + min(REPEATED_SHARE, t.host_noise.get("disturbed_share", 0.0)) for t in playing]
-        return self._least * sum(share * play_s(self._runner, t) for share, t in zip(plays, playing, strict=True))
+        return self._least * sum(
+            share * play_s(t, self._compiles_lazily(t.params)) for share, t in zip(plays, playing, strict=True)
+        )
 
     def _result(self, decision: Decision, others_were_tried: bool) -> TournamentResult:
         home, away = decision.home, decision.away
@@ -178,7 +185,7 @@ class Tournament:
             "blocks": [list(block) for block in zip_longest(*[c.values for c in finished])],  # None for who rests
             "quiet": [list(block) for block in zip_longest(*[c.quiet for c in finished])],
             "repeated_rounds": self._repeated,
-            "noise": dict(summary([p.noise for c in (home, *away) for p in c.plays])),
+            "noise": dict(combined([p.noise for c in (home, *away) for p in c.plays])),
             "winner": winner.trial.number if winner else None,
         }
         return TournamentResult(

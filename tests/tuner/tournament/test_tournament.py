@@ -11,13 +11,13 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tuner.measure.candidate import Block, BlockRound, Candidate, compared, play_block
 
 from tests.tuner.fake_study import fake_config
 from tuner.core.objective import Constraint, Objective
 from tuner.core.stats import RatioTest, geometric_mean
 from tuner.core.trial import MetricValue, TrialResult, TrialStatus
 from tuner.measure import measurement
-from tuner.measure.candidate import Block, BlockRound, Candidate, compared, play_block
 from tuner.measure.host.host_noise import HostNoise
 from tuner.measure.preparation import prepare
 from tuner.measure.worker_process import WorkerFailedError

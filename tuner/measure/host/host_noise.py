@@ -29,6 +29,7 @@ UNWATCHED = (
     "only the tournament's pairs guard against them"
 )
 
+_MAY_BE_UNKNOWN = ("pressure_share", "cpu_mhz", "device_mhz")
 _STAT = Path("/proc/stat")
 _CPU_STAT_FILES = ("/sys/fs/cgroup/cpu.stat", "/sys/fs/cgroup/cpu/cpu.stat")
 
@@ -109,8 +110,7 @@ def summary(rounds: Sequence[HostNoise]) -> Mapping[str, float]:
     if not rounds:
         return {}
     unwatched = sum(not r.watched for r in rounds)
-    parts = ("pressure_share", "cpu_mhz", "device_mhz")
-    told = {part: [v for r in rounds if (v := getattr(r, part)) is not None] for part in parts}
+    told = {part: [v for r in rounds if (v := getattr(r, part)) is not None] for part in _MAY_BE_UNKNOWN}
     return {
         "rounds": float(len(rounds)),
         "disturbed_share": sum(r.disturbed for r in rounds) / len(rounds),
@@ -122,6 +122,19 @@ def summary(rounds: Sequence[HostNoise]) -> Mapping[str, float]:
         **{part: sum(values) / len(values) for part, values in told.items() if values},
         **({"unwatched_share": unwatched / len(rounds)} if unwatched else {}),
     }
+
+
+def combined(summaries: Sequence[Mapping[str, float]]) -> Mapping[str, float]:
+    """The summary of all rounds that `summaries` are of; {} without any."""
+    told = [s for s in summaries if s.get("rounds")]
+    if not told:
+        return {}
+    rounds = sum(s["rounds"] for s in told)
+    mean = {}
+    for name in dict.fromkeys(name for s in told for name in s):
+        known = [s for s in told if name in s] if name in _MAY_BE_UNKNOWN else told
+        mean[name] = sum(s["rounds"] * s.get(name, 0.0) for s in known) / sum(s["rounds"] for s in known)
+    return {**mean, "rounds": rounds, "device_processes": max(s.get("device_processes", 0.0) for s in told)}
 
 
 def noise_message(trials: Sequence[Mapping[str, float]]) -> str:

@@ -7,20 +7,17 @@ that they are no further evidence, and a process that stayed loaded would save n
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from itertools import compress
 from typing import Any, TypeVar
 
-from engines.errors import InvalidOutputError
 from tuner.core.metrics import METRICS, metric
-from tuner.core.objective import Objective, violations
+from tuner.core.objective import Constraint, Objective, broken
 from tuner.core.stats import RatioTest, paired_ratio_test
-from tuner.core.trial import MetricValue, TrialResult
-from tuner.measure.host.host_noise import HostNoise
-from tuner.measure.measurement import Measurement, summarise
-from tuner.measure.runner import TrialRunner
-from tuner.measure.worker_process import WorkerFailedError
+from tuner.core.trial import MetricValue, TrialResult, TrialSpec
+from tuner.measure.executor import Executor
+from tuner.measure.measurement import summarise
+from tuner.measure.plan import single_round_plan
 
 T = TypeVar("T")
 
@@ -36,7 +33,19 @@ class BlockRound:
 
     metrics: Mapping[str, float]
     loaded: Mapping[str, float]
-    noise: HostNoise
+    noise: Mapping[str, float]
+
+    @staticmethod
+    def of(result: TrialResult) -> BlockRound:
+        """What was measured by a plan of a single round."""
+        once = {n: m.value for n, m in result.metrics.items() if metric(n).kind in ("load", "memory")}
+        each = {n: m.value for n, m in result.metrics.items() if n not in once}
+        return BlockRound(each, once, result.host_noise)
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether others disturbed it."""
+        return self.noise.get("disturbed_share", 0.0) > 0
 
     def to_json(self) -> dict[str, Any]:
         """As JSON data."""
@@ -45,7 +54,7 @@ class BlockRound:
     @staticmethod
     def from_json(document: Mapping[str, Any]) -> BlockRound:
         """Read what `to_json` wrote. Raises KeyError or TypeError on anything else."""
-        return BlockRound(document["metrics"], document["loaded"], HostNoise(**document["noise"]))
+        return BlockRound(document["metrics"], document["loaded"], document["noise"])
 
 
 @dataclass(frozen=True)
@@ -80,7 +89,8 @@ class Candidate:
     """
 
     trial: TrialResult
-    runner: TrialRunner
+    executor: Executor
+    constraints: tuple[Constraint, ...]
     metric: str
     cold: bool = True
     failure: str = ""
@@ -92,12 +102,12 @@ class Candidate:
     def play(self) -> BlockRound | None:
         """Load, warm up, run one round, and end the process; None once it has failed."""
         while not self.failure:
-            try:
-                return self._play()
-            except (WorkerFailedError, InvalidOutputError) as error:
-                if self._chances == 0:
-                    self.failure = error.reason if isinstance(error, WorkerFailedError) else error.message
-                self._chances -= 1
+            played = self._play()
+            if isinstance(played, BlockRound):
+                return played
+            if self._chances == 0:
+                self.failure = played
+            self._chances -= 1
         return None
 
     def count(self, played: BlockRound) -> None:
@@ -119,7 +129,7 @@ class Candidate:
     @property
     def quiet(self) -> list[bool]:
         """Of each round that counted, whether nobody else disturbed it."""
-        return [not p.noise.disturbed for p in self.plays]
+        return [not p.disturbed for p in self.plays]
 
     def used(self, counted: Sequence[T]) -> list[T]:
         """Of what there is one of for each round, that of the quiet rounds; all where most rounds were disturbed.
@@ -163,22 +173,17 @@ class Candidate:
 
     def breaks(self) -> str:
         """The constraints that do not hold for what was measured here, with the values; "" where all do."""
-        known = self.constrained()
-        slack = violations(self.runner.constraints, known)
-        broken = [c for c in self.runner.constraints if slack.get(c.metric, 1.0) > 0]
-        return "; ".join(c.describe(known.get(c.metric)) for c in broken)
+        return "; ".join(broken(self.constraints, self.constrained()))
 
-    def _play(self) -> BlockRound:
+    def _play(self) -> BlockRound | str:
+        """A round, or why there is none."""
         cold = self.metric == "load_s" or (self.cold and self._first is None and self.metric != "load_cached_s")
-        with ExitStack() as stack:
-            opened = self.runner.opened(self.trial.params, cold, stack)
-            whole = self.runner.engine.compiles_lazily(self.trial.params)
-            self.runner.measurer().warm_up(opened.worker, whole)
-            its_round = self.runner.measurer().one_round(opened.worker)
-            loaded = {n: m.value for n, m in opened.metrics(Measurement((its_round,))).items()}
-        played = BlockRound(its_round.metrics, loaded, its_round.noise)
+        result = self.executor.run(TrialSpec(-1, self.trial.params, "tournament"), single_round_plan(cold))
+        if not result.metrics:
+            return result.reason
+        played = BlockRound.of(result)
         if self._value(played) is None:
-            raise InvalidOutputError(f"the round tells no {self.metric}", "choose an objective that each round tells")
+            return f"the round tells no {self.metric}"
         self._first = self._first or played
         return played
 
@@ -195,7 +200,7 @@ def play_block(
     standing, played = [c for c in candidates if c.standing], []
     for candidate in _in_turn(standing, block):
         its_play = candidate.play()
-        if its_play is not None and its_play.noise.disturbed and again():
+        if its_play is not None and its_play.disturbed and again():
             its_play = candidate.play()
         if its_play is not None:
             played.append((candidate, its_play))
@@ -229,10 +234,9 @@ def quiet_pairs(one: Candidate, other: Candidate) -> list[bool]:
     return [a and b for a, b in zip(one.quiet, other.quiet, strict=False)]
 
 
-def play_s(runner: TrialRunner, trial: TrialResult) -> float:
+def play_s(trial: TrialResult, compiles_lazily: bool) -> float:
     """How long one play of a trial will take, at the pace that it had in the search."""
-    late = runner.engine.compiles_lazily(trial.params)
-    return (_first_pass_s(trial) if late else WARM_UP_SHARE * trial.round_s) + trial.round_s + _load_s(trial)
+    return (_first_pass_s(trial) if compiles_lazily else WARM_UP_SHARE * trial.round_s) + trial.round_s + _load_s(trial)
 
 
 def _first_pass_s(trial: TrialResult) -> float:
