@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +71,9 @@ class StudyRecord:
                 directions=[metric(o.metric).direction for o in objectives],
                 load_if_exists=True,
             )
-            self.study.set_metric_names([o.metric for o in objectives])
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+                self.study.set_metric_names([o.metric for o in objectives])
 
     def results(self) -> list[TrialResult]:
         """All results in the order of their numbers, whatever their purpose."""

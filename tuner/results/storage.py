@@ -32,7 +32,7 @@ def check_storage(url: str) -> None:
     if parts is None or parts.get_backend_name() not in SCHEMES:
         raise TunerError(
             f"storage={url!r} is no database URL",
-            "storage=sqlite:///FILE or storage=postgresql+psycopg://USER@HOST/NAME; without it: a journal in the folder",
+            "storage=sqlite:///FILE or storage=postgresql+psycopg://USER@HOST/NAME, or leave it out",
         )
     if parts.password is not None:
         raise TunerError(

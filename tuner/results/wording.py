@@ -95,7 +95,7 @@ def ratio_to(metric: str, value: float, baseline: float) -> float | None:
 
 
 def pace_corrected_ratio(metric: str, result: TrialResult, baseline: TrialResult) -> float | None:
-    """How many times better than the baseline a trial is, both at the machine's first pace: what trials are ranked by."""
+    """How many times better than the baseline a trial is, both at the machine's first pace, as trials are ranked."""
     value, default = pace_corrected(result, metric), pace_corrected(baseline, metric)
     return None if value is None or default is None else ratio_to(metric, value, default)
 

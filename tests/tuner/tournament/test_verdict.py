@@ -33,7 +33,7 @@ def test_an_interruption_says_what_is_kept():
 @pytest.mark.parametrize(
     ("high", "said"), [(1.08, "noise may hide a gain of up to 8 %"), (1.02, "95 % interval 0.970 to 1.020)")]
 )
-def test_keeping_the_default_says_how_near_the_best_finalist_came(high, noise_message):
+def test_keeping_the_default_says_how_near_the_best_finalist_came(high, shown):
     """No gain, and a gain that noise hid, are not the same."""
     finalists = [
         {"number": 3, "ratio": 1.01, "ci95": [0.97, high], "pairs": 14, "failure": "", "breaks": ""},
@@ -45,7 +45,7 @@ def test_keeping_the_default_says_how_near_the_best_finalist_came(high, noise_me
     text = sentence(result, SPEED.metric)
     assert text.startswith("keep the default: no finalist has a significantly higher decode tokens per second over 14")
     assert "the best, trial 3, is ×1.010" in text
-    assert noise_message in text
+    assert shown in text
     assert ("hide" in text) == (high > 1.03)
 
 
