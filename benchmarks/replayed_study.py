@@ -33,7 +33,7 @@ from tuner.results.study_store import StudyStore
 from tuner.search.earlier import Earlier
 from tuner.search.repeats import Repeat
 from tuner.study.study import Study
-from tuner.tournament.decision import EQUAL
+from tuner.tournament.comparison import EQUAL
 from tuner.tournament.tournament import TournamentResult
 
 T = TypeVar("T")
