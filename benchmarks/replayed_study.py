@@ -22,13 +22,13 @@ from tuner.core.params import changed_knobs
 from tuner.core.study_config import Budget, StudyConfig
 from tuner.core.trial import TrialResult, TrialStatus
 from tuner.core.watchers import Watchers
+from tuner.measure.answers import capabilities_from_json, workload_from_json
 from tuner.measure.executor import Executor, LocalExecutor
 from tuner.measure.host.hardware import detect_hardware
 from tuner.measure.loaded import Loaded, Pass, RunFailedError
 from tuner.measure.plan import Inspection
 from tuner.measure.preparation import Prepared
 from tuner.measure.quality_cache import QualityCache
-from tuner.measure.worker import capabilities_from_json, workload_from_json
 from tuner.results.study_store import StudyStore
 from tuner.search.earlier import Earlier
 from tuner.search.repeats import Repeat
