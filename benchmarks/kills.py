@@ -1,4 +1,4 @@
-"""Kill a study at random moments, in search and tournament, and see what is lost: nothing finished, and not the verdict.
+"""Kill a study at random moments, in search and tournament, and see what is lost of what had finished: nothing.
 
     python -m benchmarks.kills --kills 200
 

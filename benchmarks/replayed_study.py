@@ -19,22 +19,22 @@ from engines.base import Capabilities, Model, ModelFile
 from engines.registry import load_engine
 from search_spaces.parameter import Params
 from tuner.core.events import Outcome
-from tuner.core.objective import Objective, pace_corrected
+from tuner.core.objective import Objective
 from tuner.core.params import changed_knobs
 from tuner.core.study_config import Budget, StudyConfig
 from tuner.core.trial import TrialResult, TrialStatus
 from tuner.core.watchers import Watchers
+from tuner.measure.answers import capabilities_from_json, workload_from_json
 from tuner.measure.executor import Executor, LocalExecutor
 from tuner.measure.host.hardware import detect_hardware
 from tuner.measure.loaded import Loaded, Pass, RunFailedError
 from tuner.measure.plan import Inspection
 from tuner.measure.preparation import Prepared
 from tuner.measure.quality_cache import QualityCache
-from tuner.measure.worker import capabilities_from_json, workload_from_json
 from tuner.results.study_store import StudyStore
 from tuner.search.earlier import Earlier
 from tuner.study.study import Study
-from tuner.tournament.decision import EQUAL
+from tuner.tournament.comparison import EQUAL
 from tuner.tournament.tournament import TournamentResult
 
 T = TypeVar("T")
@@ -203,10 +203,10 @@ class ReplayedStudy(Study):
     def _answer(self) -> None:
         """What is likeliest to be deployed: of all trials the plainest of about equals, as a verdict prefers it."""
         able, objective = self.observations.leaders(len(self.trials)), self._objective
-        values = [pace_corrected(t, objective.metric) or 1.0 for t in able]
-        equal = [t for t, value in zip(able, values, strict=True) if objective.gain(value, values[0]) >= EQUAL]
+        values = [e.value or 1.0 for e in able]
+        equal = [e for e, value in zip(able, values, strict=True) if objective.gain(value, values[0]) >= EQUAL]
         if equal:
-            plainest = min(equal, key=lambda t: changed_knobs(t.params, self.trials[0].params))
+            plainest = min(equal, key=lambda e: changed_knobs(e.params, self.trials[0].params))
             self.trace.answer(self.clock(), plainest.params)
 
     def _conclude(self, result: TournamentResult) -> Outcome:
@@ -242,7 +242,9 @@ def replayed(problem: Problem, seed: int, limit_s: float) -> ReplayedStudy:
     """The study, not yet run."""
     world = World(problem.surface, seed)
     prepared = _prepared(problem, world, seed, limit_s)
-    return ReplayedStudy(prepared, NoFolder(Path()), Watchers([]), begin=0.0, clock=world.clock, storage=InMemoryStorage())
+    return ReplayedStudy(
+        prepared, NoFolder(Path()), Watchers([]), begin=0.0, clock=world.clock, storage=InMemoryStorage()
+    )
 
 
 _HARDWARE = detect_hardware()

@@ -21,6 +21,7 @@ from tuner.core.metrics import metric
 from tuner.core.objective import Constraint, Objective
 from tuner.core.study_config import SAMPLERS, StudyConfig
 from tuner.core.trial import TrialResult
+from tuner.measure.answers import capabilities_from_json, workload_from_json
 from tuner.measure.executor import Executor, LocalExecutor
 from tuner.measure.host.energy import energy_joules
 from tuner.measure.host.hardware import HardwareProfile, detect_hardware
@@ -28,7 +29,6 @@ from tuner.measure.host.memory import available_device_mib
 from tuner.measure.loaded import Loader
 from tuner.measure.quality_cache import QualityCache
 from tuner.measure.round_metrics import LEADING
-from tuner.measure.worker import capabilities_from_json, workload_from_json
 from tuner.measure.worker_loader import WorkerLoader
 from tuner.measure.worker_process import PREPARE_TIMEOUT_S, Worker, ask_or_explain
 

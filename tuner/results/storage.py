@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
+import optuna
 import yaml
+from optuna.storages import BaseStorage, JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal._file import BaseJournalFileLock
 
 from engines.file_lock import lock, unlock
 from search_spaces.errors import EnvironmentLackingError, TunerError
-
-if TYPE_CHECKING:
-    from optuna.storages import BaseStorage
 
 JOURNAL = "journal.log"
 SCHEMES = ("sqlite", "postgresql", "mysql")
@@ -46,9 +47,6 @@ def open_storage(url: str, folder: Path, writing: bool = True) -> BaseStorage:
 
     What a kill left of a last line is cut off where `writing`. Raises EnvironmentLackingError when it is not reached.
     """
-    from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
-
     if url:
         return _database(url)
     file = folder / JOURNAL
@@ -74,7 +72,6 @@ def storage_of(folder: Path) -> str:
 
 
 def _database(url: str) -> BaseStorage:
-    import optuna
     from sqlalchemy.exc import SQLAlchemyError
 
     check_storage(url)
@@ -111,10 +108,10 @@ def _unreached(url: str, error: BaseException) -> EnvironmentLackingError:
     return EnvironmentLackingError(f"the storage {url or 'in the study folder'} is not reached: {text[0]}", _KEPT)
 
 
-class KernelLock:
+class KernelLock(BaseJournalFileLock):
     """A lock of the journal that the kernel gives back when its process ends, however that happens.
 
-    Optuna's own locks are files, which a killed writer leaves behind. (An `optuna.storages.journal` lock object.)
+    Optuna's own locks are files, which a killed writer leaves behind.
     """
 
     def __init__(self, file: Path) -> None:

@@ -6,21 +6,21 @@ import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO, TypeVar
+from typing import Any
 
 from engines.file_lock import lock
 from search_spaces.errors import EnvironmentLackingError, TunerError
 from tuner.core import files
-from tuner.tournament.candidate import Block
+from tuner.core.documents import dump, load
+from tuner.tournament.state import TournamentState
 
 LATEST = "latest"
-TOURNAMENT = "tournament.jsonl"
+TOURNAMENT_STATE = "tournament_state.json"
 EARLIER = "trials.jsonl"
 """Where studies of the first format kept their trials."""
-Line = TypeVar("Line")
 
 
 def check_writable(folder: Path) -> None:
@@ -82,22 +82,20 @@ class StudyStore:
                 "move the folder away, or give this sweep another name with study=NAME",
             )
 
-    def begin_tournament(self, header: Mapping[str, Any]) -> None:
-        """Begin a tournament's file with who plays; one of an earlier run is forgotten."""
-        self._replace(TOURNAMENT, json.dumps(header) + "\n")
+    def tournament_state(self) -> TournamentState | None:
+        """The tournament that has no verdict yet, as of its last whole block; None without one that can be read."""
+        try:
+            return load(TournamentState, self.read_json(TOURNAMENT_STATE))
+        except TunerError:
+            return None
 
-    def append_block(self, block: Block) -> None:
-        """Add what everyone played in a block."""
-        self._append(TOURNAMENT, block.to_json())
-
-    def tournament(self) -> tuple[dict[str, Any] | None, list[Block]]:
-        """Who plays in a tournament that has no verdict yet (None without one), and its blocks."""
-        lines = self._lines(TOURNAMENT, dict)
-        return (lines[0], [Block.from_json(line) for line in lines[1:]]) if lines else (None, [])
+    def write_tournament_state(self, state: TournamentState) -> None:
+        """Keep a tournament before its first block and after each."""
+        self.write_json(TOURNAMENT_STATE, dump(state))
 
     def end_tournament(self) -> None:
         """The verdict is written, and holds the blocks."""
-        self.remove(TOURNAMENT)
+        self.remove(TOURNAMENT_STATE)
 
     def write_json(self, name: str, document: Mapping[str, Any]) -> None:
         """Write a JSON file atomically."""
@@ -139,22 +137,6 @@ class StudyStore:
                 temporary.write_text(self.directory.name, encoding="utf-8")
             temporary.replace(link)
 
-    def _lines(self, name: str, read: Callable[[Mapping[str, Any]], Line]) -> list[Line]:
-        found: list[Line] = []
-        try:
-            for line in (self.directory / name).read_text(encoding="utf-8").splitlines():
-                found.append(read(json.loads(line)))
-        except (OSError, ValueError, TypeError):
-            return found
-        return found
-
-    def _append(self, name: str, document: Mapping[str, Any]) -> None:
-        with self._writable(), (self.directory / name).open("a+", encoding="utf-8") as handle:
-            _drop_torn_line(handle)
-            handle.write(json.dumps(document) + "\n")
-            handle.flush()
-            os.fsync(handle.fileno())
-
     def _replace(self, name: str, text: str) -> None:
         with self._writable():
             files.write_text(self.directory / name, text)
@@ -168,11 +150,3 @@ class StudyStore:
                 f"cannot write to the study's folder {str(self.directory)!r}: {error.strerror}",
                 "free space or give another folder with outputs=DIR; finished trials are kept, the command resumes",
             ) from None
-
-
-def _drop_torn_line(handle: TextIO) -> None:
-    """Cut off what a kill left after the last whole line of an open file."""
-    handle.seek(0)
-    content = handle.read()
-    if content and not content.endswith("\n"):
-        handle.truncate(len(content[: content.rfind("\n") + 1].encode()))

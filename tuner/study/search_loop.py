@@ -18,7 +18,7 @@ from tuner.measure.drift import PaceWatch
 from tuner.measure.executor import Executor
 from tuner.measure.plan import MeasurementPlan, drift_plan, search_plan, single_round_plan
 from tuner.measure.preparation import Prepared, check_measured
-from tuner.measure.pruning import Pruner, pruner_against
+from tuner.measure.pruning import Best, Pruner, pruner_against
 from tuner.results.record import Asked, StudyRecord
 from tuner.search.observations import Observations
 from tuner.search.sampler import TunerSampler
@@ -162,7 +162,8 @@ class Search:
         single = len(objectives) == 1 and objectives[0] == raced
         leader = self._observations.leader() if single else None
         rounds, most_s = (budget.rounds_least, budget.rounds_most), TRIAL_SHARE * 60 * budget.minutes
-        return pruner_against(leader, raced, pace, rounds, self._observations.load_noise(), most_s)
+        best = None if leader is None or leader.value is None else Best(leader.value, leader.trial.round_s)
+        return pruner_against(best, raced, pace, rounds, self._observations.load_noise(), most_s)
 
     @property
     def _pruning_objective(self) -> Objective:

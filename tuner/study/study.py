@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.parameter import Params
 from tuner.core import interrupts
+from tuner.core.documents import dump
 from tuner.core.events import Observer, Outcome
 from tuner.core.objective import Objective, pareto_front
 from tuner.core.params import key
@@ -80,7 +81,7 @@ class Study:
             return earlier
         try:
             if begun := self._final.interrupted():
-                self.exhausted = begun.exhausted
+                self.exhausted = begun.begun_for.exhausted
             else:
                 self._run_search()
             outcome = self._conclude(self._final.hold(self._time.left_s, self.exhausted))
@@ -179,10 +180,9 @@ class Study:
     def _conclude(self, result: TournamentResult) -> Outcome:
         summary, deploy = nothing_feasible(self.trials), None
         if result.winner is not None:
-            summary = sentence(result, self._objective.metric)
+            summary = sentence(result.document)
             deploy = deploy_document(self.prepared, result, self.watchers.tracking)
-        about = {"summary": summary, "trials": len(self.trials), "exhausted": self.exhausted}
-        document = {**result.document, "verdict": result.verdict, **about}
+        document: dict[str, Any] = dump(replace(result.document, summary=summary))
         with interrupts.deferred():
             for name in (*EXPLANATIONS, "deploy.json"):  # of an earlier verdict
                 self.store.remove(name)
@@ -190,7 +190,7 @@ class Study:
                 self.store.write_json("deploy.json", deploy)
             self.store.write_json("tournament.json", document)
             self.store.end_tournament()
-        if noise := noise_message([t.host_noise for t in self.trials] + [result.document["noise"]]):
+        if noise := noise_message([t.host_noise for t in self.trials] + [result.document.noise]):
             self.watchers.notice(noise)
         self._explain(result.winner if result.verdict == "gain" else None)
         return self._outcome(result.verdict, summary, deploy, document)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import textwrap
@@ -18,7 +17,7 @@ from search_spaces.space import SearchSpace
 from tuner.core.objective import Objective
 from tuner.core.trial import MetricValue, TrialResult, TrialStatus
 from tuner.results.record import UNTOLD, StudyRecord, read_results, record_name
-from tuner.results.storage import JOURNAL, check_storage, open_storage
+from tuner.results.storage import JOURNAL, open_storage
 from tuner.search.optuna_trials import STATUS
 
 SPEED = Objective("decode_tokens_per_second")
@@ -194,8 +193,7 @@ def test_a_result_that_the_storage_was_not_told_is_told_when_it_is_back(tmp_path
 )
 def test_a_storage_that_cannot_be_is_one_line(tmp_path: Path, url: str, error: type[TunerError], match: str) -> None:
     with pytest.raises(error, match=match) as caught:
-        check_storage(url)
-        record_in(tmp_path, url)
+        open_storage(url, tmp_path)
     assert "secret" not in caught.value.message
     assert "\n" not in caught.value.message
 
@@ -207,4 +205,4 @@ def test_studies_share_a_storage_by_their_names() -> None:
 
 def test_reading_leaves_no_trace(tmp_path: Path) -> None:
     assert read_results("mine-0a1b", tmp_path) == []
-    assert os.listdir(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []

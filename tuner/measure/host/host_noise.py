@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tuner.measure.host.memory import device_processes
+from tuner.measure.host.process_tree import is_within
 from tuner.measure.host.slowdowns import cpu_mhz, device_clocks, pressure_seconds
 
 OTHERS_LIMIT = 0.10
@@ -84,7 +85,7 @@ class NoiseWatch:
         self._pressure = pressure_seconds()
 
     def stop(self, worker_cpu_s: float) -> HostNoise:
-        """The noise since the watch was made; `worker_cpu_s` is the CPU time of the worker in between."""
+        """The noise since the watch was made; `worker_cpu_s` is the CPU time in between of the worker and all below."""
         wall_s = max(time.monotonic() - self._begin, 1e-3)
         now = _cpu_seconds()
         busy_s, steal_s = now.busy - self._cpu.busy, now.steal - self._cpu.steal
@@ -187,7 +188,7 @@ def _cpu_seconds() -> _CpuSeconds:
 
 
 def _foreign_device_processes(worker_pid: int) -> int:
-    """How many processes on the devices are neither this one nor started by it, such as a tournament's other workers.
+    """How many processes on the devices are neither this one nor the worker, nor below one of the two.
 
     Inside a container the driver may give the host's numbers: those stand for no process here, and may be ours.
     """
@@ -196,8 +197,8 @@ def _foreign_device_processes(worker_pid: int) -> int:
         return 0
     import psutil
 
-    ours = {worker_pid, os.getpid(), *(child.pid for child in psutil.Process().children(recursive=True))}
-    return sum(psutil.pid_exists(pid) for pid in computing - ours)
+    ours = (worker_pid, os.getpid())
+    return sum(psutil.pid_exists(pid) and not any(is_within(pid, one) for one in ours) for pid in computing)
 
 
 def _throttled_seconds() -> float:

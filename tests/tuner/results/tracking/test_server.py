@@ -17,8 +17,8 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.tuner.synthetic import TRIALS, outcome, study_info
 from tests.tuner.results.tracking.stores import Recorded, run_study, watched
+from tests.tuner.synthetic import TRIALS, outcome, study_info
 from tuner.results.tracking import tracker as tracker_module
 
 SERVER = """
@@ -77,9 +77,7 @@ def test_an_absent_server_costs_little_and_is_told_at_start_and_end(tmp_path: Pa
     assert run.notices[0] == (
         f"MLflow at {uri} cannot be used (Connection refused); the sweep goes on and logs when it returns"
     )
-    assert (
-        run.notices[1] == "MLflow lacks 8 of 8 trials and the verdict; the next run of the same sweep logs them"
-    )
+    assert run.notices[1] == "MLflow lacks 8 of 8 trials and the verdict; the next run of the same sweep logs them"
     assert run.tracker.tracking == {"tracking_uri": "", "run_id": ""}
 
 

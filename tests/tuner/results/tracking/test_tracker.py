@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from search_spaces.errors import TunerError
-from tests.tuner.synthetic import OBJECTIVE, TRIALS, outcome, study_info, write_study
 from tests.tuner.results.tracking.stores import Recorded, config, run_study, watched
+from tests.tuner.synthetic import OBJECTIVE, TRIALS, outcome, study_info, write_study
 from tuner.results.tracking import make_tracker
 from tuner.results.tracking.store import MlflowStore, without_password
 
