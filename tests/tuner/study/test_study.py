@@ -10,7 +10,7 @@ import textwrap
 import time
 
 import pytest
-from tuner.measure.candidate import BlockRound, Candidate
+from tuner.tournament.candidate import BlockRound, Candidate
 
 from search_spaces.errors import TunerError
 from search_spaces.parameter import Choices

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tuner.measure.candidate import BlockRound, Candidate
+from tuner.tournament.candidate import BlockRound, Candidate
 
 from engines import fake
 from search_spaces.build import build
