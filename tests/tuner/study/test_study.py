@@ -10,7 +10,6 @@ import textwrap
 import time
 
 import pytest
-from tuner.tournament.candidate import BlockRound, Candidate
 
 from search_spaces.errors import TunerError
 from search_spaces.parameter import Choices
@@ -25,6 +24,7 @@ from tuner.results.record import StudyRecord, record_name
 from tuner.results.study_store import StudyStore, check_writable
 from tuner.study.search_loop import MAX_KILLS, TRIAL_SHARE
 from tuner.study.study import run_study
+from tuner.tournament.candidate import BlockRound, Candidate
 
 OPTIMUM = {"threads": 6, "mode": "b", "precision": "medium"}
 
