@@ -30,7 +30,7 @@ from tuner.study.explanation import EXPLANATIONS, explain
 from tuner.study.final import Final
 from tuner.study.identity import begun_at, check_identity, finished_documents, other_seed, study_info
 from tuner.study.search_loop import Search
-from tuner.study.search_notices import baseline_notice, search_notices
+from tuner.study.search_notices import search_notices
 from tuner.tournament.tournament import TournamentResult
 from tuner.tournament.verdict import counted, interrupted, nothing_feasible, sentence, statuses
 
@@ -149,10 +149,6 @@ class Study:
             early=self._early(),
             observations=self.observations,
         )
-        if not self.trials:
-            self._search.measure_baseline()
-        if notice := baseline_notice(self.trials[0]):
-            self.watchers.notice(notice)
         self._search.run(sampler)
         self.exhausted = self._search.exhausted
         ruled_out: Mapping[str, str] = getattr(sampler, "ruled_out", {})
