@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 
 from search_spaces.domains import draw, nearest
-from search_spaces.parameter import Params, Value
+from search_spaces.parameter import Choices, Domain, Parameter, Params, Value
 from search_spaces.space import SearchSpace
 from tuner.core.params import key
 
@@ -17,6 +18,10 @@ DRAWN, NEAR_DRAWN, LEADERS = 300, 200, 3
 """Of a larger space: this many drawn by chance, and this many near one of the best few."""
 REDRAWN_MOST = 3
 """Knobs in which such a near one differs, at most."""
+NEARBY_SHARE = 0.5
+"""In so many of the cases a knob that is drawn anew gets a value near its old one."""
+REACHES = (-2.5, -0.5)
+"""How near, as a share of the range: powers of ten."""
 
 
 class Candidates:
@@ -48,13 +53,32 @@ class Candidates:
             drawn = dict(self._rng.choice(around))
             knobs = self._rng.sample(self._space.parameters, min(REDRAWN_MOST, len(self._space.parameters)))
             for knob in knobs[: self._rng.randint(1, REDRAWN_MOST)]:
-                drawn[knob.name] = draw(knob.domain, self._rng)
+                drawn[knob.name] = self._redrawn(knob, drawn.get(knob.name))
             params = self._space.canonical(drawn)
             if not self._space.violation_degree(params):
                 found.append(params)
         return found
 
+    def _redrawn(self, knob: Parameter, value: Value | None) -> Value:
+        if value is None or self._rng.random() >= NEARBY_SHARE:
+            return draw(knob.domain, self._rng)
+        return nearby(knob.domain, value, self._rng)
+
     def _inside(self, params: Params) -> dict[str, Value]:
         """The nearest configuration within the searched ranges: the baseline may lie outside of them."""
         searched = {k.name: nearest(k.domain, params[k.name]) for k in self._space.parameters if k.name in params}
         return {**params, **searched}
+
+
+def nearby(domain: Domain, value: Value, rng: random.Random) -> Value:
+    """A value at a distance that may be small or large (normal, of a standard deviation that is drawn too).
+
+    Any other one where there is no order.
+    """
+    if isinstance(domain, Choices) or isinstance(value, str | bool):
+        return draw(domain, rng)
+    low, high, log = float(domain.low), float(domain.high), domain.log
+    if log:
+        low, high, value = math.log(low), math.log(high), math.log(value)
+    moved = min(high, max(low, rng.gauss(float(value), (high - low) * 10 ** rng.uniform(*REACHES))))
+    return nearest(domain, math.exp(moved) if log else moved)

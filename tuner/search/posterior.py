@@ -26,10 +26,15 @@ from tuner.core.trial import TrialResult
 from tuner.search.estimate import Estimate
 from tuner.search.evidence import bounded
 from tuner.search.scale import Scale, scale_of
-from tuner.search.surrogate import Array, Encoder, Surrogate
+from tuner.search.surrogate import ALONE, ENGINE, PAIRED, REACH, Array, Encoder, Prior, Surrogate
 
 NOISE = 0.03
 """Standard deviation of the logarithm of one round's speed."""
+EXACT_NOISE = 0.003
+"""The same of a quantity about which nothing is known, which may not be noisy at all."""
+PRIORS = tuple(
+    Prior(reach, paired, (EXACT_NOISE, 0.03, 0.15)) for reach in (0.1, 0.2, REACH) for paired in (PAIRED, ALONE)
+)
 CHANGE_PENALTY = 0.01
 """What each knob that differs from the baseline must bring to be worth a measurement: of what is about as good the
 plainest is deployed in the end (`tournament/decision.py`), so that time spent on others is spent in vain. On the
@@ -51,8 +56,8 @@ class Posterior:
     """The objective's goodness (`scale.py`; of a speed its logarithm) over configurations of `space`.
 
     `results` are the trials and `repeats` those of purpose `repeat`. At most `evidence.ROWS_MOST` measurements are gone
-    by: `measured` are the trials among them. Unless `plain_first`, configurations close to the baseline are not
-    preferred.
+    by: `measured` are the trials among them. Of a space that nobody `declared` nothing is known: there is no baseline
+    to stay close to, and the likeliest of some priors is taken.
     """
 
     def __init__(
@@ -63,18 +68,19 @@ class Posterior:
         repeats: Sequence[TrialResult] = (),
         *,
         scale: Scale | None = None,
-        plain_first: bool = True,
+        declared: bool = True,
     ) -> None:
         self.space, self._objective = space, objective
         self.scale = scale or scale_of(objective, results)
-        self.results, self._plain_first = list(results), plain_first
+        self.results, self._declared = list(results), declared
         rows = self._rows(repeats)
         numbers = {trial.number for trial, _, _ in rows}
         self.measured = [r for r in results if r.number in numbers]
-        self._encoder = Encoder(space.parameters)
+        self._noise = NOISE if declared else EXACT_NOISE
         self._model = self._fitted([(t.params, g, rounds) for t, g, rounds in rows]) if rows else None
         self._pending: list[Params] = []
         self._expected = self._model
+        self._encoder = self._model.encoder if self._model else Encoder(space.parameters)
 
     def expecting(self, pending: Sequence[Params]) -> Posterior:
         """The same while configurations that are `pending` are being measured, as it will be if they do as expected."""
@@ -84,7 +90,7 @@ class Posterior:
         waiting._pending = list(pending)
         if self._model is not None:
             rows = self._encoder(waiting._pending)
-            waiting._expected = self._model.also(rows, self._model.predict(rows)[0], np.full(len(rows), NOISE))
+            waiting._expected = self._model.also(rows, self._model.predict(rows)[0], np.full(len(rows), self._noise))
         return waiting
 
     def _rows(self, repeats: Sequence[TrialResult]) -> list[tuple[TrialResult, float, int]]:
@@ -97,13 +103,15 @@ class Posterior:
         return [(trial, g, m.rounds) for trial, g, m in (rows[i] for i in kept)]
 
     def _fitted(self, seen: Sequence[tuple[Params, float, int]]) -> Surrogate:
+        params = [p for p, _, _ in seen]
         values = np.array([goodness for _, goodness, _ in seen])
-        noise = np.array([NOISE / math.sqrt(max(1, rounds)) for _, _, rounds in seen])
-        rows = self._encoder([p for p, _, _ in seen])
-        model = Surrogate(self._encoder, rows, values, noise)
-        off = np.abs(values - model.predict(rows)[0])
+        noise = np.array([self._noise / math.sqrt(max(1, rounds)) for _, _, rounds in seen])
+        encoders = [Encoder(self.space.parameters, prior) for prior in ((ENGINE,) if self._declared else PRIORS)]
+        models = [Surrogate(encoder, encoder(params), values, noise) for encoder in encoders]
+        model = max(models, key=lambda m: m.likelihood)
+        off = np.abs(values - model.predict(model.rows)[0])
         odd = off > OUTLIER_SD * np.hypot(noise, model.more_noise)
-        return Surrogate(self._encoder, rows, values, np.where(odd, off, noise)) if odd.any() else model
+        return Surrogate(model.encoder, model.rows, values, np.where(odd, off, noise)) if odd.any() else model
 
     @property
     def rows(self) -> int:
@@ -153,13 +161,17 @@ class Posterior:
         answers = model.predict(tried)[0] + self._plain(able)
         mean, deviation = model.predict(rows)
         mean = mean + self._plain(candidates)
-        seen = np.hypot(deviation, math.hypot(NOISE, model.more_noise) / math.sqrt(times))
+        seen = np.hypot(deviation, math.hypot(self._noise, model.more_noise) / math.sqrt(times))
         moved = model.covariance(tried, rows) / seen
         best = np.full((len(candidates), len(_NODES)), -np.inf)
         for answer, moves in zip(answers, moved, strict=True):
             np.maximum(best, answer + moves[:, None] * _NODES, out=best)
         np.maximum(best, mean[:, None] + (deviation**2 / seen)[:, None] * _NODES, out=best)
         return np.asarray(best @ _WEIGHTS - answers.max()) / times
+
+    def likeness(self, some: Sequence[Params], others: Sequence[Params]) -> Array:
+        """How much each of `some` is alike to that of `others` which is most alike: its covariance with it."""
+        return np.asarray(self._encoder.covariance(self._encoder(some), self._encoder(others)).max(axis=1))
 
     def leaders(self, count: int) -> list[Params]:
         """The likeliest best of the feasible trials gone by, the best first; at most `count`."""
@@ -192,11 +204,11 @@ class Posterior:
         rows = self._encoder([params[n] for n in numbers])
         before, covariance = self._model.predict(rows)[0], self._model.covariance(rows, rows)
         counts = np.array([len(played[n]) for n in numbers])
-        chance = (NOISE**2 + self._model.more_noise**2) / counts
+        chance = (self._noise**2 + self._model.more_noise**2) / counts
         seen = covariance + np.diag(chance) + PACE**2
         after = before + covariance @ np.linalg.solve(seen, logs - before)
         return {n: math.exp(sign * value) for n, value in zip(numbers, after, strict=True)}
 
     def _plain(self, some: Sequence[Params]) -> Array:
-        penalty = CHANGE_PENALTY if self._plain_first else 0.0
+        penalty = CHANGE_PENALTY if self._declared else 0.0
         return np.array([-penalty * changed_knobs(p, self.space.baseline) for p in some])

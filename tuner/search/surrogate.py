@@ -32,15 +32,27 @@ REACH = 0.35
 """Distance, as a share of an ordered knob's range, over which its effect changes."""
 
 
+@dataclass(frozen=True)
+class Prior:
+    """What is assumed of a metric before anything is measured; by default of one of an engine."""
+
+    reach: float = REACH
+    paired: float = PAIRED
+    more_noise: tuple[float, ...] = MORE_NOISE
+
+
+ENGINE = Prior()
+
+
 class Encoder:
     """Configurations as rows of numbers: 0..1 for knobs with an order, a code for others, NaN where not in use."""
 
-    def __init__(self, knobs: Sequence[Parameter]) -> None:
-        self._knobs = tuple(knobs)
+    def __init__(self, knobs: Sequence[Parameter], prior: Prior = ENGINE) -> None:
+        self._knobs, self.prior = tuple(knobs), prior
         self._ordered = [not isinstance(k.domain, Choices) or k.domain.ordered for k in knobs]
         self._codes: list[dict[Value, float]] = [{} for _ in knobs]
         count = len(self._knobs)
-        self.variance = COMMON**2 + ALONE**2 * count + PAIRED**2 * count * (count - 1) / 2
+        self.variance = COMMON**2 + ALONE**2 * count + prior.paired**2 * count * (count - 1) / 2
 
     def __call__(self, configurations: Sequence[Params]) -> Array:
         """One row for each configuration, one column for each knob."""
@@ -60,10 +72,10 @@ class Encoder:
         alone = np.zeros((len(left), len(right)))
         squares = np.zeros_like(alone)
         for column, ordered in enumerate(self._ordered):
-            alike = _alike(left[:, column], right[:, column], ordered)
+            alike = _alike(left[:, column], right[:, column], self.prior.reach if ordered else None)
             alone += alike
             squares += alike**2
-        return COMMON**2 + ALONE**2 * alone + PAIRED**2 * (alone**2 - squares) / 2
+        return COMMON**2 + ALONE**2 * alone + self.prior.paired**2 * (alone**2 - squares) / 2
 
 
 @dataclass(frozen=True)
@@ -99,14 +111,14 @@ class Surrogate:
     """
 
     def __init__(self, encoder: Encoder, rows: Array, values: Array, noise: Array, level: float | None = None) -> None:
-        self._encoder, self.rows = encoder, rows
+        self.encoder, self.rows = encoder, rows
         self._values, self._noise = values, noise
         self._level = float(values.mean()) if level is None else level
         covariance, centred = encoder.covariance(rows, rows), values - self._level
         fits = [
             _fit(scale, more, scale**2 * covariance + np.diag(noise**2 + more**2), centred)
             for scale in SCALES
-            for more in MORE_NOISE
+            for more in encoder.prior.more_noise
         ]
         likeliest = max(fit.likelihood for fit in fits)
         self._fits = [fit for fit in fits if fit.likelihood > likeliest - UNLIKELY]
@@ -115,14 +127,14 @@ class Surrogate:
         self.likelihood = likeliest + math.log(shares.sum())
         noises = np.array([fit.more_noise for fit in self._fits])
         self.more_noise = math.sqrt(self._shares @ noises**2)
-        self.likeliest_noise = max(MORE_NOISE, key=lambda noise: self._shares @ (noises == noise))
+        self.likeliest_noise = max(encoder.prior.more_noise, key=lambda noise: self._shares @ (noises == noise))
 
     def also(self, rows: Array, values: Array, noise: Array) -> Surrogate:
         """The process once `values` were seen at `rows` too, of which it is not learned how it varies or is noisy."""
         wider = copy(self)
         wider.rows, wider._values = np.vstack([self.rows, rows]), np.concatenate([self._values, values])
         wider._noise = np.concatenate([self._noise, noise])
-        covariance, centred = self._encoder.covariance(wider.rows, wider.rows), wider._values - self._level
+        covariance, centred = self.encoder.covariance(wider.rows, wider.rows), wider._values - self._level
         wider._fits = [
             _fit(f.scale, f.more_noise, f.scale**2 * covariance + np.diag(wider._noise**2 + f.more_noise**2), centred)
             for f in self._fits
@@ -133,20 +145,20 @@ class Surrogate:
         """Mean and standard deviation at `rows`."""
         cross = self._cross(rows)
         means = np.array([fit.mean(cross) for fit in self._fits])
-        known = [fit.scale**2 * self._encoder.variance - (fit.reduced(cross) ** 2).sum(axis=0) for fit in self._fits]
+        known = [fit.scale**2 * self.encoder.variance - (fit.reduced(cross) ** 2).sum(axis=0) for fit in self._fits]
         mean = self._shares @ means
         variance = self._shares @ (np.array(known) + (means - mean) ** 2)
         return self._level + mean, np.sqrt(np.maximum(variance, 1e-12))
 
     def covariance(self, left: Array, right: Array) -> Array:
         """Between what is at the rows of `left` and at those of `right`."""
-        own, (mine, theirs) = self._encoder.covariance(left, right), (self._cross(left), self._cross(right))
+        own, (mine, theirs) = self.encoder.covariance(left, right), (self._cross(left), self._cross(right))
         known = [fit.scale**2 * own - fit.reduced(mine).T @ fit.reduced(theirs) for fit in self._fits]
         apart, other = (self._apart(cross) for cross in (mine, theirs))
         return np.asarray(np.tensordot(self._shares, known, 1) + apart.T @ (self._shares[:, None] * other))
 
     def _cross(self, rows: Array) -> Array:
-        return self._encoder.covariance(self.rows, rows)
+        return self.encoder.covariance(self.rows, rows)
 
     def _apart(self, cross: Array) -> Array:
         """By how much each fit's mean differs from that of all; one row for each fit."""
@@ -170,12 +182,15 @@ def _fit(scale: float, more_noise: float, covariance: Array, values: Array) -> _
     return _Fit(scale, more_noise, factor, np.asarray(weights, np.float64), likelihood)
 
 
-def _alike(left: Array, right: Array, ordered: bool) -> Array:
-    """How alike the values of one knob are, 0..1; two configurations that do not use it are alike in it."""
+def _alike(left: Array, right: Array, reach: float | None) -> Array:
+    """How alike the values of one knob are, 0..1; two configurations that do not use it are alike in it.
+
+    `reach` is None of a knob without an order.
+    """
     mine, which = np.unique(left, return_inverse=True)
     theirs, whose = np.unique(right, return_inverse=True)
     gaps = mine[:, None] - theirs[None, :]
-    few = np.exp(-0.5 * (gaps / REACH) ** 2) if ordered else (gaps == 0.0).astype(float)
+    few = (gaps == 0.0).astype(float) if reach is None else np.exp(-0.5 * (gaps / reach) ** 2)
     idle = np.isnan(mine)[:, None] & np.isnan(theirs)[None, :]
     few = np.where(np.isnan(gaps), idle.astype(float), few)
     return np.asarray(few[which][:, whose])
