@@ -130,7 +130,7 @@ def _inner(distribution: BaseDistribution, value: Any) -> Value:
         case FloatDistribution(low=low, high=high, step=None):
             return float((value - low) / (high - low))
         case IntDistribution() | FloatDistribution():
-            return round((value - distribution.low) / (distribution.step or 1))
+            return round(float(value - distribution.low) / (distribution.step or 1))
     raise ValueError(f"unknown distribution {distribution}")
 
 

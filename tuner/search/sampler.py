@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 ENDED = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
 STARTUP_TRIALS = 8
 """Of a space that nobody declared, so many trials are spread over it before anything is concluded."""
-INSENSITIVE_EVERY = 4
-"""After so many trials it is looked anew which knobs the workload does not feel."""
+INSENSITIVE_EVERY, INSENSITIVE_SHARE = 4, 0.1
+"""After so many trials, or such a share of them, it is looked anew which knobs the workload does not feel."""
 
 
 class TunerSampler(ProposingSampler):
@@ -194,7 +194,8 @@ class TunerSampler(ProposingSampler):
         from tuner.search.insensitive import insensitive
 
         space = self.observations.space
-        if self._declared and len(self.observations.trials) % INSENSITIVE_EVERY == 0:
+        known = len(self.observations.trials)
+        if self._declared and known % max(INSENSITIVE_EVERY, int(INSENSITIVE_SHARE * known)) == 0:
             self._idle = {name: space.baseline[name] for name in insensitive(posterior)}
         if not self._idle:
             return candidates
