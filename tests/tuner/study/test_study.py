@@ -10,15 +10,15 @@ import textwrap
 import time
 
 import pytest
-from tuner.measure.candidate import BlockRound, Candidate
-from tuner.measure.runner import TrialRunner
 
 from search_spaces.errors import TunerError
 from search_spaces.parameter import Choices
+from tests.tuner.fake_executor import FakeExecutor
 from tests.tuner.fake_study import FIXED, Recorder, fake_config, lines_of, wide_config
 from tuner.core import interrupts
 from tuner.core.params import key
 from tuner.core.trial import TrialResult, TrialStatus
+from tuner.measure.executor import LocalExecutor
 from tuner.measure.host.host_noise import HostNoise
 from tuner.results.study_store import StudyStore, check_writable
 from tuner.study.study import MAX_KILLS, TRIAL_SHARE, run_study
@@ -262,11 +262,8 @@ def test_more_pairs_are_a_new_tournament_where_they_may_prove_something(tmp_path
         "baseline": {"threads": 6},
     }
 
-    def play(self):
-        up = swing if (len(self.plays) + self.trial.number) % 2 else -swing
-        return BlockRound({"decode_tokens_per_second": 100 * math.exp(up)}, {}, HostNoise())
-
-    monkeypatch.setattr(Candidate, "play", play)
+    tournaments = FakeExecutor(lambda number, run: 100 * math.exp(swing if (run + number) % 2 else -swing))
+    monkeypatch.setattr(LocalExecutor, "run", _measured_by(tournaments))
     first = run_study(fake_config(tmp_path, **equals, budget={"tournament_pairs_most": 10}), [])
     assert (first.verdict, len(first.tournament["blocks"])) == ("keep_default", 10)
     recorder = Recorder()
@@ -282,7 +279,8 @@ def test_an_undecided_study_is_decided_when_it_can_be(tmp_path, monkeypatch):
     fixed = {**FIXED, "mode": "a", "precision": "high"}
     config = fake_config(tmp_path, space={"threads": Choices((2, 4))}, params=fixed)
     with monkeypatch.context() as patch:
-        patch.setattr(Candidate, "play", _default_fails(Candidate.play))
+        failing = FakeExecutor(lambda number, run: 100.0 if number else "out of memory")
+        patch.setattr(LocalExecutor, "run", _measured_by(failing))
         first = run_study(config, [])
     assert first.verdict == "undecided"
     assert run_study(config, []).verdict == "gain"
@@ -312,13 +310,14 @@ def test_each_run_of_slow_trials_adds_one(tmp_path, monkeypatch):
     assert counts == [2, 3, 4]
 
 
-def _default_fails(play):
-    def fails(self):
-        if self.trial.number == 0 and not self.failure:
-            self.failure = "failed to allocate 99 GiB"
-        return play(self)
+def _measured_by(tournaments):
+    """An executor's `run` that leaves the rounds of tournaments to another one."""
+    run = LocalExecutor.run
 
-    return fails
+    def measured(self, spec, *plan):
+        return tournaments.run(spec, *plan) if spec.purpose == "tournament" else run(self, spec, *plan)
+
+    return measured
 
 
 def test_several_objectives_give_a_front(tmp_path):
@@ -419,31 +418,39 @@ def test_ctrl_c_keeps_and_reports_what_is_finished(tmp_path):
     assert resumed.verdict == "gain"
 
 
-@pytest.mark.parametrize(("name", "lines"), [("trials.jsonl", 1), ("trials.jsonl", 5), ("tournament.jsonl", 4)])
-def test_kill_9_of_the_whole_tree_loses_and_repeats_nothing_that_was_finished(tmp_path, name, lines):
+@pytest.mark.parametrize(("trials", "blocks"), [(1, 0), (5, 0), (12, 3)])
+def test_kill_9_of_the_whole_tree_loses_and_repeats_nothing_that_was_finished(tmp_path, trials, blocks):
     """Neither a trial nor a block of the tournament."""
     program = textwrap.dedent(f"""
         from pathlib import Path
-        from tests.tuner.fake_study import fake_config
+        from tests.tuner.fake_executor import FakeExecutor
+from tests.tuner.fake_study import fake_config
         from tuner.study.study import run_study
         run_study(fake_config(Path({str(tmp_path)!r}), study="mine", model={{"script": [{{"do": "slow"}}]}}), [])
     """)
-    file = tmp_path / "mine" / name
+    store = StudyStore(tmp_path / "mine")
+
+    def reached():
+        state = store.tournament_state()
+        file = store.directory / "trials.jsonl"
+        done = file.read_bytes().count(b"\n") if file.exists() else 0
+        return done >= trials and (not blocks or (state is not None and len(state.played.blocks) >= blocks))
+
     with subprocess.Popen([sys.executable, "-c", program], start_new_session=True) as sweep:
         deadline = time.monotonic() + 60
-        while not file.exists() or file.read_bytes().count(b"\n") < lines:
+        while not reached():
             assert time.monotonic() < deadline
             assert sweep.poll() is None
             time.sleep(0.02)
         os.killpg(sweep.pid, signal.SIGKILL)
-    store = StudyStore(file.parent)
-    before, (_, blocks) = store.trials(), store.tournament()
-    assert len(before) >= (12 if blocks else lines)
+    before, state = store.trials(), store.tournament_state()
+    played = state.played.blocks if state else ()
+    assert (len(before), len(played)) >= (trials, blocks)
     outcome = run_study(fake_config(tmp_path, study="mine", model={"script": [{"do": "slow"}]}), [])
-    values = [[b.plays[n].metrics["decode_tokens_per_second"] for n in sorted(b.plays)] for b in blocks]
-    assert [sorted(b) for b in outcome.tournament["blocks"][: len(blocks)]] == [sorted(v) for v in values]
+    values = [[b.rounds[n].metrics["decode_tokens_per_second"] for n in sorted(b.rounds)] for b in played]
+    assert [sorted(b) for b in outcome.tournament["blocks"][: len(played)]] == [sorted(v) for v in values]
     assert len(outcome.tournament["blocks"]) == 8
-    assert store.tournament() == (None, []), "the verdict holds the blocks"
+    assert store.tournament_state() is None, "the verdict holds the blocks"
     assert [t.to_json() for t in outcome.trials[: len(before)]] == [t.to_json() for t in before]
     assert len({json.dumps(dict(t.params), sort_keys=True) for t in outcome.trials}) == 12
     assert outcome.verdict == "gain"
@@ -497,15 +504,15 @@ def test_what_killed_the_tuner_again_and_again_is_not_tried_again(tmp_path):
 
 
 def test_a_default_that_a_passing_shortage_stopped_gets_a_second_chance(tmp_path, monkeypatch):
-    run, failed = TrialRunner.run, []
+    run, failed = LocalExecutor.run, []
 
-    def short_at_first(self, spec, pruner):
+    def short_at_first(self, spec, *plan):
         if not failed:
             failed.append(spec.number)
             return TrialResult(spec.number, spec.params, TrialStatus.OUT_OF_MEMORY, "no memory for a moment")
-        return run(self, spec, pruner)
+        return run(self, spec, *plan)
 
-    monkeypatch.setattr(TrialRunner, "run", short_at_first)
+    monkeypatch.setattr(LocalExecutor, "run", short_at_first)
     outcome = run_study(fake_config(tmp_path), [])
     assert outcome.trials[0].status == "ok"
     assert outcome.verdict == "gain"
@@ -625,7 +632,6 @@ def test_what_was_best_in_an_earlier_study_is_tried_first(tmp_path):
 
 
 def test_the_study_says_how_much_of_it_others_disturbed(tmp_path, monkeypatch):
-    from tuner.measure.host.host_noise import HostNoise
 
     monkeypatch.setattr(HostNoise, "disturbed", property(lambda noise: True))
     recorder = Recorder()
@@ -658,7 +664,8 @@ def test_an_interrupt_while_a_trial_is_written_leaves_file_and_outcome_alike(tmp
 
 
 def test_no_trial_may_take_more_than_a_share_of_the_minutes(tmp_path, monkeypatch):
-    races, run = [], TrialRunner.run
-    monkeypatch.setattr(TrialRunner, "run", lambda self, spec, pruner: races.append(pruner) or run(self, spec, pruner))
+    ran, run = [], LocalExecutor.run
+    monkeypatch.setattr(LocalExecutor, "run", lambda *args: ran.append(args[1:3]) or run(*args))
     run_study(fake_config(tmp_path, budget={"trials": 3, "minutes": 5.0}), [])
-    assert {pruner.time_most_s for pruner in races} == {TRIAL_SHARE * 300.0}
+    searched = [plan for spec, plan in ran if spec.purpose in ("baseline", "search")]
+    assert {plan.pruner.time_most_s for plan in searched} == {TRIAL_SHARE * 300.0}
