@@ -423,8 +423,7 @@ def test_kill_9_of_the_whole_tree_loses_and_repeats_nothing_that_was_finished(tm
     """Neither a trial nor a block of the tournament."""
     program = textwrap.dedent(f"""
         from pathlib import Path
-        from tests.tuner.fake_executor import FakeExecutor
-from tests.tuner.fake_study import fake_config
+        from tests.tuner.fake_study import fake_config
         from tuner.study.study import run_study
         run_study(fake_config(Path({str(tmp_path)!r}), study="mine", model={{"script": [{{"do": "slow"}}]}}), [])
     """)
