@@ -13,6 +13,7 @@ import pytest
 
 from search_spaces.errors import TunerError
 from search_spaces.parameter import Choices
+from tests.tuner.fake_executor import FakeExecutor
 from tests.tuner.fake_study import FIXED, Recorder, fake_config, results_of, wide_config
 from tuner.core import interrupts
 from tuner.core.params import key
@@ -24,7 +25,6 @@ from tuner.results.record import StudyRecord, record_name
 from tuner.results.study_store import StudyStore, check_writable
 from tuner.study.search_loop import MAX_KILLS, TRIAL_SHARE
 from tuner.study.study import run_study
-from tuner.tournament.candidate import BlockRound, Candidate
 
 OPTIMUM = {"threads": 6, "mode": "b", "precision": "medium"}
 
@@ -265,11 +265,8 @@ def test_more_pairs_are_a_new_tournament_where_they_may_prove_something(tmp_path
         "baseline": {"threads": 6},
     }
 
-    def play(self):
-        up = swing if (len(self.plays) + self.trial.number) % 2 else -swing
-        return BlockRound({"decode_tokens_per_second": 100 * math.exp(up)}, {}, HostNoise())
-
-    monkeypatch.setattr(Candidate, "play", play)
+    tournaments = FakeExecutor(lambda number, run: 100 * math.exp(swing if (run + number) % 2 else -swing))
+    monkeypatch.setattr(LocalExecutor, "run", _measured_by(tournaments))
     first = run_study(fake_config(tmp_path, **equals, budget={"tournament_pairs_most": 10}), [])
     assert (first.verdict, len(first.tournament["blocks"])) == ("keep_default", 10)
     recorder = Recorder()
@@ -285,7 +282,8 @@ def test_an_undecided_study_is_decided_when_it_can_be(tmp_path, monkeypatch):
     fixed = {**FIXED, "mode": "a", "precision": "high"}
     config = fake_config(tmp_path, space={"threads": Choices((2, 4))}, params=fixed)
     with monkeypatch.context() as patch:
-        patch.setattr(Candidate, "play", _default_fails(Candidate.play))
+        failing = FakeExecutor(lambda number, run: 100.0 if number else "out of memory")
+        patch.setattr(LocalExecutor, "run", _measured_by(failing))
         first = run_study(config, [])
     assert first.verdict == "undecided"
     assert run_study(config, []).verdict == "gain"
@@ -315,13 +313,14 @@ def test_each_run_of_slow_trials_adds_one(tmp_path, monkeypatch):
     assert counts == [2, 3, 4]
 
 
-def _default_fails(play):
-    def fails(self):
-        if self.trial.number == 0 and not self.failure:
-            self.failure = "failed to allocate 99 GiB"
-        return play(self)
+def _measured_by(tournaments):
+    """An executor's `run` that leaves the rounds of tournaments to another one."""
+    run = LocalExecutor.run
 
-    return fails
+    def measured(self, spec, *plan):
+        return tournaments.run(spec, *plan) if spec.purpose == "tournament" else run(self, spec, *plan)
+
+    return measured
 
 
 def test_several_objectives_give_a_front(tmp_path):
@@ -427,17 +426,20 @@ def test_kill_9_of_the_whole_tree_loses_and_repeats_nothing_that_was_finished(tm
     folder = tmp_path / "mine"
 
     def done():
-        return len(finished(folder)) >= trials and blocks_of(folder) >= blocks
+        return len(finished(folder)) >= trials and len(played_in(folder)) >= blocks
 
     with subprocess.Popen([sys.executable, "-c", program], start_new_session=True) as sweep:
         while not done():
             assert sweep.poll() is None
             time.sleep(0.02)
         os.killpg(sweep.pid, signal.SIGKILL)
-    before, played = finished(folder), blocks_of(folder)
+    before, played = finished(folder), played_in(folder)
     outcome = run_study(fake_config(tmp_path, study="mine", model={"script": [{"do": "slow"}]}), [])
     assert list(outcome.trials[: len(before)]) == before
-    assert len(outcome.tournament["blocks"]) == 8 >= played
+    values = [[b.rounds[n].metrics["decode_tokens_per_second"] for n in sorted(b.rounds)] for b in played]
+    assert [sorted(b) for b in outcome.tournament["blocks"][: len(played)]] == [sorted(v) for v in values]
+    assert len(outcome.tournament["blocks"]) == 8
+    assert StudyStore(folder).tournament_state() is None, "the verdict holds the blocks"
     assert len({json.dumps(dict(t.params), sort_keys=True) for t in outcome.trials}) == 12
     assert outcome.verdict == "gain"
 
@@ -449,10 +451,10 @@ def finished(folder):
     return [r for r in results_of(folder) if r.purpose in ("baseline", "search")]
 
 
-def blocks_of(folder):
-    """How many blocks of the tournament are on disk."""
+def played_in(folder):
+    """The blocks of the tournament that are on disk."""
     state = StudyStore(folder).tournament_state()
-    return state.blocks_played if state else 0
+    return state.played.blocks if state else ()
 
 
 def test_an_interrupted_tournament_goes_on_before_anything_is_searched(tmp_path):
@@ -625,7 +627,6 @@ def test_what_was_best_in_an_earlier_study_is_tried_first(tmp_path):
 
 
 def test_the_study_says_how_much_of_it_others_disturbed(tmp_path, monkeypatch):
-    from tuner.measure.host.host_noise import HostNoise
 
     monkeypatch.setattr(HostNoise, "disturbed", property(lambda noise: True))
     recorder = Recorder()
