@@ -57,7 +57,7 @@ class Ours:
     def __init__(self, stack: ExitStack, prepared: Prepared, params: Mapping[str, Any]) -> None:
         opened = prepared.runner().opened(params, False, stack)
         self._worker, self.model_path = opened.worker, opened.model_file["path"]
-        self._task = prepared.engine.task
+        self._engine = prepared.engine
         self.depth = int(self._round()[1])
 
     def decode_tokens_per_second(self) -> float:
@@ -66,7 +66,8 @@ class Ours:
 
     def _round(self) -> tuple[float, float]:
         samples = [sample_from_json(s) for s in self._worker.ask("round", TIMEOUT_S)["samples"]]
-        return round_metrics(self._task, samples)["engine_decode_tokens_per_second"], samples[0].units_in
+        metrics = round_metrics(self._engine.task, samples, self._engine.metrics)
+        return metrics["engine_decode_tokens_per_second"], samples[0].units_in
 
 
 def newest_deploy(outputs: Path) -> Path:

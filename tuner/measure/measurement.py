@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from engines.base import Sample
+from engines.base import Metric, Sample
 from tuner.core.metrics import METRICS
 from tuner.core.stats import geometric_mean, interval
 from tuner.core.trial import MetricValue
@@ -95,6 +95,8 @@ class Measurer:
     allowance: RepeatAllowance
     on_round: Callable[[int, float | None], None] = field(default=lambda rounds, value: None)
     time_is_up: Callable[[], bool] = field(default=lambda: False)
+    own: Sequence[Metric] = ()
+    """What the engine yields beside the metrics of its task."""
 
     def one_round(self, worker: Worker, timeout_s: float | None = None, deadline_s: float | None = None) -> Round:
         """One round with its noise. Raises WorkerFailedError, InvalidOutputError."""
@@ -102,7 +104,7 @@ class Measurer:
         answer = worker.ask("round", timeout_s or self.timeout_s, deadline_s=deadline_s)
         noise, energy_after = watch.stop(answer["cpu_s"]), energy_joules()
         samples = tuple(sample_from_json(s) for s in answer["samples"])
-        metrics = round_metrics(self.task, samples)
+        metrics = round_metrics(self.task, samples, self.own)
         if energy_before is not None and energy_after is not None and energy_after > energy_before:
             metrics["energy_j_per_unit"] = (energy_after - energy_before) / sum(s.units_out for s in samples)
         self.allowance.rounds += 1

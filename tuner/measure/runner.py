@@ -112,7 +112,10 @@ class TrialRunner:
 
     def measurer(self) -> Measurer:
         """What measures rounds for this study."""
-        return Measurer(self.task, self.pruning_metric, self.timeout_s, self.allowance, self.on_round, self.time_is_up)
+        return Measurer(
+            self.task, self.pruning_metric, self.timeout_s, self.allowance, self.on_round, self.time_is_up,
+            self.engine.metrics,
+        )  # fmt: skip
 
     @property
     def task(self) -> str:

@@ -35,7 +35,7 @@ OUTLIER_SD = 3.0
 how much processes differ: now and then one is slow for reasons of its own."""
 PACE = 0.5
 """Standard deviation of the logarithm of the machine's pace in a tournament, about which nothing is assumed."""
-TIMED = ("speed", "load")
+NOISY = ("speed", "energy", "load")
 """Kinds of metrics that differ from one measurement to the next."""
 LEAST = 4
 """Below so many values there is nothing to go by."""
@@ -80,10 +80,10 @@ class Posterior:
     def likely(self) -> list[TrialResult]:
         """The results with the objective's value, at the first pace, as all together make it likely, in their order.
 
-        What is not a time, such as the size of a model, is what it was.
+        What is measured without noise, such as the size of a model, is what it was.
         """
         name = self._objective.metric
-        if metric(name).kind not in TIMED:
+        if metric(name).kind not in NOISY:
             return self.results
         known = [r for r in self.measured if name in r.metrics]
         if self._model is None or len(known) < LEAST:

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from search_spaces.errors import TunerError
-from tuner.core.metrics import METRICS
+from tuner.core.metrics import METRICS, leading_metrics
 from tuner.core.trial import TrialResult
 from tuner.measure.drift import PaceCheck
-from tuner.measure.round_metrics import LEADING
 from tuner.results.study_store import StudyStore
 from tuner.search.repeats import Repeat
 
@@ -55,7 +54,7 @@ class StudyFiles:
     @property
     def raced(self) -> str:
         """The metric that rounds are raced by, and that the machine's pace is read from."""
-        leading = LEADING.get(self.task, ())
+        leading = leading_metrics(self.task, str(self.section("engine").get("name", "")))
         return next((name for name in self.objectives if name in leading), next(iter(leading), ""))
 
     @property
