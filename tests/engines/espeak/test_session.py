@@ -59,7 +59,7 @@ def test_every_pace_that_may_be_asked_for_passes(words_per_minute: int) -> None:
 @pytest.fixture(scope="module")
 def workload() -> Workload:
     """A short, a medium and a long text, with their references."""
-    made = resolve_workload({"timed": 3}, MODEL, print)
+    made = resolve_workload({"items_per_round": 3}, MODEL, print)
     EspeakEngine().prepare_quality(MODEL, made, print)
     return made
 

@@ -114,7 +114,7 @@ def test_what_came_out_of_the_cache_is_no_work_done(model: Model) -> None:
 @pytest.mark.parametrize("quantization", ["fp16", "int8"])
 def test_other_precisions_are_close_to_the_reference(model: Model, quantization: str) -> None:
     engine = KokoroEngine()
-    workload = engine.resolve_workload({"timed": 1}, model, lambda line: None)
+    workload = engine.resolve_workload({"items_per_round": 1}, model, lambda line: None)
     engine.prepare_quality(model, workload, lambda line: None)
     quality = _session(model, quantization=quantization).quality(workload)
     assert 0 < quality["mel_distance_db"] < 3

@@ -39,7 +39,7 @@ def test_the_reduced_shape_speaks_in_every_precision() -> None:
     engine = KokoroEngine()
     model = resolve_model({"source": "embedded", "shape": "kokoro-reduced"}, lambda line: None)
     assert (model.native, set(model.variants)) == (FP32, {FP32, FP16, INT8})
-    workload = engine.resolve_workload({"timed": 2}, model, lambda line: None)
+    workload = engine.resolve_workload({"items_per_round": 2}, model, lambda line: None)
     engine.prepare_quality(model, workload, lambda line: None)
     for quantization in (FP32, FP16, INT8):
         params = {"quantization": quantization, "split": "clause"}
