@@ -25,7 +25,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory):
         task="tts",
         engine="fake_voice",
         model={"source": "fake_voice"},
-        workload={"timed": 2},
+        workload={"items_per_round": 2},
         objectives=("rtf",),
         constraints={"duration_ratio": 1.15},
         params={"split": "none"},

@@ -18,7 +18,7 @@ from engines.synthesis.sentences import LENGTHS, REPLY, shipped
 from engines.synthesis.speech import F32
 from engines.synthesis.workload import resolve_workload
 
-CONF = Path(__file__).parents[3] / "conf" / "engine" / "espeak.yaml"
+CONF = Path(__file__).parents[3] / "engines" / "espeak" / "conf" / "engine" / "espeak.yaml"
 LIMITS: Mapping[str, float] = yaml.safe_load(CONF.read_text(encoding="utf-8"))["constraints"]
 MODEL = resolve_model({}, print)
 ITEM = WorkItem("a", {"text": "To reset it, hold the button. Then wait for two minutes, and try again."})
@@ -59,7 +59,7 @@ def test_every_pace_that_may_be_asked_for_passes(words_per_minute: int) -> None:
 @pytest.fixture(scope="module")
 def workload() -> Workload:
     """A short, a medium and a long text, with their references."""
-    made = resolve_workload({"timed": 3}, MODEL, print)
+    made = resolve_workload({"items_per_round": 3}, MODEL, print)
     EspeakEngine().prepare_quality(MODEL, made, print)
     return made
 

@@ -20,9 +20,9 @@ OVERRIDE is KEY=VALUE in Hydra's syntax:
 
 def add_task(parser: argparse.ArgumentParser) -> None:
     """TASK and OVERRIDE…"""
-    from engines.registry import DEFAULT_ENGINE
+    from engines.base import TASKS
 
-    parser.add_argument("task", metavar="TASK", help=f"what to tune: {', '.join(DEFAULT_ENGINE)}")
+    parser.add_argument("task", metavar="TASK", help=f"what to tune: {', '.join(TASKS)}")
     parser.add_argument("overrides", metavar="OVERRIDE", nargs="*", default=[], help="KEY=VALUE, see below")
 
 

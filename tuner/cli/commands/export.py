@@ -13,7 +13,6 @@ EPILOG = """\
 STUDY is a name, a folder, `latest`, or the path of a deploy.json.
 
 examples:
-  python -m tuner export latest --target llama-server --out serve/
   python -m tuner export latest --target python --out src/myservice/ --overwrite
   python -m tuner export outputs/my-study/deploy.json --target python --out serve/
 

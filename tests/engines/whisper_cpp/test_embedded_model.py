@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from engines.embedded.clips import CHUNK, CLIPS_AUDIO, UTTERANCE, spoken_clips
-from engines.embedded.speech_model import file_bytes, write_ggml
 from engines.embedded.speech_shapes import SPEECH_SHAPES, grow
 from engines.embedded.speech_weights import SpeechWeights, load_speech, save_speech
 from engines.embedded.spoken_tokens import END, NO_TIMES, START, VOCABULARY
 from engines.embedded.whisper_tensors import WhisperSize, tensor_shapes
 from engines.errors import ModelFileError
 from engines.whisper_cpp.audio import load_audio
+from engines.whisper_cpp.embedded_model import file_bytes, write_ggml
 from engines.whisper_cpp.ggml_file import read_header
 from engines.whisper_cpp.library import binding
 

@@ -20,12 +20,15 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from engines import own_timers
 from engines.base import (
     Capabilities,
     ExportFile,
     MemoryPrediction,
+    Metric,
     Model,
     ModelFile,
     Progress,
@@ -41,7 +44,6 @@ FAULTS = (
     "segfault", "kill", "exit", "raise", "hang", "garbage", "print", "nan", "empty", "backwards", "quality_nan",
     "out_of_memory", "unsupported", "invalid", "too_large", "fork", "slow", "late", "server",
 )  # fmt: skip
-KNOBS = ("mode", "threads", "turbo", "level", "scale", "precision")
 _MODE_SPEED = {"a": 1.0, "b": 1.3, "c": 0.8}
 _PRECISION_SPEED = {"low": 1.5, "medium": 1.2, "high": 1.0}
 _PRECISION_KLD = {"low": 0.2, "medium": 0.02, "high": 0.0}
@@ -110,8 +112,11 @@ class FakeSession:
             times = times[::-1]
         if "empty" in self.faults:
             return Sample(item.id, (), first, prompt, 0)
-        timings = {"decode_s": tokens / rate, "decode_tokens": tokens, "prefill_s": first, "prefill_tokens": prompt}
-        return Sample(item.id, times, times[-1], prompt, tokens, f"answer to {item.id}", timings)
+        return Sample(
+            item.id, times, times[-1], prompt, tokens, f"answer to {item.id}",
+            stages_s={own_timers.DECODE: tokens / rate, own_timers.PREFILL: first},
+            counts={own_timers.DECODE: tokens, own_timers.PREFILL: prompt},
+        )  # fmt: skip
 
     def quality(self, workload: Workload) -> Mapping[str, float]:
         """A KL divergence that depends on `precision` alone."""
@@ -139,7 +144,12 @@ class FakeEngine:
 
     name = "fake"
     task = "llm"
-    space = "fake"
+    default_for_task = False
+    space: str | Path = "fake"
+    conf = Path(__file__).parent / "conf"
+    files: tuple[str, ...] = ()
+    facts_kept: tuple[str, ...] = ()
+    metrics: tuple[Metric, ...] = own_timers.METRICS
 
     def capabilities(self) -> Capabilities:
         """A machine of eight cores."""
@@ -259,3 +269,6 @@ def _fault_while_running(faults: frozenset[str]) -> None:
                 os.write(descriptor, b"\x00garbage\n")
             except OSError:
                 continue
+
+
+ENGINE = FakeEngine

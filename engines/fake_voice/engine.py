@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from engines.assembled import AssembledEngine
@@ -20,7 +21,7 @@ from engines.synthesis.references import References
 from engines.synthesis.session import SynthesisSession, prepare_references
 from engines.synthesis.speech import F32
 from engines.synthesis.splitting import pieces
-from engines.synthesis.workload import resolve_workload
+from engines.synthesis.workload import FILES, resolve_workload
 from search_spaces.errors import unknown_name
 from search_spaces.parameter import Params
 
@@ -99,6 +100,8 @@ class FakeVoiceEngine(AssembledEngine):
     name = "fake_voice"
     task = "tts"
     space = "fake_voice"
+    conf = Path(__file__).parent / "conf"
+    files = FILES
     resolve_workload = staticmethod(resolve_workload)
     session = FakeVoiceSession
     export_targets: Mapping[str, str] = {"json": "the parameters as a JSON file"}
@@ -136,3 +139,6 @@ class FakeVoiceEngine(AssembledEngine):
     def export(self, target: str, deploy: Mapping[str, Any]) -> list[ExportFile]:
         """The parameters as JSON."""
         return [ExportFile("params.json", json.dumps(deploy["params"], indent=2) + "\n")]
+
+
+ENGINE = FakeVoiceEngine
