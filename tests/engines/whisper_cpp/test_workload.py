@@ -14,7 +14,7 @@ from engines.whisper_cpp.workload import (
     JUDGED_LEAST,
     JUDGED_MOST,
     JUDGED_WORDS,
-    _to_judge,
+    _to_evaluate,
     evenly,
     resolution,
     resolve_workload,
@@ -62,7 +62,7 @@ def test_the_number_of_judged_clips_can_be_given(model: Model) -> None:
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=300))
 def test_as_many_clips_are_judged_as_have_the_words(lengths: list[int]) -> None:
     clips = [Clip(str(number), "a.wav", 0.0, 1.0, " ".join("w" * count)) for number, count in enumerate(lengths)]
-    judged = _to_judge(clips, None)
+    judged = _to_evaluate(clips, None)
     assert min(JUDGED_LEAST, len(clips)) <= len(judged) <= JUDGED_MOST
     if len(judged) < min(JUDGED_MOST, len(clips)):
         assert sum(len(clip.text.split()) for clip in judged) >= JUDGED_WORDS

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from search_spaces.errors import EnvironmentLackingError, NoAnswerError, TunerError
+from tuner.cli import main as cli
 from tuner.cli.commands import show
 from tuner.cli.console import Console
 from tuner.cli.main import COMMANDS, main, parse
-from tuner.cli.main import main as cli
 
 GAIN = Path(__file__).parents[1] / "results/export/documents/good/gain.json"
 HEAVY = ("mlflow", "optuna", "llama_cpp", "numpy", "hydra", "omegaconf", "rich", "scipy", "pandas", "torch", "yaml")

@@ -285,7 +285,7 @@ def test_finalists_that_noise_keeps_together_play_on(spread, told_apart):
         return player
 
     home, *away = player(0, 100, 0), player(1, 200, 1), player(2, 199, -1)
-    assert Decision(SPEED, Pairs(8, 16), home, away).look() == told_apart
+    assert Decision(SPEED, Pairs(8, 16), home, away).analyse() == told_apart
 
 
 def disturbed_now_and_then(monkeypatch, every):
@@ -390,7 +390,7 @@ def test_what_is_deployed_is_what_little_is_risked_by(plainer, chosen):
     home.trial.params.update(a=0, b=0)
     plain.trial.params.update(b=0)
     decision = Decision(SPEED, Pairs(8, 32), home, [plain, lead])
-    assert decision.look()
+    assert decision.analyse()
     assert decision.verdict(True)[1].trial.number == chosen
 
 
@@ -415,7 +415,7 @@ def test_looks_that_were_not_taken_cost_nothing(tmp_path):
     assert surest["p_adjusted"] == pytest.approx(2 * surest["p_value"]), "for two finalists, and for no look"
 
 
-@pytest.mark.parametrize(("looked", "at_a_look", "times"), [(0, False, 1.0), (2, False, 5 / 3), (2, True, 5.0)])
+@pytest.mark.parametrize(("analyses_done", "at_a_look", "times"), [(0, False, 1.0), (2, False, 5 / 3), (2, True, 5.0)])
 def test_a_look_spends_a_share_of_the_level_and_the_end_what_is_left(analyses_done, at_a_look, times):
     rng = random.Random(1)
     home, away = (played(n, [100 * math.exp(rng.gauss(0.02 * n, 0.05)) for _ in range(16)]) for n in range(2))
@@ -510,12 +510,12 @@ def test_who_rests_never_comes_back():
     home = played(0, [100.0] * 8, a=0)
     away = [swinging(1, 300, 0.01, 8), swinging(2, 296, 0.6, 8), swinging(3, 200, 0.01, 8)]
     decision = Decision(SPEED, Pairs(8, 32), home, away)
-    assert not decision.look()
+    assert not decision.analyse()
     assert [c.dropped for c in (home, *away)] == [True, False, False, True]
     for block in range(8, 12):
         away[0].count(BlockRound({SPEED.metric: 298.0}, {}, HostNoise()))
         away[1].count(BlockRound({SPEED.metric: 320.0 * math.exp(0.6 if block % 2 else -0.6)}, {}, HostNoise()))
-    assert not decision.look()
+    assert not decision.analyse()
     assert away[2].dropped
     assert home.dropped
 
@@ -530,7 +530,7 @@ def test_who_leads_is_told_by_all_blocks_though_others_rest():
     loss = _expected_loss(compared(away[0], away[1], SPEED, 8))
     assert RISKED < loss < 1 - EQUAL
     assert decision.chosen(away) is away[0]
-    assert not decision.look()
+    assert not decision.analyse()
 
 
 def test_a_slower_finalist_that_is_not_proven_plays_on(tmp_path, monkeypatch):

@@ -17,8 +17,8 @@ from urllib.request import urlopen
 
 import pytest
 
+from tests.tuner.results.tracking.stores import Recorded, run_study, watched
 from tests.tuner.synthetic import TRIALS, outcome, study_info
-from tests.tuner.tracking.stores import Recorded, run_study, watched
 from tuner.results.tracking import tracker as tracker_module
 
 SERVER = """

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from search_spaces.errors import TunerError
+from tests.tuner.results.tracking.stores import Recorded, config, run_study, watched
 from tests.tuner.synthetic import OBJECTIVE, TRIALS, outcome, study_info, write_study
-from tests.tuner.tracking.stores import Recorded, config, run_study, watched
 from tuner.results.tracking import make_tracker
 from tuner.results.tracking.store import MlflowStore, without_password
 
@@ -132,7 +132,7 @@ WRITER = """
 import sys
 from pathlib import Path
 from tests.tuner.synthetic import TRIALS, study_info
-from tests.tuner.tracking.stores import watched
+from tests.tuner.results.tracking.stores import watched
 tracker = watched(sys.argv[1]).tracker
 tracker.study_started(study_info(Path(sys.argv[2])))
 print("started", flush=True)
@@ -323,7 +323,7 @@ def test_no_password_is_written_down(uri: str, shown: str) -> None:
 
 def test_nothing_heavy_is_imported_before_a_study_starts() -> None:
     code = (
-        "import sys; from tests.tuner.tracking.stores import watched; watched(None);"
+        "import sys; from tests.tuner.results.tracking.stores import watched; watched(None);"
         "print([m for m in ('mlflow', 'optuna', 'matplotlib', 'rich') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
