@@ -44,18 +44,21 @@ TRIAL_SHARE = 0.1
 and one slow configuration would take the whole time."""
 
 
-def run_study(config: StudyConfig, observers: Sequence[Observer]) -> Outcome:
+def run_study(
+    config: StudyConfig, observers: Sequence[Observer], clock: Callable[[], float] = time.monotonic
+) -> Outcome:
     """Run or resume a study. Raises TunerError for what the user must fix; anything an engine does is a status.
 
-    Ctrl-C keeps what is finished and yields an outcome whose verdict is `interrupted`.
+    Ctrl-C keeps what is finished and yields an outcome whose verdict is `interrupted`. The budget's minutes are told
+    by `clock` (seconds).
     """
-    begin = time.monotonic()
+    begin = clock()
     watchers = Watchers(observers)
     check_writable(config.outputs / (config.study or ""))
     prepared = prepare(config, watchers.progress)
     store = StudyStore(config.outputs / prepared.name)
     with store.locked():
-        return Study(prepared, store, watchers, begin).run()
+        return Study(prepared, store, watchers, begin, clock).run()
 
 
 @dataclass
