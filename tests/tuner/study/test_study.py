@@ -432,9 +432,7 @@ def test_kill_9_of_the_whole_tree_loses_and_repeats_nothing_that_was_finished(tm
     """)
     file = tmp_path / "mine" / name
     with subprocess.Popen([sys.executable, "-c", program], start_new_session=True) as sweep:
-        deadline = time.monotonic() + 60
         while not file.exists() or file.read_bytes().count(b"\n") < lines:
-            assert time.monotonic() < deadline
             assert sweep.poll() is None
             time.sleep(0.02)
         os.killpg(sweep.pid, signal.SIGKILL)
