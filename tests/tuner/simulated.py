@@ -1,4 +1,4 @@
-"""A machine of the test's own for studies of the fake engine: no process starts, nobody else uses it, its clock is told.
+"""A machine of the test's own for studies of fake engines: no process starts, nobody else uses it, its clock is told.
 
 Its workers answer in this process what real ones would (`tests/tuner/measure/test_worker_process.py` shows those), its
 rounds are never disturbed, and the noise of each load is drawn from the number of the load. So what a study finds is

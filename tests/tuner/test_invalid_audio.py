@@ -1,4 +1,4 @@
-"""The study loop, on a simulated machine, of a voice whose fastest configurations make audio that nobody could deploy."""
+"""Studies of a voice whose fastest configurations make audio that nobody could deploy, on a simulated machine."""
 
 from pathlib import Path
 
