@@ -66,6 +66,11 @@ _LATE = 10.0
 """How many times slower than later the first answer to each item is, where something settles late."""
 
 
+def which_load() -> int:
+    """What the noise of one load differs from that of the next by. Each load has a process of its own."""
+    return os.getpid()
+
+
 def speed(params: Params) -> float:
     """Tokens per second of a configuration without noise. Best at threads=6, mode=b, turbo with level=4, scale=1."""
     threads = int(params.get("threads", 2))
@@ -188,7 +193,7 @@ class FakeEngine:
         """A session, or the scripted fault."""
         faults = _faults(model, params)
         _fault_while_opening(faults)
-        seed = f"{model.facts['seed']} {sorted(params.items())} {os.getpid()}"
+        seed = f"{model.facts['seed']} {sorted(params.items())} {which_load()}"
         server = _server() if "server" in faults else None
         return FakeSession(params, faults, float(model.facts["noise"]), random.Random(seed), server)
 

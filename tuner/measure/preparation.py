@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -108,12 +109,16 @@ class Prepared:
         return "load_s" in (*self.config.objectives, *self.config.constraints)
 
     def executor(
-        self, samples_dir: Path | None = None, on_progress: Callable[[str], None] = lambda text: None
+        self,
+        samples_dir: Path | None = None,
+        on_progress: Callable[[str], None] = lambda text: None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> Executor:
         """What measures configurations of this study, on this machine."""
         return LocalExecutor(
             self.loader(on_progress), self.engine, self.capabilities, self.model, self.constraints,
             self.quality_cache(cache_root()), self.pruning_metric, self.config.budget.trial_timeout_s, samples_dir,
+            clock=clock,
         )  # fmt: skip
 
     def loader(self, on_progress: Callable[[str], None] = lambda text: None) -> Loader:

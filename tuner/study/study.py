@@ -38,18 +38,21 @@ if TYPE_CHECKING:
     import optuna
 
 
-def run_study(config: StudyConfig, observers: Sequence[Observer]) -> Outcome:
+def run_study(
+    config: StudyConfig, observers: Sequence[Observer], clock: Callable[[], float] = time.monotonic
+) -> Outcome:
     """Run or resume a study. Raises TunerError for what the user must fix; anything an engine does is a status.
 
-    Ctrl-C keeps what is finished and yields an outcome whose verdict is `interrupted`.
+    Ctrl-C keeps what is finished and yields an outcome whose verdict is `interrupted`. The budget's minutes are told
+    by `clock` (seconds).
     """
-    begin = time.monotonic()
+    begin = clock()
     watchers = Watchers(observers)
     check_writable(config.outputs / (config.study or ""))
     prepared = prepare(config, watchers.progress)
     store = StudyStore(config.outputs / prepared.name)
     with store.locked():
-        return Study(prepared, store, watchers, begin).run()
+        return Study(prepared, store, watchers, begin, clock).run()
 
 
 @dataclass
@@ -103,7 +106,7 @@ class Study:
         record_as = record_name(prepared.name, prepared.digest)
         self.store.write_yaml("study.yaml", {"created_at": begun_at(known), "record": record_as, **prepared.document()})
         self.store.point_latest()
-        self._executor = prepared.executor(self.store.samples_dir, self.watchers.progress)
+        self._executor = prepared.executor(self.store.samples_dir, self.watchers.progress, self.clock)
         self._final = Final(prepared, self.store, self.observations, self._executor, self.watchers, self.clock)
         self._time = SearchTime(prepared.config.budget.minutes, self._final.reserve_s, self.trials, self.clock)
         self._search = Search(

@@ -195,10 +195,13 @@ def test_too_little_memory_is_told_as_such(small: Model) -> None:
 def test_an_idle_session_takes_no_cpu_time(engine: LlamaCppEngine, small: Model) -> None:
     with opened(engine, small, n_threads=2, n_threads_batch=2) as session:
         session.run(item())
-        time.sleep(0.3)
-        before = time.process_time()
-        time.sleep(1.0)
-        assert time.process_time() - before < 0.05
+
+        def spent_s() -> float:
+            before = time.process_time()
+            time.sleep(0.5)
+            return time.process_time() - before
+
+        assert any(spent_s() < 0.025 for _ in range(20)), "its threads come to rest, on a busy machine later"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="gives up a Linux capability")

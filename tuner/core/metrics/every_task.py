@@ -11,7 +11,7 @@ METRICS = (
     Metric(
         "rss_peak_mib", "MiB", "minimize", "memory", "peak resident memory of the worker and what it started",
         lowest=1.0,
-    ),  # fmt: skip
+    ),
     Metric("model_mib", "MiB", "minimize", "memory", "size of the model file"),
     Metric(
         "energy_j_per_unit", "J", "minimize", "energy",
