@@ -18,7 +18,7 @@ from engines.fake import engine as fake
 from engines.registry import load_engine
 from tuner.core.trial import TrialStatus
 from tuner.measure.host.host_noise import HostNoise
-from tuner.measure.worker import Operations, describe
+from tuner.measure.worker import Operations, _as_json, describe
 from tuner.measure.worker_process import WorkerFailedError, _failure
 
 LOAD_S = 0.05
@@ -71,7 +71,7 @@ class SimulatedWorker:
             raise
         except Exception as error:
             raise _failure(describe(error)) from None
-        return json.loads(json.dumps(answer))
+        return json.loads(json.dumps(_as_json(answer)))
 
 
 def dies(faults: frozenset[str]) -> None:
