@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-ROWS_MOST = 120
+ROWS_MOST = 100
 """Measurements that a surrogate is fitted to."""
 BEST_SHARE, NEWEST_SHARE = 0.4, 0.3
 

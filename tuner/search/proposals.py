@@ -32,7 +32,7 @@ REPEATS = (1, 2, 4, 8)
 Marginal Value of Information, 2010)."""
 JUDGED_MOST = 200
 """The chance of being feasible is computed for this many of the most promising candidates."""
-ROWS_MOST = 80
+ROWS_MOST = 60
 """Trials that it is computed from."""
 _RAN = (TrialStatus.OK, TrialStatus.PRUNED, TrialStatus.INFEASIBLE)
 

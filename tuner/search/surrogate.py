@@ -105,8 +105,8 @@ class Surrogate:
     """The process once `values` were seen at `rows`; `noise` is the least standard deviation of each value.
 
     `level` is what is expected where nothing is known; the mean of the values unless it is given. `covariance` is that
-    of the rows at scale 1, where it is known already (`covariances`). `more_noise` is the
-    standard deviation that every value has beside `noise`, over all fits, and `likeliest_noise` the likeliest one;
+    of the rows at scale 1, where it is known already (`covariances`). `more_noise` is the standard deviation that every
+    value has beside `noise`, over all fits, and `likeliest_noise` the likeliest one;
     `likelihood` is the logarithm of the values' under all fits, up to a constant.
 
     All scales and noises have a say, by how likely they make the values (Rasmussen and Williams, 2006, section 5.2):
