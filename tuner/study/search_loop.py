@@ -21,7 +21,7 @@ from tuner.measure.preparation import Prepared, check_measured
 from tuner.measure.pruning import Best, Pruner, pruner_against
 from tuner.results.record import Asked, StudyRecord
 from tuner.search.observations import Observations
-from tuner.search.sampler import TunerSampler
+from tuner.search.proposing import ProposingSampler
 from tuner.search.samplers import propose
 from tuner.search.search_time import SearchTime
 from tuner.study.search_notices import baseline_notice
@@ -103,8 +103,8 @@ class Search:
             self._tell(asked, TrialResult(asked.spec.number, params, TrialStatus.CRASHED, reason))
 
     def _worth_repeating(self, sampler: optuna.samplers.BaseSampler, complete: bool) -> TrialResult | None:
-        """What is worth measuring again more than any new configuration; only our own sampler can tell."""
-        return sampler.again(self._record.study, complete) if isinstance(sampler, TunerSampler) else None
+        """What is worth measuring again more than any new configuration; only our own samplers can tell."""
+        return sampler.again(self._record.study, complete) if isinstance(sampler, ProposingSampler) else None
 
     def _propose(self, sampler: optuna.samplers.BaseSampler) -> tuple[optuna.Trial, Params] | None:
         seen = {key(t.params) for t in self._observations.trials}
