@@ -26,7 +26,9 @@ def check_engine(made: Engine, name: str) -> None:
     if made.task not in TASKS:
         raise unknown_name("task", str(made.task), TASKS)
     _check_space(made.space)
-    file = Path(made.conf) / "engine" / f"{name}.yaml"
+    if not isinstance(made.conf, Path):
+        raise TunerError(f"its conf is {made.conf!r}, and no Path", _CONTRACT)
+    file = made.conf / "engine" / f"{name}.yaml"
     if not file.is_file():
         raise TunerError(f"its configuration is not there: {file}", _CONTRACT)
     for option in made.files:

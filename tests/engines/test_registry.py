@@ -134,6 +134,7 @@ def test_an_entry_point_that_is_no_engine(brought, value, words):
         ({"space": "lmm"}, "unknown search space 'lmm'"),
         ({"space": Path("/nowhere/space.yaml")}, "its search space is not there: /nowhere/space.yaml"),
         ({"conf": Path("/nowhere")}, "its configuration is not there: /nowhere/engine/fake.yaml"),
+        ({"conf": "conf"}, "its conf is 'conf', and no Path"),
         ({"files": ("prompts",)}, "the file option 'prompts' is none of a model or a workload"),
         ({"metrics": ("speed",)}, "it declares the metric 'speed', which is no Metric"),
     ],

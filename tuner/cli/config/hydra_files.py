@@ -31,7 +31,13 @@ def read_file(group: str, name: str, engine: Engine) -> dict[str, Any]:
     import yaml
 
     folder = files("conf") if name in _names(files("conf") / group) else engine.conf
-    content: dict[str, Any] = yaml.safe_load((folder / group / f"{name}.yaml").read_text(encoding="utf-8"))
+    file = folder / group / f"{name}.yaml"
+    try:
+        content: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise TunerError(
+            f"{file} is no YAML: {_first_line(error)}", f"mend it: engine {engine.name!r} needs it"
+        ) from None
     return content
 
 
@@ -45,6 +51,7 @@ def compose_document(engine: Engine, overrides: Sequence[str]) -> dict[str, Any]
     from omegaconf.errors import OmegaConfBaseException
 
     _check_apart(engine)
+    read_file("engine", engine.name, engine)
     base = [f"hydra.searchpath=[{quote(f'file://{engine.conf}')}]", f"engine={engine.name}"]
     try:
         document = OmegaConf.to_container(_composed([*base, *overrides]), resolve=True)
@@ -55,7 +62,18 @@ def compose_document(engine: Engine, overrides: Sequence[str]) -> dict[str, Any]
     except ValueError as error:  # Hydra's own, for a group that is given a number
         raise TunerError(f"{_culprits(base, overrides)}: {_first_line(error)}", _LOOK) from None
     assert isinstance(document, dict)
+    _check_choices(document, engine)
     return {str(key): value for key, value in document.items()}
+
+
+def _check_choices(document: Mapping[Any, Any], engine: Engine) -> None:
+    """Raises TunerError unless the engine's file says whose it is, and what to start from."""
+    file = engine.conf / "engine" / f"{engine.name}.yaml"
+    if (document.get("engine") or {}).get("name") != engine.name:
+        raise TunerError(f"{file} is not of engine {engine.name!r}", f"write engine: {{name: {engine.name}}} there")
+    for group in ("model", "workload", "objective"):
+        if not document.get(group):
+            raise TunerError(f"engine {engine.name!r} chooses no {group}", f"choose one with {group}=…, or in {file}")
 
 
 def check_complete(section: Mapping[str, Any], key: str = "") -> None:

@@ -21,8 +21,9 @@ def check_workload(name: str, engine: Engine, task: str) -> None:
 
 def fitting_workloads(engine: Engine) -> list[str]:
     """The workloads that `engine` knows every key of, by those of the one that its file chooses."""
-    chosen = (entry.get("override /workload") for entry in read_file("engine", engine.name, engine)["defaults"])
-    own = _keys(next(name for name in chosen if name), engine)
+    file = read_file("engine", engine.name, engine)
+    chosen = [entry.get("override /workload") for entry in file.get("defaults", ()) if isinstance(entry, dict)]
+    own = set(file.get("workload", ())).union(*(_keys(name, engine) for name in chosen if name))
     return [name for name in group_names("workload", engine) if _keys(name, engine) <= own]
 
 

@@ -225,7 +225,7 @@ def test_unreadable_text_is_to_be_quoted():
         ("budget.trails=3", "unknown key 'budget.trails'", "did you mean 'budget.trials'?"),
         ("budget=quik", "unknown budget 'quik'", "did you mean 'quick'?"),
         ("engine=llama_cp", "unknown engine 'llama_cp'", "did you mean 'llama_cpp'?"),
-        ("model=fale", "unknown model 'fale'", "did you mean 'fake'?"),
+        ("model=fak", "unknown model 'fak'", "did you mean 'fake'?"),
         ("model.nose=1", "unknown key 'model.nose'", "did you mean 'model.noise'?"),
         ("workload.token=1", "unknown key 'workload.token'", "did you mean 'workload.tokens'?"),
         ("objective=decode_tokens_per_sec", "unknown metric", "did you mean 'decode_tokens_per_second'?"),
