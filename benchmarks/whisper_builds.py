@@ -25,11 +25,11 @@ from tuner.measure.round_metrics import round_metrics
 from tuner.measure.worker_process import Worker, WorkerFailedError
 
 CONFIGURATIONS: Mapping[str, Mapping[str, Any]] = {
-    "as the library comes": {},
-    "window cut to the clip": {"audio_ctx": "clip"},
-    "and no flash attention": {"audio_ctx": "clip", "flash_attn": False},
-    "window cut, Q8_0": {"audio_ctx": "clip", "quantization": "Q8_0"},
-    "window cut, Q5_1": {"audio_ctx": "clip", "quantization": "Q5_1"},
+    "library defaults": {},
+    "audio_ctx=clip": {"audio_ctx": "clip"},
+    "audio_ctx=clip, no flash attention": {"audio_ctx": "clip", "flash_attn": False},
+    "audio_ctx=clip, Q8_0": {"audio_ctx": "clip", "quantization": "Q8_0"},
+    "audio_ctx=clip, Q5_1": {"audio_ctx": "clip", "quantization": "Q5_1"},
 }
 TIMEOUT_S = 900.0
 
