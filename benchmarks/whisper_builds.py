@@ -1,4 +1,4 @@
-"""How much one build of pywhispercpp is faster than another on this machine.
+"""How much faster one build of pywhispercpp is than another on this machine.
 
     python -m benchmarks.whisper_builds --python .venv/bin/python --python /path/to/native/bin/python [--pairs 12]
 
@@ -77,7 +77,7 @@ def row(name: str, values: tuple[Sequence[float], Sequence[float]]) -> str:
     test = paired_ratio_test(values[0], values[1])
     low, high = test.ci95
     medians = " ".join(f"{statistics.median(v):10.4f}" for v in values)
-    return f"{name:24} {medians} {test.ratio:9.2f}  {low:.2f} to {high:.2f}"
+    return f"{name:35} {medians} {test.ratio:9.2f}  {low:.2f} to {high:.2f}"
 
 
 def features(python: str, engine: str) -> str:
