@@ -75,7 +75,7 @@ def judge(
     for request in requests:
         reference = found.read(request.key)
         if reference is None:
-            raise EngineError("the quality reference is gone", "run the sweep again")
+            raise EngineError("the reference for quality is gone", "run the sweep again")
         speech = heard.get(request.key) or session.listen(request)
         again = session.said_again(request, _read(tokens_file(found, request))).audio
         check(again, reference.sample_rate, request.text, request.limits, reference.seconds)
