@@ -15,6 +15,8 @@ OVERRIDE is KEY=VALUE in Hydra's syntax:
   baseline.KNOB=VALUE                     change the default that is to be beaten
   budget=quick | default | thorough       budget.trials=N  budget.minutes=N
   targets=NAME | FILE.yaml                study=NAME  outputs=DIR  seed=N  tracking.uri=URI  tracking=false
+  sampler=tuner | tpe | gp | random | nsgaii | brute_force | ablation
+  storage=sqlite:///FILE | postgresql+psycopg://USER@HOST/NAME
 """
 
 
