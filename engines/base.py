@@ -33,7 +33,7 @@ class WorkItem:
 
 @dataclass(frozen=True)
 class Workload:
-    """The fixed list of work items that one round passes over, and the material that quality is judged on (JSON).
+    """The fixed list of work items that one round passes over, and the material that quality is evaluated on (JSON).
 
     `notes` tell the user what was decided for them; `facts` (`longest_prompt`, …) bind the search space as those of
     a model do. Neither is part of what the workload is.
@@ -120,7 +120,7 @@ class Capabilities:
     """What this machine and build of the engine can do: `facts` bind the search space, `build` identifies the engine.
 
     `facts` are flat (`cpu_cores`, `gpu_count`, `gpu_offload`, …). `build` has at least `version` and `build`. Where
-    the build leaves something of this machine unused, `unused` says what and `rebuild` is the command that mends it.
+    the build leaves something of this machine unused, `unused` says what and `rebuild` is the command that fixes it.
     """
 
     facts: Mapping[str, Value]
@@ -248,7 +248,7 @@ class Engine(Protocol):
         ...
 
     def prepare_quality(self, model: Model, workload: Workload, progress: Progress) -> None:
-        """*Worker.* Make and cache the reference that quality is judged against. Cheap when cached."""
+        """*Worker.* Make and cache the quality reference. Cheap when cached."""
         ...
 
     def open(self, model: Model, params: Params) -> Session:

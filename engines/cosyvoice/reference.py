@@ -86,7 +86,7 @@ def judge(session: Speaker, workload: Workload, found: References, heard: Mappin
     for request in requests:
         reference = found.read(request.key)
         if reference is None:
-            raise EngineError("the reference that quality is judged against is gone", "run the sweep again")
+            raise EngineError("the reference for quality is gone", "run the sweep again")
         speech = heard.get(request.key) or session.listen(request)
         again = session.said_again(request, _read(tokens_file(found, request))).audio
         check(again, reference.sample_rate, request.text, request.limits, reference.seconds)

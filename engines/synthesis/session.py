@@ -102,7 +102,7 @@ class PushingSession(abc.ABC):
 
     def _needed(self, text: str) -> Reference:
         if (reference := self._reference(text)) is None:
-            raise EngineError("the reference that quality is judged against is gone", "run the sweep again")
+            raise EngineError("the reference for quality is gone", "run the sweep again")
         return reference
 
     def _reference(self, text: str) -> Reference | None:

@@ -17,13 +17,13 @@ examples:
   python -m tuner doctor
   python -m tuner doctor --json
 
-exit status 3: something is missing that a sweep needs; the command that gets it is in the output
+exit status 3: something that a sweep needs is missing; the output has the command that installs it
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """ENGINE…"""
-    which = "which engines to look at (default: each task's own, and those of other packages)"
+    which = "engines to check (default: that of each task, and those of other packages)"
     parser.add_argument("engines", metavar="ENGINE", nargs="*", help=which)
 
 
