@@ -24,8 +24,8 @@ from tuner.core.objective import Constraint, Objective
 from tuner.core.params import key
 from tuner.core.study_config import SAMPLERS
 from tuner.search.observations import Observations
-from tuner.search.optuna_trials import PARAMS, PURPOSE, REASON, REFUSED, suggest, suggest_given, within_ranges
 from tuner.search.one_at_a_time import OneAtATimeSampler
+from tuner.search.optuna_trials import PARAMS, PURPOSE, REASON, REFUSED, suggest, suggest_given, within_ranges
 from tuner.search.proposing import Infeasible, ProposingSampler, always_feasible
 from tuner.search.sampler import TunerSampler
 
