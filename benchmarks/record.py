@@ -236,7 +236,7 @@ def main() -> None:
     except TunerError as error:
         sys.exit(f"error: {error.message}\nhint: {error.hint}")
     except KeyboardInterrupt:
-        sys.exit("interrupted: the same command goes on")
+        sys.exit("interrupted: rerun to continue")
     print(recording.summary())
 
 

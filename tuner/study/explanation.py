@@ -54,7 +54,7 @@ def explain(
         if needed_s > left_s + EXPLANATION_OVERRUN * 60 * prepared.config.budget.minutes:
             watchers.notice(
                 f"what each of the {len(ways) - 1} changes brings was not measured, which takes {needed_s:.0f} s; "
-                "the same command does it now that the search is done"
+                "rerun to complete the ablation"
             )
             return
         steps = attribute(
@@ -65,7 +65,7 @@ def explain(
         )
         store.write_json("attribution.json", dump(Attribution(winner.number, objective.metric, steps)))
         if idle := _idle(steps):
-            watchers.notice(f"what brought nothing that could be measured, and may stay as it was: {idle}")
+            watchers.notice(f"no measurable effect, may stay at the default: {idle}")
     except KeyboardInterrupt:
         watchers.notice("interrupted while measuring what each change brings; the verdict stands")
     except (TunerError, ValueError, ArithmeticError, OSError) as error:

@@ -81,7 +81,7 @@ def test_quality_binds(tmp_path, monkeypatch):
     lows = [t for t in outcome.trials if t.params["precision"] == "low"]
     assert len(lows) == 1, "once its quality is known, a precision that is not good enough is not run again"
     assert "kld 0.2 > 0.05" in lows[0].reason
-    assert any("ruled out unseen, such as: kld 0.2 > 0.05" in text for text in outcome.notices)
+    assert any("predicted infeasible, such as: kld 0.2 > 0.05" in text for text in outcome.notices)
 
 
 def test_all_configurations_equal_means_keep_the_default(tmp_path):
@@ -127,7 +127,7 @@ def test_what_cannot_fit_is_ruled_out_without_running_and_said_so(tmp_path):
     outcome = run_study(fake_config(tmp_path, model={"script": script}), [])
     assert outcome.deploy["params"].items() >= OPTIMUM.items()
     assert not [t for t in outcome.trials if t.params["mode"] == "a" and t.params["threads"] > 2]
-    assert any(text.startswith("4 configurations were ruled out unseen") for text in outcome.notices)
+    assert any(text.startswith("4 configurations were predicted infeasible") for text in outcome.notices)
 
 
 def test_a_default_that_cannot_fit_is_infeasible_without_running(tmp_path):

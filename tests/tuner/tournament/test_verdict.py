@@ -23,7 +23,7 @@ def test_reasons_that_differ_in_figures_only_are_one():
 
 def test_an_interruption_says_what_is_kept():
     assert "before the first trial" in interrupted([], SPEED)
-    assert interrupted([failed(0, "no")], SPEED) == ("interrupted: 1 finished trial kept; the same command goes on")
+    assert interrupted([failed(0, "no")], SPEED) == ("interrupted: 1 finished trial kept; rerun to continue")
     metrics = {SPEED.metric: MetricValue(12.345, None, "tok/s")}
     text = interrupted([TrialResult(0, {}, TrialStatus.OK, metrics=metrics), failed(1, "no")], SPEED)
     assert text.endswith("best so far, not proven: trial 0 with decode_tokens_per_second 12.35")
