@@ -45,7 +45,7 @@ def check_storage(url: str) -> None:
 def open_storage(url: str, folder: Path, writing: bool = True) -> BaseStorage:
     """The storage at `url`, or the journal in `folder` where that is empty.
 
-    What a kill left of a last line is cut off where `writing`. Raises EnvironmentLackingError when it is not reached.
+    What a kill left of a last line is pruned where `writing`. Raises EnvironmentLackingError when it is not reached.
     """
     if url:
         return _database(url)

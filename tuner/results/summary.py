@@ -98,7 +98,7 @@ def changed_knob_cells(
     if not brought:
         return ("changed knob", "default", "winner"), [(name, *values) for name, values in changes.items()]
     names = [*(n for n in brought if n in changes), *(n for n in changes if n not in brought)]
-    head = ("changed knob", "default", "winner", "brought, in this order")
+    head = ("changed knob", "default", "winner", "contribution, in ablation order")
     return head, [(name, *changes[name], brought.get(name, "")) for name in names]
 
 

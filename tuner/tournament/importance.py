@@ -54,7 +54,7 @@ def importance(
 ) -> Importance | None:
     """The importance of the knobs that vary; None with too few measured trials or fewer than two such knobs.
 
-    Trials that were cut off count, with the value of the rounds that they had.
+    Trials that were pruned count, with the value of the rounds that they had.
     """
     import numpy as np
     from sklearn.ensemble import RandomForestRegressor

@@ -212,7 +212,7 @@ def _marks(study: StudyFiles, objective: str) -> list[tuple[str, str]]:
         ("best", "winner", study.winner is not None and study.winner != baseline),
         ("ok", "within limits", any(t.feasible and t.number != baseline for t in rated)),
         ("over", "over a limit", any(not t.feasible and t.status is not TrialStatus.PRUNED for t in rated)),
-        ("cut", "cut off", any(t.status is TrialStatus.PRUNED for t in rated)),
+        ("cut", "pruned", any(t.status is TrialStatus.PRUNED for t in rated)),
     ]
     return [(style, label) for style, label, occurs in kinds if occurs]
 
