@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from search_spaces.parameter import Value
+
+Purpose = Literal["baseline", "search", "repeat", "drift"]
 
 
 class TrialStatus(StrEnum):
@@ -34,15 +36,23 @@ class MetricValue:
 
 @dataclass(frozen=True)
 class TrialSpec:
-    """What a trial runs: a number (−1 outside a search) and the active parameters."""
+    """What a trial runs: its number (−1 outside of a study), the active parameters, and what it is for.
+
+    `repeat_of` is the number of the trial that a repeat or a drift check measures again.
+    """
 
     number: int
     params: Mapping[str, Value]
+    purpose: Purpose = "search"
+    repeat_of: int | None = None
 
 
 @dataclass(frozen=True)
 class TrialResult:
-    """A finished trial; one line of `trials.jsonl`.
+    """A finished trial: the attribute `result` of a trial in Optuna's study.
+
+    A trial of purpose `search` (or `baseline`, the first one) is of a configuration that was not measured before. A
+    `repeat` measures trial `repeat_of` again in a new process, a `drift` check the baseline.
 
     `violations` maps each constrained metric to its slack (feasible ≤ 0). `samples_file` is relative to the study's
     folder. `host_noise` sums up the rounds, `round_s` is the median wall time of one of those that count, `rounds_s`
@@ -69,6 +79,8 @@ class TrialResult:
     pace: float = 1.0
     quality_s: float = 0.0
     rounds_s: float = 0.0
+    purpose: Purpose = "search"
+    repeat_of: int | None = None
 
     @property
     def feasible(self) -> bool:
