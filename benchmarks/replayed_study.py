@@ -248,7 +248,7 @@ class ReplayedStudy(Study):
     def _conclude(self, result: TournamentResult) -> Outcome:
         outcome = super()._conclude(result)
         if outcome.deploy is not None:
-            self.trace.answer(self.clock(), outcome.deploy["params"])
+            self.trace.answer(self.clock(), outcome.deploy.params)
         return outcome
 
     def _explain(self, winner: TrialResult | None) -> None:
@@ -297,7 +297,7 @@ def _prepared(problem: Problem, world: World, seed: int, limit_s: float) -> Prep
         objectives=tuple(o.metric for o in objectives),
         constraints=problem.constraints,
         budget=Budget(trials=trials, minutes=limit_s / 60),
-        targets={},
+        targets=(),
         seed=seed,
     )
     model = Model(**setting["model"])

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
+from engines.deploy import Deployment
 from search_spaces.parameter import Params, Value
 
 Progress = Callable[[str], None]
@@ -69,7 +70,7 @@ ADVICE = ("unused", "rebuild")
 """What a build may say of itself beside what it is."""
 
 
-def without_advice(build: Mapping[str, Any]) -> dict[str, Any]:
+def without_advice(build: Mapping[str, str]) -> dict[str, str]:
     """What the build is, in the order given."""
     return {name: value for name, value in build.items() if name not in ADVICE}
 
@@ -209,8 +210,8 @@ class Engine(Protocol):
         """What `params` will take, from the model's facts alone."""
         ...
 
-    def export(self, target: str, deploy: Mapping[str, Any]) -> list[ExportFile]:
-        """The production files of a deploy.json document for one of `export_targets`."""
+    def export(self, target: str, deploy: Deployment) -> list[ExportFile]:
+        """The production files of a measured configuration for one of `export_targets`."""
         ...
 
     @property

@@ -123,11 +123,12 @@ def _tags(member: object) -> set[object]:
 
 
 def _fields(kind: object) -> Mapping[str, object]:
-    """The fields of a model or a dataclass, with their types; none of anything else."""
+    """The fields of a model or a dataclass by their names in documents, with their types; none of anything else."""
     models: Mapping[str, Any] = getattr(kind, "model_fields", {})
     if models:
         return {field.alias or name: field.annotation for name, field in models.items()}
-    return get_type_hints(kind, include_extras=True) if isinstance(kind, type) and is_dataclass(kind) else {}
+    hints = get_type_hints(kind, include_extras=True) if isinstance(kind, type) and is_dataclass(kind) else {}
+    return {name.rstrip("_"): hint for name, hint in hints.items()}
 
 
 def _wrong_key(parent: _Place, key: object, found: str) -> TunerError:

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from engines.base import Capabilities, Engine, Inspectable, Model, Session, Workload
+from engines.deploy import Deployment
 from engines.errors import EngineError
 from engines.registry import DEFAULT_ENGINE, ENGINES, load_engine
 from search_spaces.errors import TunerError
@@ -235,14 +236,8 @@ def test_any_configuration_of_its_space_runs_or_is_refused(case: Case) -> None:
 
 
 def test_every_export_target_gives_files(case: Case) -> None:
-    model_file = case.engine.prepare(case.model, case.space.baseline, quiet)
-    model = {
-        "name": case.model.name,
-        "source": case.model.source,
-        "facts": dict(case.model.facts),
-        **asdict(model_file),
-    }
-    deploy = {"study": "a-study", "model": model, "params": dict(case.space.baseline)}
+    file, model, params = case.engine.prepare(case.model, case.space.baseline, quiet), case.model, case.space.baseline
+    deploy = Deployment("a-study", model.name, file.quantization, file.path, params, model.facts)
     assert case.engine.export_targets
     for target, help_line in case.engine.export_targets.items():
         assert help_line

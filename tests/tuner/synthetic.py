@@ -12,7 +12,10 @@ from typing import Any
 import yaml
 
 from search_spaces.parameter import Value
+from tuner.core.deploy import DeployConfig
+from tuner.core.documents import dump, load
 from tuner.core.events import Outcome, StudyInfo
+from tuner.core.hardware import HardwareProfile
 from tuner.core.trial import MetricValue, TrialResult, TrialStatus
 
 OBJECTIVE = "decode_tokens_per_second"
@@ -60,6 +63,8 @@ TRIALS: tuple[TrialResult, ...] = (
     failed(7, TrialStatus.TIMED_OUT, "no answer within 600 s", n_threads=8),
 )
 
+HARDWARE = HardwareProfile("test-2c-4g", "A CPU", 2, 4.0)
+
 
 def study_info(directory: Path, finished: Sequence[TrialResult] = (), **changes: Any) -> StudyInfo:
     """A study at its start."""
@@ -74,7 +79,7 @@ def study_info(directory: Path, finished: Sequence[TrialResult] = (), **changes:
         budget_trials=8,
         budget_minutes=4.0,
         configuration={"task": "llm", "seed": 0},
-        hardware={"class": "test-2c-4g", "cpu": "A CPU", "cores": 2},
+        hardware=HARDWARE,
         finished=tuple(finished),
     )
     return replace(info, **changes)
@@ -114,8 +119,13 @@ def tournament(trials: Sequence[TrialResult] = TRIALS) -> dict[str, Any]:
     }
 
 
-def deploy(trials: Sequence[TrialResult] = TRIALS) -> dict[str, Any]:
-    """The document of deploy.json: trial 5 won."""
+def deploy(trials: Sequence[TrialResult] = TRIALS) -> DeployConfig:
+    """deploy.json: trial 5 won."""
+    return load(DeployConfig, deploy_document(trials))
+
+
+def deploy_document(trials: Sequence[TrialResult] = TRIALS) -> dict[str, Any]:
+    """The data of deploy.json."""
     played = tournament(trials)
     winner = played["finalists"][0]
     return {
@@ -131,10 +141,14 @@ def deploy(trials: Sequence[TrialResult] = TRIALS) -> dict[str, Any]:
         },
         "params": winner["params"],
         "workload": {"name": "turns", "digest": "0123456789abcdef"},
-        "hardware": {"class": "test-2c-4g"},
+        "hardware": dump(HARDWARE),
         "metrics": winner["metrics"],
         "quality": {"kld": 0.01},
-        "baseline": {"params": played["baseline"]["params"], "metrics": played["baseline_metrics"]},
+        "baseline": {
+            "params": played["baseline"]["params"],
+            "metrics": played["baseline_metrics"],
+            "quality": {"kld": 0.0},
+        },
         "gain": {
             "objective": OBJECTIVE,
             "ratio": winner["ratio"],
@@ -144,7 +158,7 @@ def deploy(trials: Sequence[TrialResult] = TRIALS) -> dict[str, Any]:
             "significant": True,
         },
         "constraints": [{"metric": "kld", "limit": 0.05, "value": 0.01, "satisfied": True}],
-        "targets": [{"metric": "ftl_ms", "target": 30.0, "value": 45.0, "met": False, "gap": 1.5}],
+        "targets": [{"metric": "ftl_ms", "target": 30.0, "value": 45.0, "met": False, "gap": 1.5, "wanted": "≤ 30 ms"}],
         "mlflow": {"tracking_uri": "", "run_id": ""},
         "created_at": START.isoformat(),
     }
@@ -156,6 +170,8 @@ def outcome(trials: Sequence[TrialResult] = TRIALS, **changes: Any) -> Outcome:
     for trial in trials:
         statuses[str(trial.status)] = statuses.get(str(trial.status), 0) + 1
     ended = Outcome(
+        study="llm-tiny-0a1b",
+        directory=Path("outputs/llm-tiny-0a1b"),
         verdict="gain",
         summary="trial 5 is 1.75 times faster than the default (95 % interval 1.71–1.79)",
         trials=tuple(trials),
@@ -163,7 +179,6 @@ def outcome(trials: Sequence[TrialResult] = TRIALS, **changes: Any) -> Outcome:
         wall_s=50.0,
         engine_s=45.0,
         deploy=deploy(trials),
-        tournament=tournament(trials),
         front=(5,),
     )
     return replace(ended, **changes)
@@ -198,5 +213,5 @@ def write_study(directory: Path, trials: Sequence[TrialResult] = TRIALS, *, deci
                 (directory / trial.samples_file).write_text("[]")
     if decided:
         (directory / "tournament.json").write_text(json.dumps(tournament(trials)))
-        (directory / "deploy.json").write_text(json.dumps(deploy(trials)))
+        (directory / "deploy.json").write_text(json.dumps(deploy_document(trials)))
     return directory

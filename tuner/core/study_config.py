@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from search_spaces.parameter import Domain, Value
+from tuner.core.targets import Target
 
 STRATEGIES = ("search", "ablation")
 """How configurations are proposed: by the sampler, or one knob after the other."""
@@ -37,7 +38,7 @@ class StudyConfig:
     objectives: tuple[str, ...]
     constraints: Mapping[str, float]
     budget: Budget
-    targets: Mapping[str, Any]
+    targets: tuple[Target, ...]
     params: Mapping[str, Value] = field(default_factory=dict)
     space: Mapping[str, Domain] = field(default_factory=dict)
     baseline: Mapping[str, Value] = field(default_factory=dict)

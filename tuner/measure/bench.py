@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from engines.errors import InvalidOutputError
+from tuner.core.documents import dump
 from tuner.core.events import Observer
 from tuner.core.metrics import METRICS
 from tuner.core.objective import Objective
@@ -89,7 +90,7 @@ class _Bench:
             "params": dict(self._params),
             "metrics": {name: asdict(m) for name, m in self._metrics.items()},
             "quality": self._quality,
-            "targets": judge(self._prepared.config.targets, values),
+            "targets": [dump(t) for t in judge(self._prepared.config.targets, values)],
             "host_noise": self._noise,
             "workload_digest": self._prepared.workload.digest,
             "status": str(self.status),

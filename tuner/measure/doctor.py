@@ -14,7 +14,9 @@ from typing import Any
 from engines.cache import cache_root
 from engines.registry import DEFAULT_ENGINE, load_engine
 from search_spaces.errors import TunerError
-from tuner.measure.host.hardware import HardwareProfile, detect_hardware
+from tuner.core.documents import dump
+from tuner.core.hardware import HardwareProfile
+from tuner.measure.host.hardware import detect_hardware
 
 _ASK_TIMEOUT_S = 60.0
 _WATCH_S = 1.0
@@ -101,7 +103,7 @@ class Diagnosis:
         """As JSON data."""
         return {
             "healthy": self.healthy,
-            "hardware": self.hardware.to_json(),
+            "hardware": dump(self.hardware),
             "engines": [asdict(engine) for engine in self.engines],
             "cache": asdict(self.cache),
             "outputs": asdict(self.outputs),

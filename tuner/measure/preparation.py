@@ -16,12 +16,14 @@ from search_spaces.narrowing import narrow
 from search_spaces.parameter import Choices
 from search_spaces.space import SearchSpace
 from search_spaces.template import Template, load_template
+from tuner.core.documents import dump
+from tuner.core.hardware import HardwareProfile
 from tuner.core.metrics import metric
 from tuner.core.objective import Constraint, Objective
 from tuner.core.study_config import StudyConfig
 from tuner.core.trial import TrialResult
 from tuner.measure.host.energy import energy_joules
-from tuner.measure.host.hardware import HardwareProfile, detect_hardware
+from tuner.measure.host.hardware import detect_hardware
 from tuner.measure.host.memory import available_device_mib
 from tuner.measure.quality_cache import QualityCache
 from tuner.measure.round_metrics import LEADING
@@ -68,7 +70,7 @@ class Prepared:
             "model": self.model.digest,
             "workload": self.workload.digest,
             "space": self.space.digest,
-            "hardware": self.hardware.hardware_class,
+            "hardware": self.hardware.class_,
             "objectives": list(self.config.objectives),
             "constraints": dict(sorted(self.config.constraints.items())),
         }
@@ -88,7 +90,7 @@ class Prepared:
             "digest": self.digest,
             "task": self.engine.task,
             "configuration": dict(self.config.document),
-            "hardware": self.hardware.to_json(),
+            "hardware": dump(self.hardware),
             "engine": {"name": self.engine.name, **self.capabilities.build},
             "model": asdict(self.model),
             "workload": {"name": self.workload.name, "digest": self.workload.digest, "items": len(self.workload.items)},

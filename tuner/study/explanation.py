@@ -6,13 +6,15 @@ import json
 from collections.abc import Sequence
 
 from search_spaces.errors import TunerError
+from tuner.core.documents import dump
+from tuner.core.explanation import Attribution, Step
 from tuner.core.trial import TrialResult
 from tuner.core.watchers import Watchers
 from tuner.measure.preparation import Prepared
 from tuner.measure.runner import TrialRunner
 from tuner.results.study_store import StudyStore
 from tuner.search.observations import Observations
-from tuner.tournament.attribution import Step, attribute, by_worth, estimate_s, path
+from tuner.tournament.attribution import attribute, brought_nothing, by_worth, estimate_s, path
 from tuner.tournament.importance import importance
 
 OVERRUN = 0.05
@@ -37,17 +39,17 @@ def explain(
     """
     for name in EXPLANATIONS:
         store.remove(name)
-    trials, posterior = observations.trials, observations.posterior
+    trials, posterior, metric = observations.trials, observations.posterior, prepared.objectives[0].metric
     try:
-        known = importance(trials, prepared.objectives[0].metric, prepared.space.parameters, prepared.config.seed)
+        known = importance(trials, metric, prepared.space.parameters, prepared.config.seed)
         if known is not None:
-            store.write_json("importance.json", known.to_json())
+            store.write_json("importance.json", dump(known))
         if winner is None:
             return
         start, end = trials[0].params, winner.params
         ways = path(prepared.space, start, end, by_worth(posterior, start, end) if posterior else ())
         if len(ways) < CONFIGURATIONS_LEAST:
-            store.write_json("attribution.json", {"winner": winner.number, "steps": []})
+            store.write_json("attribution.json", dump(Attribution(winner.number, metric)))
             return
         needed_s = estimate_s(runner, trials[0], winner, ways)
         if needed_s > left_s + OVERRUN * 60 * prepared.config.budget.minutes:
@@ -62,12 +64,7 @@ def explain(
             ways,
             lambda done, most: watchers.progress(f"measuring what each change brings: {done} of {most} blocks"),
         )
-        document = {
-            "winner": winner.number,
-            "objective": prepared.objectives[0].metric,
-            "steps": [step.to_json() for step in steps],
-        }
-        store.write_json("attribution.json", document)
+        store.write_json("attribution.json", dump(Attribution(winner.number, metric, tuple(steps))))
         if idle := _idle(steps):
             watchers.notice(f"what brought nothing that could be measured, and may stay as it was: {idle}")
     except KeyboardInterrupt:
@@ -78,5 +75,5 @@ def explain(
 
 def _idle(steps: Sequence[Step]) -> str:
     """The overrides that leave out the changes which brought nothing."""
-    changes = {n: before for step in steps if step.brought_nothing for n, (before, _) in step.changed.items()}
+    changes = {n: before for step in steps if brought_nothing(step) for n, (before, _) in step.changed.items()}
     return " ".join(f"params.{name}={json.dumps(v).strip(chr(34))}" for name, v in changes.items() if v is not None)

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from search_spaces.errors import TunerError
+from tuner.core.deploy import DeployConfig
+from tuner.core.documents import load
 from tuner.core.events import StudyInfo
 from tuner.core.study_config import Budget
 from tuner.core.trial import TrialResult
@@ -50,7 +52,7 @@ def other_seed(known: Mapping[str, Any], seed: int) -> list[str]:
 
 def finished_documents(
     store: StudyStore, trials: int, budget: Budget
-) -> tuple[dict[str, Any], dict[str, Any] | None] | None:
+) -> tuple[dict[str, Any], DeployConfig | None] | None:
     """tournament.json and deploy.json (None where nothing is feasible) of a study that has used up its trials.
 
     None when there is something left to do: trials, more pairs than the tournament was allowed, or a decision.
@@ -64,7 +66,9 @@ def finished_documents(
         return None
     if tournament["verdict"] == "keep_default" and _stopped_short(tournament, budget):
         return None
-    return (tournament, deploy) if trials >= budget.trials or tournament["exhausted"] else None
+    if trials < budget.trials and not tournament["exhausted"]:
+        return None
+    return tournament, None if deploy is None else load(DeployConfig, deploy, "deploy.json")
 
 
 def _stopped_short(tournament: Mapping[str, Any], budget: Budget) -> bool:
@@ -88,6 +92,6 @@ def study_info(prepared: Prepared, directory: Path, finished: Sequence[TrialResu
         budget_trials=config.budget.trials,
         budget_minutes=config.budget.minutes,
         configuration=config.document,
-        hardware=prepared.hardware.to_json(),
+        hardware=prepared.hardware,
         finished=tuple(finished),
     )

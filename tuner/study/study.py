@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from search_spaces.parameter import Params, Value
 from tuner.core import interrupts
+from tuner.core.deploy import DeployConfig
+from tuner.core.documents import dump, load
 from tuner.core.events import Observer, Outcome
+from tuner.core.explanation import Attribution
 from tuner.core.objective import Objective, pareto_front
 from tuner.core.params import key
 from tuner.core.study_config import StudyConfig
@@ -19,7 +21,7 @@ from tuner.measure.drift import PaceWatch
 from tuner.measure.host.host_noise import noise_message
 from tuner.measure.preparation import Prepared, check_measured, prepare
 from tuner.measure.pruning import Pruner, pruner_against
-from tuner.results.deploy import deploy_document, reevaluate_targets
+from tuner.results.deploy import deploy_config, with_targets
 from tuner.results.study_store import IN_FLIGHT, StudyStore, check_writable
 from tuner.search.earlier import Earlier, earlier_best
 from tuner.search.observations import Observations
@@ -89,7 +91,7 @@ class Study:
                 self._search()
             outcome = self._conclude(self._final.hold(self._time.left_s, self.exhausted))
         except KeyboardInterrupt:
-            outcome = self._outcome("interrupted", interrupted(self.trials, self._objective), None, None)
+            outcome = self._outcome("interrupted", interrupted(self.trials, self._objective), None)
         self._report()
         self.watchers.study_finished(outcome)
         return outcome
@@ -257,20 +259,20 @@ class Study:
         summary, deploy = nothing_feasible(self.trials), None
         if result.winner is not None:
             summary = sentence(result, self._objective.metric)
-            deploy = deploy_document(self.prepared, result, self.watchers.tracking)
+            deploy = deploy_config(self.prepared, result, self.watchers.tracking)
         about = {"summary": summary, "trials": len(self.trials), "exhausted": self.exhausted}
         document = {**result.document, "verdict": result.verdict, **about}
         with interrupts.deferred():
             for name in (*EXPLANATIONS, "deploy.json"):  # of an earlier verdict
                 self.store.remove(name)
             if deploy is not None:
-                self.store.write_json("deploy.json", deploy)
+                self.store.write_json("deploy.json", dump(deploy))
             self.store.write_json("tournament.json", document)
             self.store.end_tournament()
         if noise := noise_message([t.host_noise for t in self.trials] + [result.document["noise"]]):
             self.watchers.notice(noise)
         self._explain(result.winner if result.verdict == "gain" else None)
-        return self._outcome(result.verdict, summary, deploy, document)
+        return self._outcome(result.verdict, summary, deploy)
 
     def _explain(self, winner: TrialResult | None) -> None:
         self._report()  # the verdict is out, however long explaining takes
@@ -282,23 +284,27 @@ class Study:
         if documents is None:
             return None
         tournament, deploy = documents
-        explained = self.store.read_json("attribution.json") or {}
-        if tournament["verdict"] == "gain" and explained.get("winner") != tournament["winner"]:
+        explained = self._attribution()
+        if tournament["verdict"] == "gain" and (explained is None or explained.winner != tournament["winner"]):
             self._explain(self.trials[tournament["winner"]])
         if deploy is not None:
-            deploy = reevaluate_targets(deploy, self.prepared.config.targets)
-            self.store.write_json("deploy.json", deploy)
+            deploy = with_targets(deploy, self.prepared.config.targets)
+            self.store.write_json("deploy.json", dump(deploy))
         self._report()
         more = "" if tournament["exhausted"] else f"; budget.trials={2 * len(self.trials)} searches on"
         self.watchers.notice(f"this study had finished with {counted(len(self.trials))}{more}")
-        return self._outcome(tournament["verdict"], tournament["summary"], deploy, tournament)
+        return self._outcome(tournament["verdict"], tournament["summary"], deploy)
 
-    def _outcome(
-        self, verdict: str, summary: str, deploy: Mapping[str, Any] | None, tournament: Mapping[str, Any] | None
-    ) -> Outcome:
+    def _attribution(self) -> Attribution | None:
+        found = self.store.read_json("attribution.json")
+        return None if found is None else load(Attribution, found, "attribution.json")
+
+    def _outcome(self, verdict: str, summary: str, deploy: DeployConfig | None) -> Outcome:
         objectives = self.prepared.objectives
         front = pareto_front(self.trials, objectives) if len(objectives) > 1 else []
         return Outcome(
+            study=self.prepared.name,
+            directory=self.store.directory,
             verdict=verdict,
             summary=summary,
             trials=tuple(self.trials),
@@ -306,11 +312,9 @@ class Study:
             wall_s=round(self.clock() - self.begin, 3),
             engine_s=round(self.prepared.engine_s + self._runner.engine_s, 3),
             deploy=deploy,
-            tournament=tournament,
-            attribution=self.store.read_json("attribution.json") if tournament else None,
+            attribution=self._attribution(),
             front=tuple(t.number for t in front),
             notices=tuple(self.watchers.notices),
-            extra={"study": self.prepared.name, "study_dir": str(self.store.directory)},
         )
 
     def _report(self) -> None:

@@ -113,7 +113,7 @@ def _note_another_workload(overrides: Sequence[str], digest: str, console: Conso
     from tuner.results.export.document import read_deploy
 
     file = _deploy_file(overrides)
-    if file is not None and (theirs := read_deploy(file)["workload"]["digest"]) != digest:
+    if file is not None and (theirs := read_deploy(file).workload.digest) != digest:
         console.note(
             f"note: this workload ({digest}) is not the one that {str(file)!r} was measured on ({theirs}): "
             "its figures cannot be compared with these"

@@ -53,7 +53,7 @@ def space_document(prepared: Prepared) -> dict[str, Any]:
         "digest": space.digest,
         "size": space.size(_COUNTED_MOST),
         "engine": {"name": prepared.engine.name, **prepared.capabilities.build},
-        "hardware": prepared.hardware.hardware_class,
+        "hardware": prepared.hardware.class_,
         "model": {
             "name": model.name,
             "source": model.source,

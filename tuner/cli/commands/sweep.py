@@ -58,9 +58,11 @@ def run(options: argparse.Namespace, console: Console) -> int:
 
 def outcome_document(outcome: Outcome) -> dict[str, Any]:
     """What `sweep --json` prints. `trials` is the number of finished trials of the study, this run's or earlier."""
+    from tuner.core.documents import dump
+
     return {
-        "study": outcome.extra["study"],
-        "study_dir": outcome.extra["study_dir"],
+        "study": outcome.study,
+        "study_dir": str(outcome.directory),
         "trials": len(outcome.trials),
         "statuses": dict(outcome.statuses),
         "wall_s": round(outcome.wall_s, 3),
@@ -68,5 +70,5 @@ def outcome_document(outcome: Outcome) -> dict[str, Any]:
         "verdict": outcome.verdict,
         "summary": outcome.summary,
         "notices": list(outcome.notices),
-        "deploy": outcome.deploy,
+        "deploy": dump(outcome.deploy) if outcome.deploy else None,
     }

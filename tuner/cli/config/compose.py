@@ -10,6 +10,7 @@ from typing import Any
 from engines.registry import DEFAULT_ENGINE, load_engine
 from search_spaces.errors import TunerError, unknown_name
 from search_spaces.parameter import Domain
+from search_spaces.strict_yaml import load_yaml
 from search_spaces.template import load_template
 from tuner.cli.config.bare_names import explain_bare_name
 from tuner.cli.config.checks import (
@@ -29,9 +30,10 @@ from tuner.cli.config.model_choice import model_overrides, settle_model
 from tuner.cli.config.overrides import parse_scalar
 from tuner.cli.config.typed_overrides import OFF, Typed, sort_overrides
 from tuner.cli.config.workload_choice import check_workload
+from tuner.core.documents import dump, load
 from tuner.core.paths import user_path
 from tuner.core.study_config import Budget, StudyConfig
-from tuner.core.targets import concerning
+from tuner.core.targets import TargetPreset, read_targets
 
 FILES = (
     "vad_model",
@@ -104,7 +106,7 @@ def _settled(task: str, typed: Typed, document: dict[str, Any]) -> dict[str, Any
         "objective": list(check_objectives(typed.objectives or tuple(document["objective"]), task)),
         "constraints": check_constraints(limits, task),
         "budget": check_budget(document["budget"]),
-        "targets": _targets(task, typed, document),
+        "targets": dump(_targets(task, typed, document), sparse=True),
         "tracking": tracking,
         "study": check_study_name(typed.text.get("study", document["study"])),
         "outputs": str(user_path(check_outputs(typed.text.get("outputs", document["outputs"])))),
@@ -126,27 +128,25 @@ def _with_absolute_files(section: Mapping[str, Any]) -> dict[str, Any]:
     return {**section, **found}
 
 
-def _targets(task: str, typed: Typed, document: dict[str, Any]) -> dict[str, Any]:
-    """The chosen preset, cut down to what concerns this run; {} when none is chosen."""
-    preset = document["targets"]
-    name = next((o.raw or "" for o in reversed(typed.hydra) if o.key == "targets"), "")
+def _targets(task: str, typed: Typed, document: dict[str, Any]) -> TargetPreset:
+    """The chosen preset, cut down to what concerns this run; an empty one when none is chosen."""
     if typed.targets_file:
-        preset, name = read_targets(user_path(typed.targets_file)), typed.targets_file
-    return concerning({"name": name, **preset}, task, str(document["workload"].get("name", ""))) if preset else {}
+        preset = read_targets(_targets_file(user_path(typed.targets_file)), typed.targets_file)
+    elif document["targets"]:
+        name = next((o.raw or "" for o in reversed(typed.hydra) if o.key == "targets"), "")
+        preset = read_targets(document["targets"], name)
+    else:
+        return TargetPreset()
+    return preset.concerning(task, str(document["workload"].get("name", "")))
 
 
-def read_targets(path: Path) -> dict[str, Any]:
-    """A targets file of the user's. Raises TunerError when it cannot be read or is not a mapping."""
-    import yaml
-
+def _targets_file(path: Path) -> object:
+    """The data of a targets file of the user's. Raises TunerError when it cannot be read."""
     try:
-        document = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        return load_yaml(path.read_text(encoding="utf-8"), f"targets file {str(path)!r}")
+    except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
         raise TunerError(f"targets file {str(path)!r}: {reason}", "see conf/targets/jane.yaml for the form") from None
-    if not isinstance(document, dict):
-        raise TunerError(f"targets file {str(path)!r} is not a mapping", "see conf/targets/jane.yaml for the form")
-    return document
 
 
 def _study_config(document: dict[str, Any], typed: Typed) -> StudyConfig:
@@ -158,7 +158,7 @@ def _study_config(document: dict[str, Any], typed: Typed) -> StudyConfig:
         objectives=tuple(document["objective"]),
         constraints=document["constraints"],
         budget=Budget(**document["budget"]),
-        targets=document["targets"],
+        targets=load(TargetPreset, document["targets"]).targets,
         params=document["params"],
         space={name: _domain(name, raw) for name, raw in document["space"].items()},
         baseline=document["baseline"],

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from search_spaces.errors import TunerError
+from search_spaces.parameter import Value
 from tuner.cli.config.hydra_files import group_names
 from tuner.cli.config.overrides import quote
+from tuner.core.deploy import DeployedModel
 from tuner.results.export.document import read_deploy
 from tuner.results.study_store import StudyStore
 
@@ -22,26 +24,25 @@ def replay(file: Path, with_model: bool = True) -> list[str]:
     """
     deploy = read_deploy(file)
     study = StudyStore(file.parent).read_yaml("study.yaml") or {}
-    configured = (study.get("configuration") or {}) if study.get("name") == deploy["study"] else {}
-    workload = configured.get("workload") or {"name": deploy["workload"]["name"]}
+    configured = (study.get("configuration") or {}) if study.get("name") == deploy.study else {}
+    workload = configured.get("workload") or {"name": deploy.workload.name}
     return [
-        f"engine={deploy['engine']['name']}",
-        *(_model_overrides(configured.get("model") or _model(deploy["model"])) if with_model else []),
+        f"engine={deploy.engine.name}",
+        *(_model_overrides(configured.get("model") or _model(deploy.model)) if with_model else []),
         *_workload_overrides(workload),
-        *(f"params.{name}={literal(value)}" for name, value in deploy["params"].items()),
+        *(f"params.{name}={literal(value)}" for name, value in deploy.params.items()),
     ]
 
 
-def _model(model: Mapping[str, Any]) -> dict[str, Any]:
+def _model(model: DeployedModel) -> dict[str, Value]:
     """A `model` section for a document on its own."""
-    facts = model.get("facts", {})
-    context = {"n_ctx": facts["n_ctx"]} if "n_ctx" in facts else {}
-    if model["path"] and Path(model["path"]).exists():
-        return {"source": model["path"], **context}
-    if model["source"].startswith(("hf:", "shape:")):
-        return {"source": model["source"], **context}
+    context = {"n_ctx": model.facts["n_ctx"]} if "n_ctx" in model.facts else {}
+    if model.path and Path(model.path).exists():
+        return {"source": model.path, **context}
+    if model.source.startswith(("hf:", "shape:")):
+        return {"source": model.source, **context}
     raise TunerError(
-        f"the measured model file is not on this machine: {model['path'] or model['source']}",
+        f"the measured model file is not on this machine: {model.path or model.source}",
         "put it there, or name the model with model=PATH",
     )
 

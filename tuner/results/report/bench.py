@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tuner.core.documents import load
 from tuner.core.metrics import METRICS
+from tuner.core.targets import TargetVerdict
 from tuner.measure.round_metrics import LEADING
 from tuner.results.report.blocks import Block, Code, Heading, Paragraph, Table
 from tuner.results.report.markdown import markdown
@@ -53,7 +55,9 @@ def bench_blocks(measured: Mapping[str, Any]) -> Iterator[Block]:
     yield from _concurrency(measured["profiles"])
     if measured["targets"]:
         yield Heading("Gap to the targets")
-        yield Table(TARGET_HEAD, target_cells(measured), frozenset({0, 3, 4}))
+        yield Table(
+            TARGET_HEAD, target_cells(load(TargetVerdict, t) for t in measured["targets"]), frozenset({0, 3, 4})
+        )
     yield Heading("Profiles")
     names = ", ".join(measured["profiles"]) or "none: add profile=true"
     yield Paragraph(f"Beside this file: {names}.")

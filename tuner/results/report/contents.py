@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tuner.core.deploy import Gain
 from tuner.core.metrics import METRICS
 from tuner.measure.host.host_noise import noise_message
 from tuner.results.report.blocks import Block, Code, Columns, Heading, Paragraph, Part, Plot, Table, Verdict
@@ -83,8 +84,8 @@ def verdict(study: StudyFiles) -> Verdict:
         return Verdict(_undecided(study), "plain")
     if not deploy:
         return Verdict(_sentence(summary or "no configuration that works was found"), "bad")
-    objective, gain = deploy["gain"]["objective"], deploy["gain"]
-    rows = {row.name: row for row in comparison(deploy, study.trials)}
+    objective, gain = deploy.gain.objective, deploy.gain
+    rows = {row.name: row for row in comparison(deploy)}
     figures = [(objective, rows[objective].winner, _gain_text(gain))] if objective in rows else []
     for row in [rows[name] for name in FIGURES if name in rows and name != objective][:MOST_FIGURES]:
         figures.append((row.name, row.winner, "" if row.default == row.winner else f"default {row.default}"))
@@ -102,22 +103,22 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:].rstrip(".") + "."
 
 
-def _gain_text(gain: Mapping[str, Any]) -> str:
-    if gain.get("ratio") is None:
+def _gain_text(gain: Gain) -> str:
+    if gain.ratio is None:
         return "the default does not run here"
-    if gain.get("ci95") is None:
+    if gain.ci95 is None:
         return "the default"
-    return f"{ratio_text(gain['ratio'], gain['ci95'])} of the default"
+    return f"{ratio_text(gain.ratio, gain.ci95)} of the default"
 
 
 def _against_default(study: StudyFiles) -> Iterator[Block]:
     deploy = study.deploy
     if not deploy:
         return
-    head, rows = comparison_table(deploy, study.trials)
+    head, rows = comparison_table(deploy)
     compared: list[Part] = [Heading("Default against winner" if len(head) > 2 else "The default"), Table(head, rows)]
-    changes = changed_knobs(deploy["params"], deploy["baseline"]["params"])
-    rest = ", ".join(f"{name} {knob_value(value)}" for name, value in deploy["params"].items() if name not in changes)
+    changes = changed_knobs(deploy.params, deploy.baseline.params)
+    rest = ", ".join(f"{name} {knob_value(value)}" for name, value in deploy.params.items() if name not in changes)
     knobs: list[Part] = [
         Heading("Changed knobs"),
         Table(*changed_knob_cells(deploy, study.attribution)),
@@ -127,7 +128,7 @@ def _against_default(study: StudyFiles) -> Iterator[Block]:
 
 
 def _targets(study: StudyFiles) -> Iterator[Block]:
-    rows = target_cells(study.deploy)
+    rows = target_cells(study.deploy.targets if study.deploy else ())
     columns = len(TARGET_HEAD) if any(row[-1] for row in rows) else len(TARGET_HEAD) - 1
     if rows:
         yield Heading("Targets")
@@ -142,7 +143,7 @@ def _plot(plots: Mapping[str, str], name: str, title: str, more: str = "") -> It
 
 def _untold(study: StudyFiles) -> str:
     """The search soon keeps what is much better, so that the trials say least of the knobs that matter most."""
-    names = study.importance.get("hardly_varied")
+    names = study.importance.hardly_varied if study.importance else ()
     return f" All trials but one agree in {', '.join(names)}, so that nothing can be told of that." if names else ""
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from search_spaces.errors import TunerError
+from tuner.core.deploy import DeployConfig
+from tuner.core.documents import load
+from tuner.core.explanation import Attribution, Importance
 from tuner.core.metrics import METRICS
 from tuner.core.trial import TrialResult
 from tuner.measure.drift import PaceCheck
@@ -16,18 +19,20 @@ from tuner.measure.round_metrics import LEADING
 from tuner.results.study_store import StudyStore
 from tuner.search.repeats import Repeat
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
 class StudyFiles:
-    """The documents of a study. `tournament`, `deploy` and what explains them are empty before there is a verdict."""
+    """The documents of a study. `tournament` is empty, `deploy` and what explains it None before there is a verdict."""
 
     directory: Path
     study: Mapping[str, Any]
     trials: tuple[TrialResult, ...]
     tournament: Mapping[str, Any]
-    deploy: Mapping[str, Any]
-    importance: Mapping[str, Any] = field(default_factory=dict)
-    attribution: Mapping[str, Any] = field(default_factory=dict)
+    deploy: DeployConfig | None
+    importance: Importance | None = None
+    attribution: Attribution | None = None
     pace_checks: tuple[PaceCheck, ...] = ()
     repeats: tuple[Repeat, ...] = ()
 
@@ -92,12 +97,18 @@ def read_study(directory: Path) -> StudyFiles:
         study,
         _trials(directory),
         store.read_json("tournament.json") or {},
-        store.read_json("deploy.json") or {},
-        store.read_json("importance.json") or {},
-        store.read_json("attribution.json") or {},
+        _document(store, DeployConfig, "deploy.json"),
+        _document(store, Importance, "importance.json"),
+        _document(store, Attribution, "attribution.json"),
         tuple(store.pace_checks()),
         tuple(store.repeats()),
     )
+
+
+def _document(store: StudyStore, kind: type[T], name: str) -> T | None:
+    """The document `name` of the study, None before there is one."""
+    content = store.read_json(name)
+    return None if content is None else load(kind, content, repr(str(store.directory / name)))
 
 
 def _trials(directory: Path) -> tuple[TrialResult, ...]:
