@@ -61,9 +61,12 @@ def explained(details: Sequence[ErrorDetails], kind: object, where: str) -> Tune
         return _wrong_key(place, first["ctx"]["discriminator"].strip("'"), "missing")
     if found == "invalid_key" or first["loc"][-1:] == ("[key]",):
         above = first["loc"][: -1 if found == "invalid_key" else -2]
-        return _Place(where, kind).down(above).error(f"the name {_shown(first['input'])} is not text")
+        fault = "is no name" if isinstance(first["input"], str) else "is not text"
+        return _Place(where, kind).down(above).error(f"the name {_shown(first['input'])} {fault}")
     alternatives = [e for e in details if _Place(where, kind).down(e["loc"]).text == place.text]
-    return place.error(f"{_needed(alternatives) or _said(first)}, not {_shown(first['input'])}")
+    needed = _needed(alternatives) or _limit(first)
+    said = f"{needed} is needed" if needed else first["msg"]
+    return place.error(f"{said}, not {_shown(first['input'])}")
 
 
 @dataclass(frozen=True)
@@ -152,15 +155,24 @@ def _needed(alternatives: Sequence[ErrorDetails]) -> str:
         words.discard("a whole number")
     if words >= _ANY_VALUE:
         words = (words - _ANY_VALUE) | {"one value"}
-    return f"{' or '.join(sorted(words))} is needed" if words and "" not in words else ""
+    return " or ".join(sorted(words)) if "" not in words else ""
 
 
 def _is_about_a_type(found: str) -> bool:
     return found.endswith("_type") or found in ("int_from_float", "int_parsing", "float_parsing", "bool_parsing")
 
 
-def _said(error: ErrorDetails) -> str:
-    return error["msg"][:1].lower() + error["msg"][1:]
+def _limit(error: ErrorDetails) -> str:
+    """What a limit on a value asks for; "" where pydantic's own words must do."""
+    found, limits = error["type"], error.get("ctx", {})
+    words = {
+        "greater_than": "more than {gt:g}",
+        "greater_than_equal": "at least {ge:g}",
+        "less_than_equal": "at most {le:g}",
+        "string_pattern_mismatch": "text of the form {pattern}",
+        "string_too_short": "a text",
+    }
+    return words[found].format(**limits) if found in words else ""
 
 
 def _shown(value: object) -> str:

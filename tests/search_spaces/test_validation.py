@@ -1,10 +1,10 @@
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
 
 import pytest
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from search_spaces.errors import TunerError
 from search_spaces.validation import explained
@@ -67,3 +67,33 @@ def test_the_nearest_key_and_the_nearest_option() -> None:
 
 def test_an_unknown_key_comes_before_what_it_may_have_caused() -> None:
     assert told({"inner": {"cuont": 1}}).message == "unknown key in FILE[0].inner: 'cuont'"
+
+
+@dataclass(frozen=True)
+class Limited:
+    least: Annotated[float, Field(ge=1)] = 1
+    most: Annotated[float, Field(le=1)] = 1
+    above: Annotated[float, Field(gt=0)] = 1
+    digest: Annotated[str, Field(pattern="^[0-9a-f]*$")] = ""
+    name: Annotated[str, Field(min_length=1)] = "a"
+    named: Mapping[Annotated[str, Field(pattern="^[a-z]+$")], int] = field(default_factory=dict)
+    listed: tuple[Annotated[int, Field(multiple_of=2)], ...] = ()
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ({"least": 0.5}, "least: at least 1 is needed, not 0.5"),
+        ({"most": 2}, "most: at most 1 is needed, not 2"),
+        ({"above": 0}, "above: more than 0 is needed, not 0"),
+        ({"digest": "xy"}, "digest: text of the form ^[0-9a-f]*$ is needed, not 'xy'"),
+        ({"name": ""}, "name: a text is needed, not ''"),
+        ({"named": {"a b": 1}}, "named: the name 'a b' is no name"),
+        ({"listed": [3]}, "listed[0]: Input should be a multiple of 2, not 3"),
+        (3, "a mapping is needed, not 3"),
+    ],
+)
+def test_limits(document: Any, message: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        TypeAdapter(Limited).validate_python(document)
+    assert explained(caught.value.errors(), Limited, "").message == message

@@ -40,8 +40,8 @@ def load(kind: type[T], document: Any, where: str = "the document") -> T:
     return found
 
 
-def read_json(kind: type[T], path: Path, hint: str) -> T:
-    """The document in a file. Raises TunerError, with `hint`, when there is none, it is not JSON or not of `kind`."""
+def read_json(kind: type[T], path: Path, called: str, hint: str) -> T:
+    """The document in a file, `called` so in errors. Raises TunerError, with `hint`, for none and for a bad one."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -52,7 +52,7 @@ def read_json(kind: type[T], path: Path, hint: str) -> T:
         return load(kind, document, "")
     except TunerError as error:
         advice = "; ".join(text for text in (error.hint, hint) if text)
-        raise TunerError(f"{str(path)!r} is not a valid {path.name}: {error.message}", advice) from None
+        raise TunerError(f"{str(path)!r} is not a valid {called}: {error.message}", advice) from None
 
 
 def schema(kind: type[Any]) -> dict[str, Any]:

@@ -100,7 +100,7 @@ TARGET_HEAD = ("target", "wanted", "measured", "verdict", "in its words")
 def target_cells(targets: Iterable[TargetVerdict]) -> list[tuple[str, str, str, str, str]]:
     """Of each target: metric, wanted, measured, verdict, its source's words."""
     return [
-        (t.metric, t.wanted, "—" if t.value is None else metric_text(t.metric, t.value), _verdict(t), t.source)
+        (t.metric, t.wanted or "—", "—" if t.value is None else metric_text(t.metric, t.value), _verdict(t), t.source)
         for t in targets
     ]
 

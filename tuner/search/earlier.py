@@ -49,7 +49,7 @@ def _deployed(outputs: Path, own: str) -> Iterator[DeployConfig]:
         if file.parent.is_symlink() or file.parent.name == own:
             continue
         with contextlib.suppress(TunerError):
-            yield read_json(DeployConfig, file, "")
+            yield read_json(DeployConfig, file, "deploy.json", "")
 
 
 def _placed(params: Params, space: SearchSpace) -> Params | None:

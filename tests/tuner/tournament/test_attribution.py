@@ -20,7 +20,7 @@ from tuner.measure.host.host_noise import HostNoise
 from tuner.measure.preparation import prepare
 from tuner.search.posterior import Posterior
 from tuner.study.explanation import _idle
-from tuner.tournament.attribution import Step, _step, attribute, by_worth, path
+from tuner.tournament.attribution import Step, _step, attribute, brought_nothing, by_worth, path
 
 SPACE = load_template("fake").bind({"cpu_cores": 8})
 LLM = load_template("llm").bind(
@@ -134,4 +134,4 @@ def test_a_burst_in_a_round_does_not_make_a_change_look_idle():
     step = _step(walker(100.0), walker(120.0, busy=(2,)), Objective(SPEED))
     assert step.pairs == 3
     assert step.ratio == pytest.approx(1.2)
-    assert not step.brought_nothing
+    assert not brought_nothing(step)

@@ -10,4 +10,4 @@ from tuner.core.documents import read_json
 
 def read_deploy(path: Path) -> DeployConfig:
     """The document in the file. Raises TunerError when it cannot be read, is not JSON or is not sound."""
-    return read_json(DeployConfig, path, "take the deploy.json that a sweep wrote, unchanged")
+    return read_json(DeployConfig, path, "deploy.json", "take the deploy.json that a sweep wrote, unchanged")

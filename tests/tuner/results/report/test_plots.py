@@ -84,14 +84,14 @@ def test_other_objectives_come_first(study: StudyFiles) -> None:
 
 
 def test_nothing_to_show_is_no_plot(study: StudyFiles) -> None:
-    empty = replace(study, trials=(), tournament={}, deploy={})
+    empty = replace(study, trials=(), tournament={}, deploy=None)
     assert all_plots(empty) == {}
     broken = replace(empty, trials=(failed(0, TrialStatus.CRASHED, "no"),))
     assert all_plots(broken) == {}
 
 
 def test_one_trial_is_enough_for_a_history(study: StudyFiles) -> None:
-    assert set(all_plots(replace(study, trials=TRIALS[:1], tournament={}, deploy={}))) == {"history"}
+    assert set(all_plots(replace(study, trials=TRIALS[:1], tournament={}, deploy=None))) == {"history"}
 
 
 @pytest.mark.parametrize("speed", [1e-6, 1.0, 1e9])

@@ -10,7 +10,17 @@ import pytest
 import yaml
 
 from search_spaces.errors import EnvironmentLackingError, TunerError
-from tests.tuner.synthetic import BASELINE, OBJECTIVE, TRIALS, deploy, failed, measured, tournament, write_study
+from tests.tuner.synthetic import (
+    BASELINE,
+    OBJECTIVE,
+    TRIALS,
+    deploy,
+    deploy_document,
+    failed,
+    measured,
+    tournament,
+    write_study,
+)
 from tuner.core.trial import TrialResult, TrialStatus
 from tuner.results.report import write_report
 from tuner.results.report.contents import verdict
@@ -161,14 +171,14 @@ def test_targets_say_what_is_missing(tmp_path: Path) -> None:
             "gap": 1.5,
             "source": "say",
         },
-        {"metric": OBJECTIVE, "target": 60.0, "value": 180.0, "met": True, "gap": None},
+        {"metric": OBJECTIVE, "target": 60.0, "wanted": "> 60 tok/s", "value": 180.0, "met": True, "gap": None},
         {"metric": "itl_ms_p95", "target": None, "value": None, "met": None, "gap": None},
         {"metric": "response_s", "target": None, "wanted": "−30 %", "value": 1.0, "met": None, "gap": None},
     ]
-    (folder / "deploy.json").write_text(json.dumps({**deploy(), "targets": targets}))
+    (folder / "deploy.json").write_text(json.dumps({**deploy_document(), "targets": targets}))
     rows = Page(html_of(folder)).rows
     assert ["ftl_ms", "< 30 ms", "45.0 ms", "missed by ×1.50", "say"] in rows
-    assert [OBJECTIVE, "≥ 60.0 tok/s", "180 tok/s", "met", ""] in rows
+    assert [OBJECTIVE, "> 60 tok/s", "180 tok/s", "met", ""] in rows
     assert ["itl_ms_p95", "—", "—", "not measured", ""] in rows
     assert ["response_s", "−30 %", "1.00 s", "no default to compare with", ""] in rows
 
@@ -242,7 +252,7 @@ def test_keeping_the_default_is_an_answer(tmp_path: Path) -> None:
     folder = write_study(tmp_path / "study")
     document = {**tournament(), "verdict": "keep_default", "winner": 0, "summary": "keep the default: no gain"}
     (folder / "tournament.json").write_text(json.dumps(document))
-    kept = deploy()
+    kept = deploy_document()
     kept["params"] = dict(BASELINE)
     kept["gain"] |= {"ratio": 1.0, "ci95": None, "p_value": None, "significant": False}
     (folder / "deploy.json").write_text(json.dumps(kept))
@@ -267,8 +277,8 @@ def test_no_feasible_configuration_is_an_answer(tmp_path: Path) -> None:
 
 def test_a_default_that_does_not_run_leaves_nothing_to_compare(tmp_path: Path) -> None:
     folder = write_study(tmp_path / "study")
-    alone = deploy()
-    alone["baseline"]["metrics"] = {}
+    alone = deploy_document()
+    alone["baseline"] |= {"metrics": {}, "quality": {}}
     alone["gain"] |= {"ratio": None, "ci95": None, "p_value": None, "pairs": 0}
     (folder / "deploy.json").write_text(json.dumps(alone))
     text = html_of(folder)
