@@ -6,15 +6,15 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from engines.cache import cache_root
 from engines.registry import DEFAULT_ENGINE, load_engine
 from search_spaces.errors import TunerError
-from tuner.core.documents import dump
+from search_spaces.parameter import Value
 from tuner.core.hardware import HardwareProfile
 from tuner.measure.host.hardware import detect_hardware
 
@@ -31,8 +31,8 @@ class EngineState:
 
     name: str
     task: str
-    build: dict[str, Any] = field(default_factory=dict)
-    facts: dict[str, Any] = field(default_factory=dict)
+    build: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, Value] = field(default_factory=dict)
     missing: str = ""
     remedy: str = ""
 
@@ -98,18 +98,6 @@ class Diagnosis:
     def healthy(self) -> bool:
         """Whether every task's engine can run and its results can be written."""
         return not any(e.missing for e in self.engines) and self.cache.writable and self.outputs.writable
-
-    def to_json(self) -> dict[str, Any]:
-        """As JSON data."""
-        return {
-            "healthy": self.healthy,
-            "hardware": dump(self.hardware),
-            "engines": [asdict(engine) for engine in self.engines],
-            "cache": asdict(self.cache),
-            "outputs": asdict(self.outputs),
-            "surroundings": asdict(self.surroundings),
-            "warnings": self.warnings,
-        }
 
 
 def diagnose(engines: Sequence[str] = ()) -> Diagnosis:

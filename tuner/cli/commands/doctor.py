@@ -32,10 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, console: Console) -> int:
     """Look and tell."""
+    from tuner.core.documents import dump
     from tuner.measure.doctor import diagnose
 
     diagnosis = diagnose(options.engines)
-    console.emit(diagnosis.to_json())
+    console.emit({"healthy": diagnosis.healthy, **dump(diagnosis), "warnings": diagnosis.warnings})
     _print(diagnosis, console)
     return 0 if diagnosis.healthy else 3
 
