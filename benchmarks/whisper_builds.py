@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tuner.core.stats import paired_ratio_test
-from tuner.measure.measurement import sample_from_json
+from tuner.measure.answers import RoundAnswer
 from tuner.measure.round_metrics import round_metrics
 from tuner.measure.worker_process import Worker, WorkerFailedError
 
@@ -54,8 +54,8 @@ class Build:
 
     def rtf(self) -> float:
         """Of one round."""
-        samples = tuple(sample_from_json(s) for s in self._worker.ask("round", TIMEOUT_S)["samples"])
-        return round_metrics(self._task, samples)["rtf"]
+        answer = RoundAnswer.from_json(self._worker.ask("round", TIMEOUT_S))
+        return round_metrics(self._task, answer.samples)["rtf"]
 
 
 def compare(

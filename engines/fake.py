@@ -15,6 +15,7 @@ import math
 import os
 import random
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -39,7 +40,7 @@ from search_spaces.parameter import Params, Value
 
 FAULTS = (
     "segfault", "kill", "exit", "raise", "hang", "garbage", "print", "nan", "empty", "backwards", "quality_nan",
-    "out_of_memory", "unsupported", "invalid", "too_large", "fork", "slow", "late",
+    "out_of_memory", "unsupported", "invalid", "too_large", "fork", "slow", "late", "server",
 )  # fmt: skip
 KNOBS = ("mode", "threads", "turbo", "level", "scale", "precision")
 _MODE_SPEED = {"a": 1.0, "b": 1.3, "c": 0.8}
@@ -48,6 +49,18 @@ _PRECISION_KLD = {"low": 0.2, "medium": 0.02, "high": 0.0}
 _TOO_LARGE_MIB = 1e9
 _HANG_S = 3600.0
 _SLOW_S = 0.05
+SERVER_MIB, SERVER_CPU_S = 100, 0.2
+"""What a scripted server holds, and the CPU time that it takes for each item."""
+_SERVER = """
+import sys, time
+held = b"x" * (int(sys.argv[1]) << 20)
+print(len(held), flush=True)
+for line in sys.stdin:
+    end = time.process_time() + float(sys.argv[2])
+    while time.process_time() < end:
+        pass
+    print(line, end="", flush=True)
+"""
 _LATE = 10.0
 """How many times slower than later the first answer to each item is, where something settles late."""
 
@@ -77,11 +90,14 @@ class FakeSession:
     faults: frozenset[str]
     noise: float
     rng: random.Random = field(default_factory=random.Random)
+    server: subprocess.Popen[str] | None = None
     met: set[str] = field(default_factory=set)
 
     def run(self, item: WorkItem) -> Sample:
         """Computed event times; or the scripted fault."""
         _fault_while_running(self.faults)
+        if self.server is not None:
+            _asked(self.server, item.id)
         rate = speed(self.params) * math.exp(self.rng.gauss(0.0, self.noise))
         if "late" in self.faults and item.id not in self.met:
             rate /= _LATE
@@ -113,7 +129,10 @@ class FakeSession:
         return {"pipeline_profile.json": {"items": {i.id: int(i.payload["tokens"]) / rate for i in workload.items}}}
 
     def close(self) -> None:
-        """Nothing is held."""
+        """End the server, where there is one."""
+        if self.server is not None:
+            self.server.kill()
+            self.server.wait()
 
 
 class FakeEngine:
@@ -161,7 +180,8 @@ class FakeEngine:
         faults = _faults(model, params)
         _fault_while_opening(faults)
         seed = f"{model.facts['seed']} {sorted(params.items())} {os.getpid()}"
-        return FakeSession(params, faults, float(model.facts["noise"]), random.Random(seed))
+        server = _server() if "server" in faults else None
+        return FakeSession(params, faults, float(model.facts["noise"]), random.Random(seed), server)
 
     def compiles_lazily(self, params: Params) -> bool:
         """Turbo is what may, for tests of it."""
@@ -187,6 +207,22 @@ def _faults(model: Model, params: Params) -> frozenset[str]:
     """The scripted faults of a configuration."""
     entries = json.loads(str(model.facts["script"]))
     return frozenset(e["do"] for e in entries if all(params.get(k) in v for k, v in e.get("when", {}).items()))
+
+
+def _server() -> subprocess.Popen[str]:
+    """A process of its own that answers a line with the same line; it is ready when this returns."""
+    arguments = [sys.executable, "-c", _SERVER, str(SERVER_MIB), str(SERVER_CPU_S)]
+    server = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+    assert server.stdout is not None, "it has a pipe"
+    server.stdout.readline()
+    return server
+
+
+def _asked(server: subprocess.Popen[str], line: str) -> None:
+    assert server.stdin is not None, "it has a pipe"
+    assert server.stdout is not None, "it has a pipe"
+    server.stdin.write(line + "\n")
+    server.stdout.readline()
 
 
 def _fault_while_opening(faults: frozenset[str]) -> None:

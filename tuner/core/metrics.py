@@ -138,8 +138,16 @@ METRICS: dict[str, Metric] = {
         ),
         Metric("load_s", "s", _DOWN, "open with the model file out of the page cache, where the OS allows", (), "load"),
         Metric("load_cached_s", "s", _DOWN, "open with the model file in the page cache", (), "load"),
-        Metric("vram_peak_mib", "MiB", _DOWN, "peak device memory of the worker", (), "memory"),
-        Metric("rss_peak_mib", "MiB", _DOWN, "peak resident memory of the worker", (), "memory", lowest=1.0),
+        Metric("vram_peak_mib", "MiB", _DOWN, "peak device memory of the worker and what it started", (), "memory"),
+        Metric(
+            "rss_peak_mib",
+            "MiB",
+            _DOWN,
+            "peak resident memory of the worker and what it started",
+            (),
+            "memory",
+            lowest=1.0,
+        ),
         Metric("model_mib", "MiB", _DOWN, "size of the model file", (), "memory"),
         Metric(
             "energy_j_per_unit", "J", _DOWN, "device energy per token or audio second, where the hardware tells", ()

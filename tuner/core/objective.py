@@ -50,6 +50,18 @@ def violations(constraints: tuple[Constraint, ...], values: Mapping[str, float])
     return {c.metric: c.slack(values[c.metric]) for c in constraints if c.metric in values}
 
 
+def broken(
+    constraints: tuple[Constraint, ...], values: Mapping[str, float], unmeasured_breaks: bool = True
+) -> list[str]:
+    """The constraints that do not hold for `values`, each in words: the one judge of them.
+
+    One whose metric is not among them does not hold either, unless that is as it was meant (`unmeasured_breaks`).
+    """
+    slack = violations(constraints, values)
+    unknown = 1.0 if unmeasured_breaks else 0.0
+    return [c.describe(values.get(c.metric)) for c in constraints if slack.get(c.metric, unknown) > 0]
+
+
 def leaders(results: Sequence[TrialResult], objective: Objective, count: int) -> list[TrialResult]:
     """The best feasible results, the best first; at most `count`."""
     able = [r for r in results if r.feasible and r.value(objective.metric) is not None]

@@ -89,7 +89,7 @@ class PaceWatch:
 
     def now(self, baseline: TrialResult, load_noise: float = 0.0) -> float:
         """The pace; 1 before two checks, and where the baseline was disturbed when it was measured first."""
-        if _disturbed(baseline):
+        if baseline.disturbed:
             return 1.0
         return pace(self._checks, self._objective, baseline.value(self._objective.metric), load_noise)
 
@@ -99,7 +99,7 @@ class PaceWatch:
         `repeats` is how many trials were measured again, which take time as trials do.
         """
         baseline = trials[0]
-        if not baseline.feasible or _disturbed(baseline):
+        if not baseline.feasible or baseline.disturbed:
             return
         for _ in range(self._owed):
             self._check(trials, repeats)
@@ -117,14 +117,8 @@ class PaceWatch:
         took_s = self._clock() - begin
         self._measured, self._spent_s = len(trials) + repeats, self._spent_s + took_s
         value = result.value(self._objective.metric)
-        if result.status is TrialStatus.OK and value is not None and not _disturbed(result):
+        if result.status is TrialStatus.OK and value is not None and not result.disturbed:
             at = datetime.now(UTC).isoformat(timespec="seconds")
             check = PaceCheck(trials[-1].number, value, round(took_s, 3), at)
             self._checks.append(check)
             self._keep(check)
-
-
-def _disturbed(result: TrialResult) -> bool:
-    """Whether what counts was disturbed: a warm-up that was, or a round that was played again, does no harm."""
-    noise = result.host_noise
-    return noise.get("used_disturbed_share", noise.get("disturbed_share", 0.0)) > 0

@@ -12,7 +12,7 @@ from tuner.core.objective import Objective, at_pace
 from tuner.core.stats import relative_half_width
 from tuner.core.trial import TrialResult
 
-Decision = Literal["go_on", "enough", "pruned"]
+RoundDecision = Literal["go_on", "enough", "pruned"]
 
 WARM_UP_PRUNE_RATIO = 1.6
 """A configuration whose warm-up round is this many times worse than the best is cut off at once."""
@@ -72,11 +72,11 @@ class Pruner:
             return most_s
         return min(most_s, max(TIMEOUT_LEAST_S, TIMEOUT * self.best_round_s))
 
-    def after_warm_up(self, value: float) -> Decision:
+    def after_warm_up(self, value: float) -> RoundDecision:
         """Go on, or cut off a configuration that cannot win."""
         return "pruned" if self._times_worse(value) > WARM_UP_PRUNE_RATIO else "go_on"
 
-    def after_round(self, values: Sequence[float], disturbed: bool = False) -> Decision:
+    def after_round(self, values: Sequence[float], disturbed: bool = False) -> RoundDecision:
         """`values` are the objective of the rounds that count so far; `disturbed` when none of them was a quiet one."""
         if values and self._times_worse(statistics.median(values)) > (
             DISTURBED_PRUNE_RATIO if disturbed else self._round_prune_ratio
@@ -105,6 +105,11 @@ class Pruner:
         if self.best is None or value <= 0 or self.best <= 0:
             return 0.0
         return self.best / value if self.maximize else value / self.best
+
+
+def fixed_rounds(rounds: int) -> Pruner:
+    """So many rounds, whatever they show."""
+    return Pruner(maximize=True, best=None, rounds_least=rounds, rounds_most=rounds, half_width=INTERVAL_HALF_WIDTH)
 
 
 def pruner_against(

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from engines.base import Capabilities, Model, Workload
+from engines.errors import InvalidOutputError
 from search_spaces.parameter import Params, Value
 from search_spaces.space import SearchSpace
+from tuner.measure.loaded import Loaded
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,20 @@ class QualityCache:
         temporary = file.with_suffix(f".{os.getpid()}.tmp")
         temporary.write_text(json.dumps({**self._key(params), "quality": dict(quality)}, indent=1))
         temporary.replace(file)
+
+    def judged(self, loaded: Loaded, params: Params, timeout_s: float) -> dict[str, float]:
+        """The quality of a loaded configuration: known before, or judged now and kept.
+
+        Raises RunFailedError, and InvalidOutputError where it is not a finite number.
+        """
+        known = self.get(params)
+        if known is not None:
+            return known
+        quality = dict(loaded.quality(timeout_s))
+        if not all(math.isfinite(v) for v in quality.values()):
+            raise InvalidOutputError(f"quality is not a finite number: {quality}")
+        self.put(params, quality)
+        return quality
 
     def _key(self, params: Params) -> dict[str, object]:
         return {

@@ -66,7 +66,7 @@ def with_targets(deploy: DeployConfig, targets: tuple[Target, ...]) -> DeployCon
 def gain(result: TournamentResult, objective: str) -> Gain:
     """The gain of what is deployed over the default; 1 when that is the default, None when the default cannot run."""
     if result.winner is not None and result.baseline is not None and result.winner.number == result.baseline.number:
-        return Gain(objective, 1.0, None, None, int(result.document["pairs"]), significant=False)
+        return Gain(objective, 1.0, None, None, result.document.pairs, significant=False)
     test = result.test
     if test is None:
         return Gain(objective, None, None, result.p_value, 0, result.verdict == "gain")

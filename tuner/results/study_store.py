@@ -13,13 +13,14 @@ from typing import Any, TextIO, TypeVar
 
 from search_spaces.errors import EnvironmentLackingError, TunerError
 from search_spaces.parameter import Params, Value
+from tuner.core.documents import dump, load
 from tuner.core.trial import TrialResult
-from tuner.measure.candidate import Block
 from tuner.measure.drift import PaceCheck
 from tuner.search.repeats import Repeat
+from tuner.tournament.state import TournamentState
 
 LATEST = "latest"
-TOURNAMENT = "tournament.jsonl"
+TOURNAMENT_STATE = "tournament_state.json"
 IN_FLIGHT = "in_flight.json"
 Line = TypeVar("Line")
 
@@ -120,22 +121,20 @@ class StudyStore:
         """Add one; it is on disk when this returns."""
         self._append("repeats.jsonl", repeat.to_json())
 
-    def begin_tournament(self, header: Mapping[str, Any]) -> None:
-        """Begin a tournament's file with who plays; one of an earlier run is forgotten."""
-        self._replace(TOURNAMENT, json.dumps(header) + "\n")
+    def tournament_state(self) -> TournamentState | None:
+        """The tournament that has no verdict yet, as of its last whole block; None without one that can be read."""
+        try:
+            return load(TournamentState, self.read_json(TOURNAMENT_STATE))
+        except TunerError:
+            return None
 
-    def append_block(self, block: Block) -> None:
-        """Add what everyone played in a block."""
-        self._append(TOURNAMENT, block.to_json())
-
-    def tournament(self) -> tuple[dict[str, Any] | None, list[Block]]:
-        """Who plays in a tournament that has no verdict yet (None without one), and its blocks."""
-        lines = self._lines(TOURNAMENT, dict)
-        return (lines[0], [Block.from_json(line) for line in lines[1:]]) if lines else (None, [])
+    def write_tournament_state(self, state: TournamentState) -> None:
+        """Keep a tournament before its first block and after each."""
+        self.write_json(TOURNAMENT_STATE, dump(state))
 
     def end_tournament(self) -> None:
         """The verdict is written, and holds the blocks."""
-        self.remove(TOURNAMENT)
+        self.remove(TOURNAMENT_STATE)
 
     @contextlib.contextmanager
     def in_flight(self, params: Params) -> Iterator[None]:

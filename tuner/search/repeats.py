@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from tuner.core.objective import at_pace
-from tuner.core.trial import TrialResult
-from tuner.measure.candidate import Candidate
-from tuner.measure.runner import TrialRunner
+from tuner.core.objective import Constraint, at_pace
+from tuner.core.trial import TrialResult, TrialSpec
+from tuner.measure.executor import Executor
+from tuner.measure.plan import single_round_plan
 
 SHARE_MOST, SHARE_MOST_AT_THE_END = 0.75, 2.0
 """There are at most this many repeats for each trial; more once nothing else is left to try."""
@@ -80,20 +80,30 @@ def typical_s(trials: Sequence[TrialResult]) -> float:
 
 
 def measure_again(
-    runner: TrialRunner, trial: TrialResult, metric: str, pace: float, clock: Callable[[], float] = time.monotonic
+    executor: Executor,
+    trial: TrialResult,
+    metric: str,
+    constraints: Sequence[Constraint],
+    pace: float,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Repeat:
-    """One round of `trial` in a new process; once more where it was disturbed, as long as that is allowed."""
+    """One round of `trial` in a new process; once more where it was disturbed, as long as that is allowed.
+
+    What ran before and fails may have met a passing shortage: it gets a second chance.
+    """
     begin, started_at = clock(), datetime.now(UTC).isoformat(timespec="seconds")
-    candidate = Candidate(trial, runner, metric, cold=False)
-    played = candidate.play()
-    if played is not None and played.noise.disturbed and runner.allowance.take():
-        played = candidate.play() or played
-    value, constrained = None, {}
-    if played is not None:
-        value, known = at_pace(candidate.value(played), metric, 1 / pace), {**played.loaded, **played.metrics}
-        constrained = {c.metric: known[c.metric] for c in runner.constraints if c.metric in known}
-    took_s, rounds = round(clock() - begin, 3), int(value is not None)
-    return Repeat(trial.number, value, rounds, took_s, started_at, candidate.failure, constrained)
+    spec = TrialSpec(-1, trial.params, "repeat", trial.number)
+    plan = single_round_plan(cold_load=metric == "load_s", repeat_disturbed="new_process")
+    result = executor.run(spec, plan)
+    if not result.metrics:
+        result = executor.run(spec, plan)
+    measured = result.value(metric)
+    value = None if measured is None else at_pace(measured, metric, 1 / pace)
+    constrained = {c.metric: v for c in constraints if (v := result.value(c.metric)) is not None}
+    reason = "" if value is not None else result.reason or f"the round tells no {metric}"
+    return Repeat(
+        trial.number, value, int(value is not None), round(clock() - begin, 3), started_at, reason, constrained
+    )
 
 
 def allowed(trials: int, repeats: Sequence[Repeat], complete: bool) -> bool:

@@ -16,7 +16,7 @@ from tuner.core.study_config import Budget
 from tuner.core.trial import TrialResult
 from tuner.measure.preparation import Prepared
 from tuner.results.study_store import StudyStore
-from tuner.tournament.decision import NOTHING
+from tuner.tournament.interim import NOTHING
 
 _PARTS = ("engine", "model", "workload", "space", "objectives", "constraints", "strategy")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,7 @@ from tuner.core.trial import TrialResult, TrialSpec, TrialStatus
 from tuner.core.watchers import Watchers
 from tuner.measure.drift import PaceWatch
 from tuner.measure.host.host_noise import noise_message
+from tuner.measure.plan import drift_plan, search_plan
 from tuner.measure.preparation import Prepared, check_measured, prepare
 from tuner.measure.pruning import Pruner, pruner_against
 from tuner.results.deploy import deploy_config, with_targets
@@ -86,7 +88,7 @@ class Study:
             return earlier
         try:
             if begun := self._final.interrupted():
-                self.exhausted = begun["exhausted"]
+                self.exhausted = begun.begun_for.exhausted
             else:
                 self._search()
             outcome = self._conclude(self._final.hold(self._time.left_s, self.exhausted))
@@ -103,13 +105,8 @@ class Study:
         self.observations.repeats.extend(self.store.repeats())
         self.store.write_yaml("study.yaml", {"created_at": begun_at(known), **self.prepared.document()})
         self.store.point_latest()
-        self._runner = self.prepared.runner(
-            samples_dir=self.store.samples_dir,
-            on_progress=self.watchers.progress,
-            time_is_up=lambda: self._time.is_up(),
-            on_round=lambda rounds, value: self.watchers.round_finished(len(self.trials), rounds, value),
-        )
-        self._final = Final(self.prepared, self.store, self.observations, self._runner, self.watchers, self.clock)
+        self._executor = self.prepared.executor(self.store.samples_dir, self.watchers.progress)
+        self._final = Final(self.prepared, self.store, self.observations, self._executor, self.watchers, self.clock)
         self._rule_out_killers()
         self.watchers.study_started(study_info(self.prepared, self.store.directory, self.trials))
         for note in (
@@ -171,9 +168,9 @@ class Study:
     def _sampler(self) -> Sampler | OneAtATime:
         config = self.prepared.config
         if config.strategy == "ablation":
-            return OneAtATime(self.observations, self._runner.known_infeasible)
+            return OneAtATime(self.observations, self._executor.known_infeasible)
         seed = config.seed + len(self.trials)
-        infeasible = self._runner.known_infeasible
+        infeasible = self._executor.known_infeasible
         return Sampler(self.observations, config.budget.trials, seed, infeasible, self._early())
 
     def _early(self) -> list[Params]:
@@ -195,10 +192,16 @@ class Study:
         interrupts.check()
         number = len(self.trials)
         self.watchers.trial_started(number, params, purpose)
+        spec = TrialSpec(number, params, "baseline" if purpose == "baseline" else "search")
+        plan = search_plan(self._pruner(pace), self.prepared.cold_loads, self._search_left_s())
+
+        def on_round(rounds: int, value: float | None) -> None:
+            self.watchers.round_finished(number, rounds, value)
+
         with self.store.in_flight(params):
-            result = self._runner.run(TrialSpec(number, params), self._pruner(pace))
+            result = self._executor.run(spec, plan, on_round)
             if purpose == "baseline" and not result.metrics and result.status in RETRYABLE:
-                result = self._runner.run(TrialSpec(number, params), self._pruner(pace))
+                result = self._executor.run(spec, plan, on_round)
         result = replace(result, pace=round(pace, 4))
         with interrupts.deferred():
             self.store.append(result)
@@ -234,17 +237,20 @@ class Study:
         """The baseline once more, by a round or two."""
         self.watchers.progress("measuring the default again")
         pruner = pruner_against(None, self._pruning_objective, 1.0, (1, 2))
-        told, self._runner.on_round = self._runner.on_round, lambda rounds, value: None
-        try:
-            return self._runner.run(TrialSpec(-1, self._baseline.params), pruner)
-        finally:
-            self._runner.on_round = told
+        spec = TrialSpec(-1, self._baseline.params, "drift", self._baseline.number)
+        return self._executor.run(spec, drift_plan(pruner, self._search_left_s()))
+
+    def _search_left_s(self) -> float:
+        """What is left of the time until the tournament needs the rest; the first trial has all it wants."""
+        return self._time.left_s() - self._final.reserve_s() if self.trials else math.inf
 
     def _repeat(self, trial: TrialResult, pace: float) -> Repeat:
         """A trial measured again in a new process."""
         interrupts.check()
         self.watchers.progress(f"measuring trial {trial.number} again")
-        repeat = measure_again(self._runner, trial, self._objective.metric, pace, self.clock)
+        repeat = measure_again(
+            self._executor, trial, self._objective.metric, self.prepared.constraints, pace, self.clock
+        )
         with interrupts.deferred():
             self.store.append_repeat(repeat)
             self.observations.repeats.append(repeat)
@@ -258,10 +264,9 @@ class Study:
     def _conclude(self, result: TournamentResult) -> Outcome:
         summary, deploy = nothing_feasible(self.trials), None
         if result.winner is not None:
-            summary = sentence(result, self._objective.metric)
+            summary = sentence(result.document)
             deploy = deploy_config(self.prepared, result, self.watchers.tracking)
-        about = {"summary": summary, "trials": len(self.trials), "exhausted": self.exhausted}
-        document = {**result.document, "verdict": result.verdict, **about}
+        document = dump(replace(result.document, summary=summary))
         with interrupts.deferred():
             for name in (*EXPLANATIONS, "deploy.json"):  # of an earlier verdict
                 self.store.remove(name)
@@ -269,14 +274,16 @@ class Study:
                 self.store.write_json("deploy.json", dump(deploy))
             self.store.write_json("tournament.json", document)
             self.store.end_tournament()
-        if noise := noise_message([t.host_noise for t in self.trials] + [result.document["noise"]]):
+        if noise := noise_message([t.host_noise for t in self.trials] + [result.document.noise]):
             self.watchers.notice(noise)
         self._explain(result.winner if result.verdict == "gain" else None)
         return self._outcome(result.verdict, summary, deploy)
 
     def _explain(self, winner: TrialResult | None) -> None:
         self._report()  # the verdict is out, however long explaining takes
-        explain(self.prepared, self._runner, self.store, self.observations, winner, self._time.left_s(), self.watchers)
+        explain(
+            self.prepared, self._executor, self.store, self.observations, winner, self._time.left_s(), self.watchers
+        )
 
     def _finished_before(self) -> Outcome | None:
         """The outcome of an earlier run that used up the same budget; None when there is something left to do."""
@@ -286,7 +293,7 @@ class Study:
         tournament, deploy = documents
         explained = self._attribution()
         if tournament["verdict"] == "gain" and (explained is None or explained.winner != tournament["winner"]):
-            self._explain(self.trials[tournament["winner"]])
+            self._explain(next(t for t in self.trials if t.number == tournament["winner"]))
         if deploy is not None:
             deploy = with_targets(deploy, self.prepared.config.targets)
             self.store.write_json("deploy.json", dump(deploy))
@@ -310,7 +317,7 @@ class Study:
             trials=tuple(self.trials),
             statuses=statuses(self.trials),
             wall_s=round(self.clock() - self.begin, 3),
-            engine_s=round(self.prepared.engine_s + self._runner.engine_s, 3),
+            engine_s=round(self.prepared.engine_s + self._executor.engine_s, 3),
             deploy=deploy,
             attribution=self._attribution(),
             front=tuple(t.number for t in front),

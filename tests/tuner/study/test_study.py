@@ -10,6 +10,8 @@ import textwrap
 import time
 
 import pytest
+from tuner.measure.candidate import BlockRound, Candidate
+from tuner.measure.runner import TrialRunner
 
 from search_spaces.errors import TunerError
 from search_spaces.parameter import Choices
@@ -17,9 +19,7 @@ from tests.tuner.fake_study import FIXED, Recorder, fake_config, lines_of, wide_
 from tuner.core import interrupts
 from tuner.core.params import key
 from tuner.core.trial import TrialResult, TrialStatus
-from tuner.measure.candidate import BlockRound, Candidate
 from tuner.measure.host.host_noise import HostNoise
-from tuner.measure.runner import TrialRunner
 from tuner.results.study_store import StudyStore, check_writable
 from tuner.study.study import MAX_KILLS, TRIAL_SHARE, run_study
 

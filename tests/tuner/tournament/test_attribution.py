@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tuner.measure.candidate import BlockRound, Candidate
 
 from engines import fake
 from search_spaces.build import build
@@ -15,7 +16,6 @@ from search_spaces.template import load_template
 from tests.tuner.fake_study import fake_config
 from tuner.core.objective import Objective
 from tuner.core.trial import MetricValue, TrialResult, TrialStatus
-from tuner.measure.candidate import BlockRound, Candidate
 from tuner.measure.host.host_noise import HostNoise
 from tuner.measure.preparation import prepare
 from tuner.search.posterior import Posterior
