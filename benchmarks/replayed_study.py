@@ -163,11 +163,7 @@ class NoFolder(StudyStore):
     def point_latest(self) -> None:
         """There is no folder to point to."""
 
-    def read_json(self, name: str) -> dict[str, Any] | None:
-        """Nothing."""
-        return None
-
-    def read_yaml(self, name: str) -> dict[str, Any] | None:
+    def read(self, kind: type[T], name: str) -> T | None:
         """Nothing."""
         return None
 

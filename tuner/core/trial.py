@@ -49,6 +49,22 @@ class TrialSpec:
 
 
 @dataclass(frozen=True)
+class Stage:
+    """Mean seconds of an item in one stage, and its share of all stages."""
+
+    s: float
+    share: float
+
+
+@dataclass(frozen=True)
+class Stages:
+    """Where an item's time goes. Stages may run beside each other, so that shares are of their sum."""
+
+    stages: Mapping[str, Stage]
+    bottleneck: str
+
+
+@dataclass(frozen=True)
 class Inspected:
     """What a run that was asked to look closer tells beside its metrics.
 
@@ -57,9 +73,9 @@ class Inspected:
     """
 
     iterations: tuple[Mapping[str, float], ...] = ()
-    stages: Mapping[str, Any] = field(default_factory=dict)
+    stages: Stages | None = None
     in_force: Mapping[str, str] = field(default_factory=dict)
-    profiles: Mapping[str, Any] = field(default_factory=dict)
+    profiles: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

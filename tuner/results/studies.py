@@ -10,11 +10,14 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from search_spaces.errors import NoAnswerError, TunerError, unknown_name
+from tuner.core.deploy import DeployConfig
 from tuner.core.paths import user_path
+from tuner.core.study_document import StudyDocument
 from tuner.results.study_store import LATEST, StudyStore
+from tuner.results.wording import plain
+from tuner.tournament.document import TournamentDocument
 
 STUDY_FILE = "study.yaml"
 DEPLOY_FILE = "deploy.json"
@@ -37,10 +40,6 @@ class StudySummary:
     verdict: str
     hardware: str
     created_at: str
-
-    def to_json(self) -> dict[str, Any]:
-        """As JSON data."""
-        return {**self.__dict__, "directory": str(self.directory), "statuses": dict(self.statuses)}
 
 
 def find_study(reference: str, outputs: Path) -> Path:
@@ -83,29 +82,31 @@ def list_studies(outputs: Path) -> list[StudySummary]:
 
 
 def summarise(folder: Path) -> StudySummary | None:
-    """A study's line; None where its study.yaml cannot be read."""
+    """A study's line; None where its documents are not sound."""
     store = StudyStore(folder)
-    study = store.read_yaml(STUDY_FILE)
+    try:
+        study, deploy = store.read(StudyDocument, STUDY_FILE), store.read(DeployConfig, DEPLOY_FILE)
+        tournament = store.read(TournamentDocument, "tournament.json")
+    except TunerError:
+        return None
     if study is None:
         return None
-    deploy = store.read_json(DEPLOY_FILE) or {}
-    tournament = store.read_json("tournament.json") or {}
-    objective = str((study.get("objectives") or [""])[0])
+    objective = study.objectives[0]
     statuses = _statuses(folder)
     return StudySummary(
         name=folder.name,
         directory=folder,
-        task=str(study.get("task", "")),
-        engine=str((study.get("engine") or {}).get("name", "")),
-        model=str((study.get("model") or {}).get("name", "")),
+        task=study.task,
+        engine=study.engine["name"],
+        model=study.model.name,
         trials=sum(statuses.values()),
         statuses=statuses,
         objective=objective,
-        best=((deploy.get("metrics") or {}).get(objective) or {}).get("value"),
-        ratio=(deploy.get("gain") or {}).get("ratio"),
-        verdict=str(tournament.get("verdict", "")),
-        hardware=str((study.get("hardware") or {}).get("class", "")),
-        created_at=str(study.get("created_at", "")),
+        best=plain(deploy.measured[objective]) if deploy and objective in deploy.measured else None,
+        ratio=deploy.gain.ratio if deploy else None,
+        verdict=tournament.verdict if tournament else "",
+        hardware=study.hardware.class_,
+        created_at=study.created_at,
     )
 
 

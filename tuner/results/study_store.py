@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
 from search_spaces.errors import EnvironmentLackingError, TunerError
-from search_spaces.parameter import Params, Value
+from search_spaces.parameter import Params
 from tuner.core.documents import dump, load
 from tuner.core.trial import TrialResult
 from tuner.measure.drift import PaceCheck
@@ -39,6 +39,14 @@ def _unwritable(folder: Path, error: OSError) -> EnvironmentLackingError:
     return EnvironmentLackingError(
         f"cannot write the study's folder {str(folder)!r}: {error.strerror}", "give a writable one with outputs=DIR"
     )
+
+
+@dataclass(frozen=True)
+class InFlight:
+    """in_flight.json: the configuration that runs, and in how many runs on end the tuner was killed with it."""
+
+    params: Params
+    times: int
 
 
 @dataclass(frozen=True)
@@ -124,13 +132,13 @@ class StudyStore:
     def tournament_state(self) -> TournamentState | None:
         """The tournament that has no verdict yet, as of its last whole block; None without one that can be read."""
         try:
-            return load(TournamentState, self.read_json(TOURNAMENT_STATE))
+            return self.read(TournamentState, TOURNAMENT_STATE)
         except TunerError:
             return None
 
     def write_tournament_state(self, state: TournamentState) -> None:
         """Keep a tournament before its first block and after each."""
-        self.write_json(TOURNAMENT_STATE, dump(state))
+        self.write(TOURNAMENT_STATE, state)
 
     def end_tournament(self) -> None:
         """The verdict is written, and holds the blocks."""
@@ -140,44 +148,41 @@ class StudyStore:
     def in_flight(self, params: Params) -> Iterator[None]:
         """Note which configuration runs, until it has ended; the note stays where the tuner itself is killed."""
         known, times = self.left_in_flight()
-        self.write_json(IN_FLIGHT, {"params": dict(params), "times": times + 1 if known == dict(params) else 1})
+        self.write(IN_FLIGHT, InFlight(params, times + 1 if known == dict(params) else 1))
         try:
             yield
         finally:
             self.remove(IN_FLIGHT)
 
-    def left_in_flight(self) -> tuple[dict[str, Value], int]:
+    def left_in_flight(self) -> tuple[Params, int]:
         """The configuration during which earlier runs were killed, and how many of them; ({}, 0) without one."""
-        note = self.read_json(IN_FLIGHT) or {}
-        return note.get("params", {}), note.get("times", 0)
+        note = self.read(InFlight, IN_FLIGHT) or InFlight({}, 0)
+        return note.params, note.times
 
-    def write_json(self, name: str, document: Mapping[str, Any]) -> None:
-        """Write a JSON file atomically."""
-        self._replace(name, json.dumps(document, indent=2) + "\n")
-
-    def write_yaml(self, name: str, document: Mapping[str, Any]) -> None:
-        """Write a YAML file atomically."""
+    def write(self, name: str, document: Any) -> None:
+        """Write a document of ours atomically, as YAML or as JSON by its name."""
         import yaml
 
-        self._replace(name, yaml.safe_dump(json.loads(json.dumps(document)), sort_keys=False, allow_unicode=True))
+        data = dump(document)
+        if name.endswith(".yaml"):
+            self._replace(name, yaml.safe_dump(data, sort_keys=False, allow_unicode=True))
+        else:
+            self._replace(name, json.dumps(data, indent=2) + "\n")
 
-    def read_json(self, name: str) -> dict[str, Any] | None:
-        """A JSON file of the study; None when it is absent or not whole."""
-        try:
-            document = json.loads((self.directory / name).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
-        return document if isinstance(document, dict) else None
-
-    def read_yaml(self, name: str) -> dict[str, Any] | None:
-        """A YAML file of the study; None when it is absent or cannot be read."""
+    def read(self, kind: type[Line], name: str) -> Line | None:
+        """A document of the study; None when it is absent or not whole. Raises TunerError for one of another form."""
         import yaml
 
         try:
-            document = yaml.safe_load((self.directory / name).read_text(encoding="utf-8"))
-        except (OSError, yaml.YAMLError):
+            text = (self.directory / name).read_text(encoding="utf-8")
+            data = yaml.safe_load(text) if name.endswith(".yaml") else json.loads(text)
+        except (OSError, ValueError, yaml.YAMLError):
             return None
-        return document if isinstance(document, dict) else None
+        try:
+            return load(kind, data, repr(str(self.directory / name)))
+        except TunerError as error:
+            hint = "; ".join(t for t in (error.hint, "of an earlier format? sweep again with study=NAME") if t)
+            raise TunerError(error.message, hint) from None
 
     def remove(self, name: str) -> None:
         """Remove a file of the study, if it is there."""

@@ -6,13 +6,14 @@ import io
 import shlex
 import shutil
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from engines.registry import load_engine
 from search_spaces.parameter import Params
 from tuner.core.targets import TargetVerdict
+from tuner.core.trial import MetricValue
 from tuner.results.studies import reference_to
-from tuner.results.wording import knob_value, number
+from tuner.results.wording import knob_value, with_interval
 
 if TYPE_CHECKING:
     from tuner.core.events import Outcome
@@ -69,19 +70,9 @@ def print_targets(verdicts: Sequence[TargetVerdict], stream: TextIO) -> None:
         print_table(stream, TARGET_HEAD, target_cells(verdicts), left=range(len(TARGET_HEAD)))
 
 
-def metric_rows(metrics: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str]]:
-    """Name and `412 ± 3.1 tok/s` of each metric document `{value, ci95, unit}`."""
-    rows = []
-    for name, document in metrics.items():
-        ci95 = document["ci95"]
-        half = "" if ci95 is None else f" ± {number((ci95[1] - ci95[0]) / 2, 2)}"
-        rows.append(
-            (
-                name,
-                "—" if document["value"] is None else f"{number(document['value'])}{half} {document['unit']}".rstrip(),
-            )
-        )
-    return rows
+def metric_rows(metrics: Mapping[str, MetricValue]) -> list[tuple[str, str]]:
+    """Name and `412 ± 3.1 tok/s` of each metric."""
+    return [(name, with_interval(metric)) for name, metric in metrics.items()]
 
 
 def params_line(params: Params) -> str:

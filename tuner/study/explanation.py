@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 
 from search_spaces.errors import TunerError
-from tuner.core.documents import dump
 from tuner.core.explanation import Attribution, Step
 from tuner.core.trial import TrialResult
 from tuner.core.watchers import Watchers
@@ -43,13 +42,13 @@ def explain(
     try:
         known = importance(trials, objective.metric, prepared.space.parameters, prepared.config.seed)
         if known is not None:
-            store.write_json("importance.json", dump(known))
+            store.write("importance.json", known)
         if winner is None:
             return
         start, end = trials[0].params, winner.params
         ways = path(prepared.space, start, end, by_worth(posterior, start, end) if posterior else ())
         if len(ways) < CONFIGURATIONS_LEAST:
-            store.write_json("attribution.json", dump(Attribution(winner.number, objective.metric)))
+            store.write("attribution.json", Attribution(winner.number, objective.metric))
             return
         needed_s = attribution_s(trials[0], winner, ways, prepared.engine.compiles_lazily)
         if needed_s > left_s + EXPLANATION_OVERRUN * 60 * prepared.config.budget.minutes:
@@ -64,7 +63,7 @@ def explain(
             ways,
             lambda done, most: watchers.progress(f"measuring what each change brings: {done} of {most} blocks"),
         )
-        store.write_json("attribution.json", dump(Attribution(winner.number, objective.metric, steps)))
+        store.write("attribution.json", Attribution(winner.number, objective.metric, steps))
         if idle := _idle(steps):
             watchers.notice(f"what brought nothing that could be measured, and may stay as it was: {idle}")
     except KeyboardInterrupt:

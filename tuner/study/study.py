@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 from search_spaces.parameter import Params, Value
 from tuner.core import interrupts
 from tuner.core.deploy import DeployConfig
-from tuner.core.documents import dump, load
 from tuner.core.events import Observer, Outcome
 from tuner.core.explanation import Attribution
 from tuner.core.objective import Objective, pareto_front
 from tuner.core.params import key
 from tuner.core.study_config import StudyConfig
+from tuner.core.study_document import StudyDocument
 from tuner.core.trial import TrialResult, TrialSpec, TrialStatus
 from tuner.core.watchers import Watchers
 from tuner.measure.drift import PaceWatch
@@ -99,11 +99,11 @@ class Study:
         return outcome
 
     def _open(self) -> None:
-        known = self.store.read_yaml("study.yaml") or {}
+        known = self.store.read(StudyDocument, "study.yaml")
         check_identity(known, self.prepared, self.store.directory)
         self.trials.extend(self.store.trials())
         self.observations.repeats.extend(self.store.repeats())
-        self.store.write_yaml("study.yaml", {"created_at": begun_at(known), **self.prepared.document()})
+        self.store.write("study.yaml", self.prepared.document(begun_at(known)))
         self.store.point_latest()
         self._executor = self.prepared.executor(self.store.samples_dir, self.watchers.progress)
         self._final = Final(self.prepared, self.store, self.observations, self._executor, self.watchers, self.clock)
@@ -266,13 +266,13 @@ class Study:
         if result.winner is not None:
             summary = sentence(result.document)
             deploy = deploy_config(self.prepared, result, self.watchers.tracking)
-        document = dump(replace(result.document, summary=summary))
+        document = replace(result.document, summary=summary)
         with interrupts.deferred():
             for name in (*EXPLANATIONS, "deploy.json"):  # of an earlier verdict
                 self.store.remove(name)
             if deploy is not None:
-                self.store.write_json("deploy.json", dump(deploy))
-            self.store.write_json("tournament.json", document)
+                self.store.write("deploy.json", deploy)
+            self.store.write("tournament.json", document)
             self.store.end_tournament()
         if noise := noise_message([t.host_noise for t in self.trials] + [result.document.noise]):
             self.watchers.notice(noise)
@@ -291,20 +291,16 @@ class Study:
         if documents is None:
             return None
         tournament, deploy = documents
-        explained = self._attribution()
-        if tournament["verdict"] == "gain" and (explained is None or explained.winner != tournament["winner"]):
-            self._explain(next(t for t in self.trials if t.number == tournament["winner"]))
+        explained = self.store.read(Attribution, "attribution.json")
+        if tournament.verdict == "gain" and (explained is None or explained.winner != tournament.winner):
+            self._explain(next(t for t in self.trials if t.number == tournament.winner))
         if deploy is not None:
             deploy = with_targets(deploy, self.prepared.config.targets)
-            self.store.write_json("deploy.json", dump(deploy))
+            self.store.write("deploy.json", deploy)
         self._report()
-        more = "" if tournament["exhausted"] else f"; budget.trials={2 * len(self.trials)} searches on"
+        more = "" if tournament.exhausted else f"; budget.trials={2 * len(self.trials)} searches on"
         self.watchers.notice(f"this study had finished with {counted(len(self.trials))}{more}")
-        return self._outcome(tournament["verdict"], tournament["summary"], deploy)
-
-    def _attribution(self) -> Attribution | None:
-        found = self.store.read_json("attribution.json")
-        return None if found is None else load(Attribution, found, "attribution.json")
+        return self._outcome(tournament.verdict, tournament.summary, deploy)
 
     def _outcome(self, verdict: str, summary: str, deploy: DeployConfig | None) -> Outcome:
         objectives = self.prepared.objectives
@@ -319,7 +315,7 @@ class Study:
             wall_s=round(self.clock() - self.begin, 3),
             engine_s=round(self.prepared.engine_s + self._executor.engine_s, 3),
             deploy=deploy,
-            attribution=self._attribution(),
+            attribution=self.store.read(Attribution, "attribution.json"),
             front=tuple(t.number for t in front),
             notices=tuple(self.watchers.notices),
         )

@@ -11,6 +11,7 @@ from search_spaces.parameter import Value
 from tuner.cli.config.hydra_files import group_names
 from tuner.cli.config.overrides import quote
 from tuner.core.deploy import DeployedModel
+from tuner.core.study_document import StudyDocument
 from tuner.results.export.document import read_deploy
 from tuner.results.study_store import StudyStore
 
@@ -23,8 +24,8 @@ def replay(file: Path, with_model: bool = True) -> list[str]:
     context length; of the workload it knows the name only, so that its digest must be compared.
     """
     deploy = read_deploy(file)
-    study = StudyStore(file.parent).read_yaml("study.yaml") or {}
-    configured = (study.get("configuration") or {}) if study.get("name") == deploy.study else {}
+    study = StudyStore(file.parent).read(StudyDocument, "study.yaml")
+    configured = study.configuration if study and study.name == deploy.study else {}
     workload = configured.get("workload") or {"name": deploy.workload.name}
     return [
         f"engine={deploy.engine.name}",
