@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from search_spaces.errors import NoAnswerError, TunerError, unknown_name
 from tuner.core.deploy import DeployConfig
@@ -21,6 +22,7 @@ from tuner.tournament.document import TournamentDocument
 
 STUDY_FILE = "study.yaml"
 DEPLOY_FILE = "deploy.json"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -82,13 +84,9 @@ def list_studies(outputs: Path) -> list[StudySummary]:
 
 
 def summarise(folder: Path) -> StudySummary | None:
-    """A study's line; None where its documents are not sound."""
-    store = StudyStore(folder)
-    try:
-        study, deploy = store.read(StudyDocument, STUDY_FILE), store.read(DeployConfig, DEPLOY_FILE)
-        tournament = store.read(TournamentDocument, "tournament.json")
-    except TunerError:
-        return None
+    """A study's line, which lacks what cannot be read; None where that is its study.yaml."""
+    study, deploy = _sound(folder, StudyDocument, STUDY_FILE), _sound(folder, DeployConfig, DEPLOY_FILE)
+    tournament = _sound(folder, TournamentDocument, "tournament.json")
     if study is None:
         return None
     objective = study.objectives[0]
@@ -108,6 +106,13 @@ def summarise(folder: Path) -> StudySummary | None:
         hardware=study.hardware.class_,
         created_at=study.created_at,
     )
+
+
+def _sound(folder: Path, kind: type[T], name: str) -> T | None:
+    try:
+        return StudyStore(folder).read(kind, name)
+    except TunerError:
+        return None
 
 
 def _statuses(folder: Path) -> dict[str, int]:

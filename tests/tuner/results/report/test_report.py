@@ -7,7 +7,6 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-import yaml
 
 from search_spaces.errors import EnvironmentLackingError, TunerError
 from tests.tuner.synthetic import (
@@ -15,12 +14,15 @@ from tests.tuner.synthetic import (
     OBJECTIVE,
     TRIALS,
     deploy,
-    deploy_document,
     failed,
     measured,
+    study_document,
     tournament,
+    undecided,
     write_study,
 )
+from tuner.core.deploy import DeployedBaseline, Gain
+from tuner.core.targets import TargetVerdict
 from tuner.core.trial import TrialResult, TrialStatus
 from tuner.results.report import write_report
 from tuner.results.report.contents import verdict
@@ -93,24 +95,21 @@ def test_the_page_needs_nothing_else(tmp_path: Path) -> None:
 
 def test_the_answer_comes_first(tmp_path: Path) -> None:
     folder = write_study(tmp_path / "study")
-    document = {**tournament(), "summary": "trial 5 is 1.75 times faster than the default"}
-    (folder / "tournament.json").write_text(json.dumps(document))
     text = html_of(folder)
-    assert text.index("Trial 5 is 1.75 times faster than the default.") < text.index("Default against winner")
+    assert text.index("Trial 5 is 1.75 times as good as the default.") < text.index("Default against winner")
     assert "×1.750 (1.710–1.790) of the default" in text
     assert 'class="verdict good"' in text
 
 
 def test_beside_the_objective_quality_stands_first() -> None:
-    figures = verdict(StudyFiles(Path(), {}, TRIALS, tournament(), deploy())).figures
+    figures = verdict(StudyFiles(Path(), study_document(), TRIALS, tournament(), deploy())).figures
     assert [name for name, *_ in figures] == [OBJECTIVE, "kld", "ftl_ms", "rss_peak_mib"]
 
 
 def test_the_build_is_told_without_the_advice_on_it(tmp_path: Path) -> None:
     folder = write_study(tmp_path / "study")
-    document = yaml.safe_load((folder / "study.yaml").read_text())
-    document["engine"] |= {"unused": "AVX-512 is not used", "rebuild": "pip install x"}
-    (folder / "study.yaml").write_text(yaml.safe_dump(document))
+    engine = {**study_document().engine, "unused": "AVX-512 is not used", "rebuild": "pip install x"}
+    StudyStore(folder).write("study.yaml", study_document(engine=engine))
     told = Page(html_of(folder)).row("engine")[1]
     assert told
     assert "AVX" not in told
@@ -145,13 +144,12 @@ def test_default_against_winner_has_intervals_and_the_tournaments_gain(tmp_path:
 
 
 def test_the_tournament_is_told_with_who_could_not_win(tmp_path: Path) -> None:
-    folder, document = write_study(tmp_path / "study"), tournament()
+    folder, played = write_study(tmp_path / "study"), tournament()
     assert "8 interleaved pairs, 1 disturbed rounds run again; paired test" in html_of(folder)
-    document["pairs_most"] = 32
-    document["blocks"] += [[None, 175.0, 145.0]] * 4
-    document["finalists"][0] |= {"failure": "", "breaks": "ftl_ms 204 > 200"}
-    document["finalists"][1] |= {"failure": "signal SIGSEGV", "breaks": ""}
-    (folder / "tournament.json").write_text(json.dumps(document))
+    first, second = played.finalists
+    finalists = replace(first, breaks="ftl_ms 204 > 200"), replace(second, failure="signal SIGSEGV")
+    blocks = (*played.blocks, *[(None, 175.0, 145.0)] * 4)
+    StudyStore(folder).write("tournament.json", tournament(blocks=blocks, finalists=finalists))
     text = html_of(folder)
     assert "8 interleaved pairs with the default, 4 more rounds between finalists" in text
     assert "the intervals hold for all finalists at once" in text
@@ -161,21 +159,13 @@ def test_the_tournament_is_told_with_who_could_not_win(tmp_path: Path) -> None:
 
 def test_targets_say_what_is_missing(tmp_path: Path) -> None:
     folder = write_study(tmp_path / "study")
-    targets = [
-        {
-            "metric": "ftl_ms",
-            "target": 30.0,
-            "wanted": "< 30 ms",
-            "value": 45.0,
-            "met": False,
-            "gap": 1.5,
-            "source": "say",
-        },
-        {"metric": OBJECTIVE, "target": 60.0, "wanted": "> 60 tok/s", "value": 180.0, "met": True, "gap": None},
-        {"metric": "itl_ms_p95", "target": None, "value": None, "met": None, "gap": None},
-        {"metric": "response_s", "target": None, "wanted": "−30 %", "value": 1.0, "met": None, "gap": None},
-    ]
-    (folder / "deploy.json").write_text(json.dumps({**deploy_document(), "targets": targets}))
+    targets = (
+        TargetVerdict("ftl_ms", 30.0, 45.0, False, 1.5, "< 30 ms", "ms", "say"),
+        TargetVerdict(OBJECTIVE, 60.0, 180.0, True, None, "> 60 tok/s"),
+        TargetVerdict("itl_ms_p95", None, None, None, None),
+        TargetVerdict("response_s", None, 1.0, None, None, "−30 %"),
+    )
+    StudyStore(folder).write("deploy.json", deploy(targets=targets))
     rows = Page(html_of(folder)).rows
     assert ["ftl_ms", "< 30 ms", "45.0 ms", "missed by ×1.50", "say"] in rows
     assert [OBJECTIVE, "> 60 tok/s", "180 tok/s", "met", ""] in rows
@@ -250,12 +240,10 @@ def test_a_study_without_trials_can_be_reported(tmp_path: Path) -> None:
 
 def test_keeping_the_default_is_an_answer(tmp_path: Path) -> None:
     folder = write_study(tmp_path / "study")
-    document = {**tournament(), "verdict": "keep_default", "winner": 0, "summary": "keep the default: no gain"}
-    (folder / "tournament.json").write_text(json.dumps(document))
-    kept = deploy_document()
-    kept["params"] = dict(BASELINE)
-    kept["gain"] |= {"ratio": 1.0, "ci95": None, "p_value": None, "significant": False}
-    (folder / "deploy.json").write_text(json.dumps(kept))
+    kept = tournament(verdict="keep_default", winner=0, summary="keep the default: no gain")
+    StudyStore(folder).write("tournament.json", kept)
+    gain = Gain(OBJECTIVE, 1.0, None, None, 8, significant=False)
+    StudyStore(folder).write("deploy.json", deploy(params=dict(BASELINE), gain=gain))
     text = html_of(folder)
     assert "Keep the default: no gain." in text
     assert 'class="verdict plain"' in text
@@ -268,8 +256,7 @@ def test_no_feasible_configuration_is_an_answer(tmp_path: Path) -> None:
     trials = (failed(0, TrialStatus.OUT_OF_MEMORY, "needs 40 GiB"), failed(1, TrialStatus.CRASHED, "no"))
     folder = write_study(tmp_path / "study", trials, decided=False)
     summary = "no feasible configuration among 2 trials"
-    document = {"objective": OBJECTIVE, "finalists": [], "pairs": 0, "verdict": "no_feasible", "summary": summary}
-    (folder / "tournament.json").write_text(json.dumps(document))
+    StudyStore(folder).write("tournament.json", undecided("no_feasible", summary))
     text = html_of(folder)
     assert "No feasible configuration among 2 trials." in text
     assert 'class="verdict bad"' in text
@@ -277,10 +264,9 @@ def test_no_feasible_configuration_is_an_answer(tmp_path: Path) -> None:
 
 def test_a_default_that_does_not_run_leaves_nothing_to_compare(tmp_path: Path) -> None:
     folder = write_study(tmp_path / "study")
-    alone = deploy_document()
-    alone["baseline"] |= {"metrics": {}, "quality": {}}
-    alone["gain"] |= {"ratio": None, "ci95": None, "p_value": None, "pairs": 0}
-    (folder / "deploy.json").write_text(json.dumps(alone))
+    gain = Gain(OBJECTIVE, None, None, None, 0, significant=True)
+    alone = deploy(baseline=DeployedBaseline(dict(BASELINE), {}), gain=gain)
+    StudyStore(folder).write("deploy.json", alone)
     text = html_of(folder)
     assert "the default does not run here" in text
     assert Page(text).row(OBJECTIVE)[1:] == ["—", "180 ± 3.6 tok/s", ""]
