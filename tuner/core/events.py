@@ -16,7 +16,10 @@ from tuner.core.trial import TrialResult
 
 @dataclass(frozen=True)
 class StudyInfo:
-    """A study at its start. `finished` are the trials of earlier runs; `budget_*` are what this run may use up to."""
+    """A study at its start. `finished` are the trials of earlier runs; `budget_*` are what this run may use up to.
+
+    `tracking_uri` is where it is logged: None is MLflow's own default, "" is nowhere.
+    """
 
     name: str
     directory: Path
@@ -30,6 +33,7 @@ class StudyInfo:
     configuration: Mapping[str, Any]
     hardware: HardwareProfile
     finished: tuple[TrialResult, ...] = ()
+    tracking_uri: str | None = None
 
 
 @dataclass(frozen=True)

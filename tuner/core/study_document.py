@@ -50,3 +50,9 @@ class StudyDocument:
     configuration: Mapping[str, Any] = field(default_factory=dict)
     strategy: str = "search"
     created_at: str = ""
+
+    @property
+    def tracking_uri(self) -> str | None:
+        """Where it is logged: None is MLflow's own default, "" is nowhere."""
+        uri: str | None = self.configuration.get("tracking", {}).get("uri")
+        return uri

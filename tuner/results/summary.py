@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from tuner.core.deploy import DeployConfig
 from tuner.core.events import Outcome, StudyInfo
@@ -23,6 +22,38 @@ from tuner.results.wording import (
 )
 
 SHOWN = ("speed", "memory", "quality", "load")
+
+
+@dataclass(frozen=True)
+class SweepDocument:
+    """What `sweep --json` prints. `trials` is the number of finished trials of the study, this run's or earlier."""
+
+    study: str
+    study_dir: str
+    trials: int
+    statuses: Mapping[str, int]
+    wall_s: float
+    engine_s: float
+    verdict: str
+    summary: str
+    notices: tuple[str, ...]
+    deploy: DeployConfig | None
+
+    @staticmethod
+    def of(outcome: Outcome) -> SweepDocument:
+        """The document of an outcome."""
+        return SweepDocument(
+            study=outcome.study,
+            study_dir=str(outcome.directory),
+            trials=len(outcome.trials),
+            statuses=outcome.statuses,
+            wall_s=outcome.wall_s,
+            engine_s=outcome.engine_s,
+            verdict=outcome.verdict,
+            summary=outcome.summary,
+            notices=outcome.notices,
+            deploy=outcome.deploy,
+        )
 
 
 @dataclass(frozen=True)
@@ -124,15 +155,14 @@ def next_commands(info: StudyInfo | None, outcome: Outcome) -> list[str]:
     if info is None or not outcome.trials:
         return []
     report = shlex.quote(str(info.directory / "report.html"))
-    return ["", f"report:  {report}", *(f"compare: {command}" for command in ui_commands(info.configuration))]
+    return ["", f"report:  {report}", *(f"compare: {command}" for command in ui_commands(info.tracking_uri))]
 
 
-def ui_commands(configuration: Mapping[str, Any]) -> list[str]:
-    """What opens the MLflow UI on what the study has logged; nothing when it was told to log nothing."""
-    uri = (configuration.get("tracking") or {}).get("uri")
+def ui_commands(uri: str | None) -> list[str]:
+    """What opens the MLflow UI on what the study has logged at `uri`; nothing when it was told to log nothing."""
     if uri == "":
         return []
-    return ["python -m tuner ui" + (f" --tracking-uri {shlex.quote(str(uri))}" if uri else "")]
+    return ["python -m tuner ui" + (f" --tracking-uri {shlex.quote(uri)}" if uri else "")]
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

@@ -90,4 +90,5 @@ def study_info(prepared: Prepared, directory: Path, finished: Sequence[TrialResu
         configuration=config.document,
         hardware=prepared.hardware,
         finished=tuple(finished),
+        tracking_uri=config.tracking_uri,
     )

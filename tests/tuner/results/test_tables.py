@@ -84,4 +84,4 @@ def test_commands_name_a_study_elsewhere_by_its_folder():
     ],
 )
 def test_the_ui_is_opened_where_the_study_was_logged(uri, commands):
-    assert ui_commands({"tracking": {"uri": uri}}) == commands
+    assert ui_commands(uri) == commands

@@ -231,7 +231,7 @@ def _tournament(played: TournamentDocument) -> str:
 def _repeat(study: StudyFiles) -> Iterator[Block]:
     import yaml
 
-    commands = ui_commands(study.about.configuration)
+    commands = ui_commands(study.about.tracking_uri)
     if study.deploy:
         reference = shlex.quote(reference_to(study.directory))
         commands.insert(0, f"python -m tuner export {reference} --target NAME --out DIR")
