@@ -10,6 +10,7 @@ from typing import Any
 
 from engines.base import Model
 from search_spaces.parameter import Value
+from tests.tuner.records import write_results
 from tuner.core.deploy import (
     ConstraintVerdict,
     DeployConfig,
@@ -111,6 +112,7 @@ def study_document(**changes: Any) -> StudyDocument:
         constraints={"kld": 0.05},
         configuration={"task": "llm", "budget": {"trials": 8, "minutes": 4.0}},
         created_at=START.isoformat(),
+        record="llm-tiny-0a1b",
     )
     return replace(document, **changes)
 
@@ -210,9 +212,8 @@ def write_study(directory: Path, trials: Sequence[TrialResult] = TRIALS, *, deci
     (directory / "samples").mkdir(parents=True)
     store = StudyStore(directory)
     store.write("study.yaml", study_document())
-    (directory / "trials.jsonl").touch()
+    write_results(directory, study_document().record, trials, OBJECTIVE)
     for trial in trials:
-        store.append(trial)
         if trial.samples_file:
             (directory / trial.samples_file).write_text("[]")
     if decided:

@@ -40,7 +40,7 @@ def load(kind: type[T], document: Any, where: str = "the document") -> T:
     return found
 
 
-def read_json(kind: type[T], path: Path, called: str, hint: str) -> T:
+def load_file(kind: type[T], path: Path, called: str, hint: str) -> T:
     """The document in a file, `called` so in errors. Raises TunerError, with `hint`, for none and for a bad one."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))

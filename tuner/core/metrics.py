@@ -9,6 +9,7 @@ from typing import Literal
 from search_spaces.errors import unknown_name
 
 Direction = Literal["maximize", "minimize"]
+Kind = Literal["speed", "quality", "memory", "load"]
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Metric:
     direction: Direction
     definition: str
     tasks: tuple[str, ...] = ()
-    kind: Literal["speed", "quality", "memory", "load"] = "speed"
+    kind: Kind = "speed"
     lowest: float = 0.0
     highest: float = math.inf
 

@@ -33,7 +33,8 @@ class StudySpace:
 class StudyDocument:
     """The same `digest` is the same study. `engine` is its name and the build's identity, `baseline` is to be beaten.
 
-    `configuration` is what Hydra composed, as JSON data: whatever options the engine, its model and its workload have.
+    `record` is what Optuna calls the study, in `storage` ("": a journal in the study's folder). `configuration` is what
+    Hydra composed, as JSON data: whatever options the engine, its model and its workload have.
     """
 
     name: str
@@ -48,7 +49,9 @@ class StudyDocument:
     objectives: tuple[str, ...]
     constraints: Mapping[str, float]
     configuration: Mapping[str, Any] = field(default_factory=dict)
-    strategy: str = "search"
+    sampler: str = ""
+    storage: str = ""
+    record: str = ""
     created_at: str = ""
 
     @property

@@ -20,7 +20,7 @@ from search_spaces.template import Template, load_template
 from tuner.core.hardware import HardwareProfile
 from tuner.core.metrics import metric
 from tuner.core.objective import Constraint, Objective
-from tuner.core.study_config import StudyConfig
+from tuner.core.study_config import SAMPLERS, StudyConfig
 from tuner.core.study_document import StudyDocument, StudySpace, StudyWorkload
 from tuner.core.trial import TrialResult
 from tuner.measure.answers import capabilities_from_json, workload_from_json
@@ -77,8 +77,8 @@ class Prepared:
             "objectives": list(self.config.objectives),
             "constraints": dict(sorted(self.config.constraints.items())),
         }
-        if self.config.strategy != "search":
-            parts["strategy"] = self.config.strategy
+        if self.config.sampler != SAMPLERS[0]:
+            parts["sampler"] = self.config.sampler
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
 
     @property
@@ -86,7 +86,7 @@ class Prepared:
         """The study's name: the user's, or one that carries the digest."""
         return self.config.study or f"{self.engine.task}-{_slug(self.model.name)}-{self.digest[:8]}"
 
-    def document(self, created_at: str = "") -> StudyDocument:
+    def document(self, record: str = "", created_at: str = "") -> StudyDocument:
         """study.yaml."""
         return StudyDocument(
             name=self.name,
@@ -101,7 +101,9 @@ class Prepared:
             objectives=self.config.objectives,
             constraints=self.config.constraints,
             configuration=self.config.document,
-            strategy=self.config.strategy,
+            sampler=self.config.sampler,
+            storage=self.config.storage,
+            record=record,
             created_at=created_at,
         )
 

@@ -5,7 +5,6 @@ Only reads: a study may be running while it is looked at, and a folder may hold 
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from search_spaces.errors import NoAnswerError, TunerError, unknown_name
 from tuner.core.deploy import DeployConfig
 from tuner.core.paths import user_path
 from tuner.core.study_document import StudyDocument
+from tuner.results.record import read_results
 from tuner.results.study_store import LATEST, StudyStore
 from tuner.results.wording import plain
 from tuner.tournament.document import TournamentDocument
@@ -90,7 +90,7 @@ def summarise(folder: Path) -> StudySummary | None:
     if study is None:
         return None
     objective = study.objectives[0]
-    statuses = _statuses(folder)
+    statuses = _statuses(folder, study)
     return StudySummary(
         name=folder.name,
         directory=folder,
@@ -115,19 +115,13 @@ def _sound(folder: Path, kind: type[T], name: str) -> T | None:
         return None
 
 
-def _statuses(folder: Path) -> dict[str, int]:
-    """Finished trials by status. A last line that is still being written does not count."""
-    counts: Counter[str] = Counter()
+def _statuses(folder: Path, study: StudyDocument) -> dict[str, int]:
+    """Finished trials by status; none where the record is not reached."""
     try:
-        lines = (folder / "trials.jsonl").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
+        results = read_results(study.record, folder, study.storage)
+    except TunerError:
         return {}
-    for line in lines:
-        try:
-            counts[str(json.loads(line)["status"])] += 1
-        except (ValueError, KeyError, TypeError):
-            continue
-    return dict(counts.most_common())
+    return dict(Counter(str(r.status) for r in results if r.purpose in ("baseline", "search")).most_common())
 
 
 def _folders(outputs: Path) -> list[Path]:

@@ -15,7 +15,7 @@ from search_spaces.errors import TunerError
 from search_spaces.parameter import Params
 from search_spaces.space import SearchSpace
 from tuner.core.deploy import DeployConfig
-from tuner.core.documents import read_json
+from tuner.core.documents import load_file
 
 MOST = 3
 
@@ -49,7 +49,7 @@ def _deployed(outputs: Path, own: str) -> Iterator[DeployConfig]:
         if file.parent.is_symlink() or file.parent.name == own:
             continue
         with contextlib.suppress(TunerError):
-            yield read_json(DeployConfig, file, "deploy.json", "")
+            yield load_file(DeployConfig, file, "deploy.json", "")
 
 
 def _placed(params: Params, space: SearchSpace) -> Params | None:

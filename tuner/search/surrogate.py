@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,7 +78,9 @@ class _Fit:
 
     def reduced(self, cross: Array) -> Array:
         """What was seen tells about other rows, by their covariance with it at scale 1."""
-        return np.asarray(np.linalg.solve(self.factor, self.scale**2 * cross))
+        from scipy.linalg import solve_triangular
+
+        return np.asarray(solve_triangular(self.factor, self.scale**2 * cross, lower=True, check_finite=False))
 
     def mean(self, cross: Array) -> Array:
         """Beside the level."""
@@ -96,7 +99,8 @@ class Surrogate:
     """
 
     def __init__(self, encoder: Encoder, rows: Array, values: Array, noise: Array, level: float | None = None) -> None:
-        self._encoder, self._rows = encoder, rows
+        self._encoder, self.rows = encoder, rows
+        self._values, self._noise = values, noise
         self._level = float(values.mean()) if level is None else level
         covariance, centred = encoder.covariance(rows, rows), values - self._level
         fits = [
@@ -112,6 +116,18 @@ class Surrogate:
         noises = np.array([fit.more_noise for fit in self._fits])
         self.more_noise = math.sqrt(self._shares @ noises**2)
         self.likeliest_noise = max(MORE_NOISE, key=lambda noise: self._shares @ (noises == noise))
+
+    def also(self, rows: Array, values: Array, noise: Array) -> Surrogate:
+        """The process once `values` were seen at `rows` too, of which it is not learned how it varies or is noisy."""
+        wider = copy(self)
+        wider.rows, wider._values = np.vstack([self.rows, rows]), np.concatenate([self._values, values])
+        wider._noise = np.concatenate([self._noise, noise])
+        covariance, centred = self._encoder.covariance(wider.rows, wider.rows), wider._values - self._level
+        wider._fits = [
+            _fit(f.scale, f.more_noise, f.scale**2 * covariance + np.diag(wider._noise**2 + f.more_noise**2), centred)
+            for f in self._fits
+        ]
+        return wider
 
     def predict(self, rows: Array) -> tuple[Array, Array]:
         """Mean and standard deviation at `rows`."""
@@ -130,7 +146,7 @@ class Surrogate:
         return np.asarray(np.tensordot(self._shares, known, 1) + apart.T @ (self._shares[:, None] * other))
 
     def _cross(self, rows: Array) -> Array:
-        return self._encoder.covariance(self._rows, rows)
+        return self._encoder.covariance(self.rows, rows)
 
     def _apart(self, cross: Array) -> Array:
         """By how much each fit's mean differs from that of all; one row for each fit."""
@@ -146,8 +162,10 @@ def probability_below_zero(mean: Array, deviation: Array) -> Array:
 
 
 def _fit(scale: float, more_noise: float, covariance: Array, values: Array) -> _Fit:
+    from scipy.linalg import cho_solve
+
     factor = np.asarray(np.linalg.cholesky(covariance + 1e-9 * np.eye(len(values))), np.float64)
-    weights = np.linalg.solve(factor.T, np.linalg.solve(factor, values))
+    weights = cho_solve((factor, True), values, check_finite=False)
     likelihood = -0.5 * float(values @ weights) - float(np.log(np.diag(factor)).sum())
     return _Fit(scale, more_noise, factor, np.asarray(weights, np.float64), likelihood)
 

@@ -9,7 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from search_spaces.errors import TunerError
-from tuner.core.documents import dump, load, read_json, schema
+from tuner.core.documents import dump, load, load_file, schema
 from tuner.core.trial import MetricValue, TrialResult, TrialStatus
 
 
@@ -101,6 +101,6 @@ def test_a_file_is_named_with_what_is_wrong_and_what_to_do(tmp_path: Path, conte
     if content is not None:
         file.write_text(content)
     with pytest.raises(TunerError) as caught:
-        read_json(Part, file, "part", "write another")
+        load_file(Part, file, "part", "write another")
     assert caught.value.message.startswith(message.format(file=file))
     assert caught.value.hint == "write another"

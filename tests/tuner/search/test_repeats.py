@@ -1,10 +1,10 @@
-"""Trials measured again in new processes of the fake engine."""
+"""Trials measured again."""
 
 import pytest
 
-from tests.tuner.fake_study import fake_config
+from tests.tuner.fake_executor import SPEED, FakeExecutor
+from tuner.core.objective import Constraint
 from tuner.core.trial import MetricValue, TrialResult, TrialStatus
-from tuner.measure.preparation import prepare
 from tuner.search.repeats import (
     SHARE_MOST,
     SHARE_MOST_AT_THE_END,
@@ -16,39 +16,48 @@ from tuner.search.repeats import (
     price,
 )
 
-SPEED = "decode_tokens_per_second"
+LIMITS = (Constraint("ftl_ms", 100.0), Constraint("kld", 0.05))
 
 
-def repeated(tmp_path, pace=1.0, script=()):
-    prepared = prepare(fake_config(tmp_path, model={"script": list(script)}), lambda text: None)
-    params = dict(prepared.space.baseline)
-    trial = TrialResult(5, params, TrialStatus.OK, metrics={SPEED: MetricValue(1.0, None, "tok/s")}, rounds=1)
-    return measure_again(prepared.runner(), trial, SPEED, pace)
+def repeated(script, pace=1.0, **more):
+    executor = FakeExecutor(script, **more)
+    trial = TrialResult(5, {"n": 5}, TrialStatus.OK, metrics={SPEED: MetricValue(1.0, None, "tok/s")}, rounds=1)
+    return measure_again(executor, trial, SPEED, LIMITS, pace, executor.clock), executor
 
 
-def test_one_round_in_a_process_of_its_own(tmp_path):
-    repeat = repeated(tmp_path)
-    assert (repeat.trial, repeat.rounds, repeat.reason) == (5, 1, "")
-    assert repeat.value == pytest.approx(100 * 2**0.5, rel=1e-3)
-    assert repeat.took_s > 0
+def test_one_round_in_a_process_of_its_own():
+    repeat, executor = repeated(lambda number, run: 141.0)
+    assert (repeat.trial, repeat.rounds, repeat.reason, repeat.took_s) == (5, 1, "", 1.0)
+    assert repeat.value == 141.0
+    [(spec, plan)] = executor.runs
+    assert (spec.purpose, spec.repeat_of) == ("repeat", 5)
+    assert (plan.warm_up, plan.quality, plan.cold_load) == ("first_item", False, False)
+    assert plan.repeat_disturbed == "new_process"
 
 
-def test_what_a_constraint_is_on_is_kept(tmp_path):
-    config = fake_config(tmp_path, constraints={"ftl_ms": 100.0, "kld": 0.05})
-    prepared = prepare(config, lambda text: None)
-    repeat = measure_again(prepared.runner(), TrialResult(5, dict(prepared.space.baseline), TrialStatus.OK), SPEED, 2.0)
-    assert repeat.constrained == {"ftl_ms": pytest.approx(1e3 * 15 / (1000 * 2**0.5), rel=1e-2)}, "not at another pace"
+def test_what_a_constraint_is_on_is_kept():
+    repeat, _ = repeated(lambda number, run: {SPEED: 141.0, "ftl_ms": 11.0}, pace=2.0)
+    assert repeat.constrained == {"ftl_ms": 11.0}, "not at another pace"
 
 
-def test_its_value_is_at_the_machines_first_pace(tmp_path):
-    assert repeated(tmp_path, pace=2.0).value == pytest.approx(50 * 2**0.5, rel=1e-3)
+def test_its_value_is_at_the_machines_first_pace():
+    assert repeated(lambda number, run: 100.0, pace=2.0)[0].value == 50.0
 
 
-def test_one_that_fails_has_a_reason_and_no_value(tmp_path):
-    repeat = repeated(tmp_path, script=[{"when": {}, "do": "segfault"}])
+def test_one_passing_failure_is_forgiven():
+    repeat, executor = repeated(lambda number, run: "out of memory" if run == 0 else 100.0)
+    assert (repeat.value, repeat.reason) == (100.0, "")
+    assert len(executor.runs) == 2
+
+
+@pytest.mark.parametrize(
+    ("told", "reason"), [("killed by SIGSEGV", "killed by SIGSEGV"), ({"ftl_ms": 1.0}, f"the round tells no {SPEED}")]
+)
+def test_one_that_fails_has_a_reason_and_no_value(told, reason):
+    repeat, _ = repeated(lambda number, run: told)
     assert repeat.value is None
     assert repeat.rounds == 0
-    assert "SIGSEGV" in repeat.reason
+    assert repeat.reason == reason
 
 
 def test_it_is_written_and_read_back():

@@ -12,7 +12,8 @@ from urllib.parse import urlsplit, urlunsplit
 from search_spaces.errors import TunerError, unknown_name
 from tuner.cli.config.overrides import parse_literal
 from tuner.core.metrics import METRICS, Metric, metric
-from tuner.core.study_config import STRATEGIES, Budget
+from tuner.core.paths import user_path
+from tuner.core.study_config import SAMPLERS, Budget
 
 _STUDY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
 _UNITS = {"trials": "trials", "minutes": "minutes", "trial_timeout_s": "seconds"}
@@ -128,11 +129,22 @@ def check_seed(value: Any) -> int:
     return value
 
 
-def check_strategy(value: Any) -> str:
-    """One of `STRATEGIES`."""
-    if value not in STRATEGIES:
-        raise unknown_name("strategy", str(value), STRATEGIES)
+def check_sampler(value: Any) -> str:
+    """One of `SAMPLERS`."""
+    if value not in SAMPLERS:
+        raise unknown_name("sampler", str(value), SAMPLERS)
     return str(value)
+
+
+def check_storage_url(url: str | None) -> str:
+    """The URL of a database, its file by an absolute path, so that the study is found again from any folder."""
+    if not url:
+        return ""
+    from tuner.results.storage import check_storage
+
+    check_storage(url)
+    head, _, file = url.partition("sqlite:///")
+    return url if head or not file else f"sqlite:///{user_path(file).absolute()}"
 
 
 def check_study_name(name: str | None) -> str | None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 KEYS = (
     "engine", "model", "workload", "objective", "constraints", "budget", "targets",
-    "params", "space", "baseline", "study", "outputs", "tracking", "seed", "strategy",
+    "params", "space", "baseline", "study", "outputs", "tracking", "seed", "sampler", "storage",
 )  # fmt: skip
 """Everything that an override can begin with."""
 

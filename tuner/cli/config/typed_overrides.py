@@ -9,7 +9,7 @@ from search_spaces.errors import TunerError, unknown_name
 from tuner.cli.config.hydra_files import KEYS, group_names
 from tuner.cli.config.overrides import Override, parse_names, split_override, unquote
 
-_TEXT_KEYS = ("study", "outputs", "tracking", "tracking.uri")
+_TEXT_KEYS = ("study", "outputs", "storage", "tracking", "tracking.uri")
 OFF = ("false", "null", "none", "off")
 
 

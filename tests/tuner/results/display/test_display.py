@@ -116,7 +116,7 @@ def test_a_stream_that_cannot_say_it_survives_odd_text() -> None:
 
 PLAY = """
 import sys
-from tests.tuner.display.test_display import play
+from tests.tuner.results.display.test_display import play
 from tuner.results.display import make_display
 display = make_display(sys.stderr)
 assert type(display).__name__ == sys.argv[1], type(display)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tuner.tracking.stores import Recorded
+from tests.tuner.results.tracking.stores import Recorded
 from tuner.results.tracking.store import MlflowStore
 
 

@@ -17,8 +17,8 @@ from urllib.request import urlopen
 
 import pytest
 
+from tests.tuner.results.tracking.stores import Recorded, run_study, watched
 from tests.tuner.synthetic import TRIALS, outcome, study_info
-from tests.tuner.tracking.stores import Recorded, run_study, watched
 from tuner.results.tracking import tracker as tracker_module
 
 SERVER = """
@@ -73,13 +73,11 @@ def test_an_absent_server_costs_little_and_is_told_at_start_and_end(tmp_path: Pa
     uri = f"http://127.0.0.1:{free_port()}"
     run = run_study(uri, tmp_path)
     assert time.monotonic() - begin < 10  # most of it is importing MLflow
-    assert len(run.noise_message) == 2
-    assert run.noise_message[0] == (
+    assert len(run.notices) == 2
+    assert run.notices[0] == (
         f"MLflow at {uri} cannot be used (Connection refused); the sweep goes on and logs when it returns"
     )
-    assert (
-        run.noise_message[1] == "MLflow lacks 8 of 8 trials and the verdict; the next run of the same sweep logs them"
-    )
+    assert run.notices[1] == "MLflow lacks 8 of 8 trials and the verdict; the next run of the same sweep logs them"
     assert run.tracker.tracking == {"tracking_uri": "", "run_id": ""}
 
 
@@ -101,7 +99,7 @@ def test_a_server_that_never_answers_stalls_no_trial_for_long(tmp_path: Path, mo
         assert time.monotonic() - begin < 1.5
     assert max(waits) < 1.0
     assert sum(wait > 0.1 for wait in waits) <= 1, "attempts must be spaced out"
-    assert run.noise_message[-1].startswith("MLflow lacks 8 of 8 trials")
+    assert run.notices[-1].startswith("MLflow lacks 8 of 8 trials")
     for thread in threading.enumerate():
         if thread.name == "tracking":
             thread.join(10)
@@ -128,9 +126,9 @@ def test_a_server_that_dies_in_mid_sweep_and_returns_gets_every_trial(store: Rec
         run.tracker.study_finished(outcome())
     assert {number: len(runs) for number, runs in store.trials().items()} == dict.fromkeys(range(8), 1)
     assert [parent.data.tags["verdict"] for parent in store.parents()] == ["gain"]
-    assert len(run.noise_message) == 2
-    assert "cannot be used" in run.noise_message[0]
-    assert "can be used again" in run.noise_message[1]
+    assert len(run.notices) == 2
+    assert "cannot be used" in run.notices[0]
+    assert "can be used again" in run.notices[1]
 
 
 @pytest.mark.usefixtures("eager")
@@ -139,6 +137,6 @@ def test_what_an_absent_server_missed_is_logged_by_the_next_run(store: Recorded,
     run_study(f"http://127.0.0.1:{port}", tmp_path)
     with serving(tmp_path, port):
         run = run_study(f"http://127.0.0.1:{port}", tmp_path, finished=TRIALS)
-    assert run.noise_message == []
+    assert run.notices == []
     assert {number: len(runs) for number, runs in store.trials().items()} == dict.fromkeys(range(8), 1)
     assert [parent.info.status for parent in store.parents()] == ["FINISHED"]

@@ -9,10 +9,10 @@ import urllib.request
 
 import psutil
 import pytest
+from tuner.results.mlflow_ui import HOST, free_port, serve
 
 from search_spaces.errors import EnvironmentLackingError, TunerError
 from tuner.cli.main import main
-from tuner.results.mlflow_ui import HOST, free_port, serve
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The MLflow UI on loopback, as lean as it can be started: one worker process and no job runner."""
+"""The web pages of MLflow and of Optuna on loopback, each by its own server, as lean as it can be started."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import IO
@@ -22,6 +23,7 @@ from search_spaces.errors import EnvironmentLackingError, TunerError
 HOST = "127.0.0.1"
 DEFAULT_URI = "sqlite:///mlflow.db"
 _START_TIMEOUT_S = 120.0
+_EXTRAS = {"optuna-dashboard": "dashboard"}
 _LEAN = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
 
 
@@ -56,18 +58,31 @@ def free_port(wanted: int, fixed: bool = False) -> int:
         return int(probe.getsockname()[1])
 
 
-@contextlib.contextmanager
-def serve(tracking_uri: str, port: int) -> Iterator[Server]:
-    """Start the UI and wait until it answers; it ends with the block.
-
-    Raises EnvironmentLackingError when MLflow is missing or the server ends or stays silent.
-    """
-    if find_spec("mlflow") is None:
-        raise EnvironmentLackingError("MLflow is not installed", install_hint())
-    log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the server
+def serve_mlflow(tracking_uri: str, port: int) -> AbstractContextManager[Server]:
+    """The MLflow UI of a tracking store, with one worker and no job runner. See `_serve`."""
     options = {"backend-store-uri": tracking_uri, "host": HOST, "port": str(port), "workers": "1"}
+    words = [word for name in options for word in (f"--{name}", options[name])]
+    return _serve("mlflow", [sys.executable, "-m", "mlflow", "ui", *words], port, "/health", "check the tracking URI")
+
+
+def serve_optuna(storage: str, port: int) -> AbstractContextManager[Server]:
+    """The Optuna dashboard of a storage: a database's URL, or the path of a journal. See `_serve`."""
+    command = [sys.executable, "-c", "from optuna_dashboard._cli import main; main()", storage]
+    words = [*command, "--host", HOST, "--port", str(port), "--server", "wsgiref", "--quiet"]
+    return _serve("optuna-dashboard", words, port, "/dashboard", "check the storage")
+
+
+@contextlib.contextmanager
+def _serve(package: str, command: Sequence[str], port: int, health: str, hint: str) -> Iterator[Server]:
+    """Start a UI and wait until it answers; it ends with the block.
+
+    Raises EnvironmentLackingError when the package is missing, or the server ends or stays silent.
+    """
+    if find_spec(package.replace("-", "_")) is None:
+        raise EnvironmentLackingError(f"{package} is not installed", install_hint(_EXTRAS.get(package, "")))
+    log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the server
     process = subprocess.Popen(
-        [sys.executable, "-m", "mlflow", "ui", *(word for name in options for word in (f"--{name}", options[name]))],
+        command,
         env={**os.environ, **_LEAN},
         stdin=subprocess.DEVNULL,
         stdout=log,
@@ -76,25 +91,25 @@ def serve(tracking_uri: str, port: int) -> Iterator[Server]:
     )
     try:
         server = Server(f"http://{HOST}:{port}", process, log)
-        _wait(server)
+        _wait(server, package, health, hint)
         yield server
     finally:
         _stop(process)
         log.close()
 
 
-def _wait(server: Server) -> None:
+def _wait(server: Server, package: str, health: str, hint: str) -> None:
     """Until the server's health page answers."""
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback is not a proxy's business
     deadline = time.monotonic() + _START_TIMEOUT_S
     while time.monotonic() < deadline:
         if server.process.poll() is not None:
-            raise EnvironmentLackingError(f"mlflow ui ended: {server.last_words()}", "check the tracking URI")
-        with contextlib.suppress(OSError), direct.open(f"{server.url}/health", timeout=2):
+            raise EnvironmentLackingError(f"{package} ended: {server.last_words()}", hint)
+        with contextlib.suppress(OSError), direct.open(f"{server.url}{health}", timeout=2):
             return
         time.sleep(0.1)
     raise EnvironmentLackingError(
-        f"mlflow ui did not answer within {_START_TIMEOUT_S:g} s", "try `mlflow ui` by itself"
+        f"{package} did not answer within {_START_TIMEOUT_S:g} s", f"try `{package}` by itself"
     )
 
 
