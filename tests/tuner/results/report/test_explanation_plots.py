@@ -9,10 +9,9 @@ from xml.etree import ElementTree
 import pytest
 
 from search_spaces.parameter import Params
-from tests.tuner.synthetic import OBJECTIVE, deploy, write_study
+from tests.tuner.synthetic import OBJECTIVE, deploy, measured, write_study
 from tuner.core.deploy import DeployConfig
 from tuner.core.explanation import Attribution, Importance, KnobImportance, Step
-from tuner.measure.drift import PaceCheck
 from tuner.results.report.explanation_plots import attribution_plot, change_text, importance_plot
 from tuner.results.report.plots import history_plot
 from tuner.results.report.study_files import StudyFiles, read_study
@@ -64,9 +63,8 @@ def test_nothing_measured_is_nothing_drawn(study: StudyFiles) -> None:
 
 def test_the_default_measured_again_and_corrected_values_are_in_the_history(study: StudyFiles) -> None:
     slow = replace(study.trials[5], pace=0.8)
-    shown = replace(
-        study, pace_checks=(PaceCheck(4, 80.0, 1.0, ""),), trials=(*study.trials[:5], slow, *study.trials[6:])
-    )
+    check = replace(measured(len(study.results), 80.0), purpose="drift", repeat_of=0)
+    shown = replace(study, results=(*study.trials[:5], slow, *study.trials[6:], check))
     titles = texts(history_plot(shown), "title")
     assert "the default again: 80.0" in titles
     assert titles.count("corrected for the machine's pace") == 1

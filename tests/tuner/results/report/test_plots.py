@@ -39,7 +39,7 @@ def test_history_marks_every_trial_once(study: StudyFiles) -> None:
     assert sorted(heads) == sorted(
         [
             "trial 0: ok", "trial 1: ok", "trial 2: crashed", "trial 3: over limit", "trial 4: out of memory",
-            "trial 5: ok", "trial 6: cut off", "trial 7: timed out",
+            "trial 5: ok", "trial 6: pruned", "trial 7: timed out",
         ]
     )  # fmt: skip
     assert any("killed by signal 11" in title for title in titles(svg))
@@ -81,20 +81,20 @@ def test_other_objectives_come_first(study: StudyFiles) -> None:
 
 
 def test_nothing_to_show_is_no_plot(study: StudyFiles) -> None:
-    empty = replace(study, trials=(), tournament=None, deploy=None)
+    empty = replace(study, results=(), tournament=None, deploy=None)
     assert all_plots(empty) == {}
-    broken = replace(empty, trials=(failed(0, TrialStatus.CRASHED, "no"),))
+    broken = replace(empty, results=(failed(0, TrialStatus.CRASHED, "no"),))
     assert all_plots(broken) == {}
 
 
 def test_one_trial_is_enough_for_a_history(study: StudyFiles) -> None:
-    assert set(all_plots(replace(study, trials=TRIALS[:1], tournament=None, deploy=None))) == {"history"}
+    assert set(all_plots(replace(study, results=TRIALS[:1], tournament=None, deploy=None))) == {"history"}
 
 
 @pytest.mark.parametrize("speed", [1e-6, 1.0, 1e9])
 def test_any_scale_of_values_can_be_drawn(study: StudyFiles, speed: float) -> None:
     trials = (measured(0, speed), measured(1, speed))
-    for svg in all_plots(replace(study, trials=trials)).values():
+    for svg in all_plots(replace(study, results=trials)).values():
         ElementTree.fromstring(svg)
         assert "nan" not in svg
 

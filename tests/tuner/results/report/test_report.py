@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -9,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from search_spaces.errors import EnvironmentLackingError, TunerError
+from tests.tuner.records import write_results
 from tests.tuner.synthetic import (
     BASELINE,
     OBJECTIVE,
@@ -27,9 +27,8 @@ from tuner.core.trial import TrialResult, TrialStatus
 from tuner.results.report import write_report
 from tuner.results.report.contents import verdict
 from tuner.results.report.markdown import escaped
-from tuner.results.report.study_files import StudyFiles
+from tuner.results.report.study_files import StudyFiles, read_study
 from tuner.results.study_store import StudyStore
-from tuner.search.repeats import Repeat
 
 
 class Page(HTMLParser):
@@ -77,11 +76,11 @@ def test_writes_a_page_a_markdown_and_plots(tmp_path: Path) -> None:
     folder = write_study(tmp_path / "study")
     written = write_report(folder)
     assert {str(path.relative_to(folder)) for path in written} == {
-        "report.html", "report.md", "plots/history.svg", "plots/tournament.svg", "plots/trade-off-kld.svg",
+        "report.html", "report.md", "trials.csv", "plots/history.svg", "plots/tournament.svg", "plots/trade-off-kld.svg",
         "plots/trade-off-rss_peak_mib.svg",
     }  # fmt: skip
     assert all(path.stat().st_size > 0 for path in written)
-    assert not list(folder.glob("**/.*"))
+    assert [f.name for f in folder.glob("**/.*")] == [".journal.log.lock"], "no temporary file is left"
 
 
 def test_the_page_needs_nothing_else(tmp_path: Path) -> None:
@@ -180,7 +179,7 @@ def test_every_trial_is_in_the_table_with_its_reason(tmp_path: Path) -> None:
     assert rows["2"][1] == "crashed"
     assert rows["2"][-1] == "killed by signal 11; last line: <b>assert</b> & co"
     assert rows["3"][1] == "over limit"
-    assert rows["6"][1] == "cut off"
+    assert rows["6"][1] == "pruned"
     assert rows["5"][-2] == "quantization=Q6_K flash_attn=on"
 
 
@@ -200,13 +199,8 @@ def test_nothing_from_a_study_becomes_markup(tmp_path: Path) -> None:
         replace(measured(2, 120.0), reason=EVIL),
     )
     folder = write_study(tmp_path / "study", trials, decided=False)
-    study = (
-        (folder / "study.yaml")
-        .read_text()
-        .replace("llm-tiny-0a1b", json.dumps(EVIL))
-        .replace("name: tiny", f"name: {json.dumps(EVIL)}")
-    )
-    (folder / "study.yaml").write_text(study)
+    model = replace(study_document().model, name=EVIL)
+    StudyStore(folder).write("study.yaml", study_document(name=EVIL, model=model))
     text = html_of(folder)
     page = Page(text)
     assert page.tags.count("script") == 1
@@ -234,7 +228,6 @@ def test_a_study_without_a_verdict_says_so(tmp_path: Path) -> None:
 
 def test_a_study_without_trials_can_be_reported(tmp_path: Path) -> None:
     folder = write_study(tmp_path / "study", (), decided=False)
-    (folder / "trials.jsonl").unlink()
     assert "Not decided yet: 0 trials, no feasible trial yet" in html_of(folder)
 
 
@@ -274,19 +267,28 @@ def test_a_default_that_does_not_run_leaves_nothing_to_compare(tmp_path: Path) -
 
 def test_a_line_that_is_being_written_does_not_count(tmp_path: Path) -> None:
     folder = write_study(tmp_path / "study")
-    with (folder / "trials.jsonl").open("a") as lines:
-        lines.write('{"number": 8, "par')
-    before = (folder / "trials.jsonl").read_bytes()
+    with (folder / "journal.log").open("a") as lines:
+        lines.write('{"op_code": 4, "wor')
+    before = (folder / "journal.log").read_bytes()
     assert "All 8 trials" in html_of(folder)
-    assert (folder / "trials.jsonl").read_bytes() == before
+    assert (folder / "journal.log").read_bytes() == before
 
 
-def test_a_damaged_study_is_told_and_nothing_is_written(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["deploy.json", "tournament.json", "study.yaml"])
+def test_a_document_of_another_form_is_told_and_nothing_is_written(tmp_path: Path, name: str) -> None:
     folder = write_study(tmp_path / "study")
-    (folder / "trials.jsonl").write_text('{"number": 0}\n')
-    with pytest.raises(TunerError, match="line 1 of"):
+    (folder / name).write_text('{"format": 0}')
+    with pytest.raises(TunerError, match=rf"unknown key in '.*{name}': 'format'") as caught:
         write_report(folder)
+    assert "sweep again" in caught.value.hint
     assert not (folder / "report.html").exists()
+
+
+def test_a_study_of_the_first_format_is_told(tmp_path: Path) -> None:
+    folder = write_study(tmp_path / "study")
+    (folder / "trials.jsonl").touch()
+    with pytest.raises(TunerError, match="of an earlier format"):
+        write_report(folder)
 
 
 def test_no_study_is_told(tmp_path: Path) -> None:
@@ -320,6 +322,10 @@ def test_the_time_of_measuring_again_counts(tmp_path: Path) -> None:
     folder = write_study(tmp_path / "study")
     in_trials = Page(html_of(folder)).row("time")[1]
     assert "again" not in in_trials
-    for took_s in (50.0, 40.0):
-        StudyStore(folder).append_repeat(Repeat(5, 180.0, 1, took_s, "2026-03-01T12:05:00+00:00"))
+    known = read_study(folder)
+    again = [
+        replace(known.trials[5], number=8 + n, purpose="repeat", repeat_of=5, wall_s=s)
+        for n, s in enumerate((50.0, 40.0))
+    ]
+    write_results(folder, known.about.record, again, OBJECTIVE)
     assert Page(html_of(folder)).row("time")[1] == f"{in_trials}; 1 min 30 s measuring promising ones again, 2 times"
