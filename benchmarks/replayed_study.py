@@ -6,6 +6,7 @@ What is replaced is what loads (from the recording), the clock, the cache of qua
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -132,7 +133,10 @@ class ReplayPrepared(Prepared):
     world: World
 
     def executor(
-        self, samples_dir: Path | None = None, on_progress: Callable[[str], None] = lambda text: None
+        self,
+        samples_dir: Path | None = None,
+        on_progress: Callable[[str], None] = lambda text: None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> Executor:
         """Measures on the recording, by its clock; raw samples are not kept."""
         return LocalExecutor(

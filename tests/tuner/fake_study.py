@@ -8,7 +8,7 @@ from tuner.core.study_config import Budget, StudyConfig
 from tuner.core.trial import TrialResult
 from tuner.results.report.study_files import read_study
 
-BUDGET = Budget(trials=12, minutes=5.0, tournament_pairs=8, tournament_pairs_most=8, trial_timeout_s=20.0)
+BUDGET = Budget(trials=12, minutes=5.0, tournament_pairs=8, tournament_pairs_most=8, trial_timeout_s=240.0)
 SMALL = {"threads": Choices((2, 4, 6)), "mode": Choices(("a", "b")), "precision": Choices(("medium", "high"))}
 """Knobs that are swept in a small space; the others are fixed by `params`."""
 FIXED = {"turbo": False, "scale": 1.0}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tuner.core.metrics import METRICS, Direction, Kind, metric
+from engines.base import Direction, Kind
+from tuner.core.metrics import METRICS, metric
 from tuner.core.trial import TrialResult
 
 

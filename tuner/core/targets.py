@@ -10,7 +10,7 @@ from annotated_types import Ge
 
 from search_spaces.errors import TunerError, unknown_name
 from tuner.core.documents import load
-from tuner.core.metrics import METRICS, metric
+from tuner.core.metrics import metric, metrics_of
 from tuner.core.trial import MetricValue
 
 NO_WORSE_TOLERANCE = 0.01
@@ -126,7 +126,7 @@ def _check(target: Target, where: str) -> None:
         )
     if target.between is not None and target.between[0] > target.between[1]:
         raise TunerError(f"{where}.between: {list(target.between)} is empty", "give [LOW, HIGH]")
-    known = [m.name for m in METRICS.values() if not m.tasks or target.task in m.tasks]
+    known = metrics_of(target.task)
     for name in (target.metric, *target.no_worse):
         if name not in known:
             error = unknown_name(f"metric of {target.task!r}", name, known)

@@ -41,12 +41,13 @@ UNTOLD = "untold.json"
 """A result that the storage could not be told, in the study's folder, until it can."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Asked:
-    """A trial that has begun: what it runs, and Optuna's object for it."""
+    """A trial that has begun: what it runs, Optuna's object for it, and how many rounds were reported."""
 
     spec: TrialSpec
     trial: optuna.Trial
+    reported: int = 0
 
 
 class StudyRecord:
@@ -98,10 +99,14 @@ class StudyRecord:
         return Asked(TrialSpec(trial.number, dict(params), purpose, repeat_of), trial)
 
     def report(self, asked: Asked, rounds: int, value: float) -> None:
-        """Report the objective after so many rounds. Optuna takes no reports where there are several objectives."""
-        if len(self._objectives) == 1:
+        """Report the objective after so many rounds, the first time that there are so many.
+
+        Optuna takes no reports where there are several objectives.
+        """
+        if len(self._objectives) == 1 and rounds > asked.reported:
             with reached(self._url):
                 asked.trial.report(value, rounds)
+            asked.reported = rounds
 
     def end(self, asked: Asked, result: TrialResult) -> None:
         """Tell a trial its result. Where the storage is gone, the result is kept in the folder until it is back."""

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-ROWS_MOST = 160
+ROWS_MOST = 100
 """Measurements that a surrogate is fitted to."""
 BEST_SHARE, NEWEST_SHARE = 0.4, 0.3
 
 
-def bounded(goodness: Sequence[float], order: Sequence[int], most: int = ROWS_MOST) -> list[int]:
+def bounded(goodness: Sequence[float], order: Sequence[int], most: int) -> list[int]:
     """Which measurements to go by, as indexes: at most `most`, of which `order` tells when each was made.
 
     All of a few; else the best by `goodness`, the newest, and an even spread of the others.

@@ -25,7 +25,7 @@ class Observations:
     """`trials` (baseline and search) and `repeats`, each in the order in which they were measured.
 
     Who measures adds to them; who searches reads them. A trial is known by its number, which is no place in a list.
-    `plain_first` prefers configurations close to the baseline among equals.
+    Of a space that nobody `declared` nothing is assumed (`posterior.py`).
     """
 
     def __init__(
@@ -35,10 +35,10 @@ class Observations:
         trials: Sequence[TrialResult] = (),
         repeats: Sequence[TrialResult] = (),
         constraints: Sequence[Constraint] = (),
-        plain_first: bool = True,
+        declared: bool = True,
     ) -> None:
         self.space, self.objectives, self.constraints = space, tuple(objectives), tuple(constraints)
-        self.trials, self.repeats, self.plain_first = list(trials), list(repeats), plain_first
+        self.trials, self.repeats, self.declared = list(trials), list(repeats), declared
         self._thought: tuple[tuple[int, int], Posterior] | None = None
 
     def add(self, result: TrialResult) -> None:
@@ -59,7 +59,7 @@ class Observations:
 
             self._thought = (
                 known,
-                Posterior(self.space, self.objectives[0], self.judged(), self.repeats, plain_first=self.plain_first),
+                Posterior(self.space, self.objectives[0], self.judged(), self.repeats, declared=self.declared),
             )
         return self._thought[1]
 

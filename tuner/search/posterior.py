@@ -21,15 +21,19 @@ import numpy as np
 from search_spaces.parameter import Params
 from search_spaces.space import SearchSpace
 from tuner.core.objective import Objective, pace_corrected
-from tuner.core.params import changed_knobs
 from tuner.core.trial import TrialResult
 from tuner.search.estimate import Estimate
-from tuner.search.evidence import bounded
+from tuner.search.evidence import ROWS_MOST, bounded
 from tuner.search.scale import Scale, scale_of
-from tuner.search.surrogate import Array, Encoder, Surrogate
+from tuner.search.surrogate import ALONE, ENGINE, PAIRED, REACH, Array, Encoder, Prior, Surrogate
 
 NOISE = 0.03
 """Standard deviation of the logarithm of one round's speed."""
+EXACT_NOISE = 0.003
+"""The same of a quantity about which nothing is known, which may not be noisy at all."""
+PRIORS = tuple(
+    Prior(reach, paired, (EXACT_NOISE, 0.03, 0.15)) for reach in (0.1, 0.2, REACH) for paired in (PAIRED, ALONE)
+)
 CHANGE_PENALTY = 0.01
 """What each knob that differs from the baseline must bring to be worth a measurement: of what is about as good the
 plainest is deployed in the end (`tournament/decision.py`), so that time spent on others is spent in vain. On the
@@ -51,8 +55,8 @@ class Posterior:
     """The objective's goodness (`scale.py`; of a speed its logarithm) over configurations of `space`.
 
     `results` are the trials and `repeats` those of purpose `repeat`. At most `evidence.ROWS_MOST` measurements are gone
-    by: `measured` are the trials among them. Unless `plain_first`, configurations close to the baseline are not
-    preferred.
+    by: `measured` are the trials among them. Of a space that nobody `declared` nothing is known: there is no baseline
+    to stay close to, and the likeliest of some priors is taken.
     """
 
     def __init__(
@@ -63,18 +67,20 @@ class Posterior:
         repeats: Sequence[TrialResult] = (),
         *,
         scale: Scale | None = None,
-        plain_first: bool = True,
+        declared: bool = True,
     ) -> None:
         self.space, self._objective = space, objective
         self.scale = scale or scale_of(objective, results)
-        self.results, self._plain_first = list(results), plain_first
+        self.results, self._declared = list(results), declared
         rows = self._rows(repeats)
-        numbers = {trial.number for trial, _, _ in rows}
-        self.measured = [r for r in results if r.number in numbers]
-        self._encoder = Encoder(space.parameters)
+        self._places = {trial.number: at for at, (trial, _, _) in enumerate(rows)}
+        self.measured = [r for r in results if r.number in self._places]
+        self._noise = NOISE if declared else EXACT_NOISE
         self._model = self._fitted([(t.params, g, rounds) for t, g, rounds in rows]) if rows else None
         self._pending: list[Params] = []
         self._expected = self._model
+        self._encoder = self._model.encoder if self._model else Encoder(space.parameters)
+        self._baseline = self._encoder([space.baseline])
 
     def expecting(self, pending: Sequence[Params]) -> Posterior:
         """The same while configurations that are `pending` are being measured, as it will be if they do as expected."""
@@ -84,7 +90,7 @@ class Posterior:
         waiting._pending = list(pending)
         if self._model is not None:
             rows = self._encoder(waiting._pending)
-            waiting._expected = self._model.also(rows, self._model.predict(rows)[0], np.full(len(rows), NOISE))
+            waiting._expected = self._model.also(rows, self._model.predict(rows)[0], np.full(len(rows), self._noise))
         return waiting
 
     def _rows(self, repeats: Sequence[TrialResult]) -> list[tuple[TrialResult, float, int]]:
@@ -93,17 +99,21 @@ class Posterior:
         again = [(known[r.repeat_of], r) for r in repeats if r.repeat_of in known]
         pairs = [*((r, r) for r in known.values()), *again]
         rows = [(t, g, m) for t, m in pairs if (g := self.scale.goodness(m)) is not None]
-        kept = bounded([g for _, g, _ in rows], [m.number for _, _, m in rows])
+        kept = bounded([g for _, g, _ in rows], [m.number for _, _, m in rows], ROWS_MOST)
         return [(trial, g, m.rounds) for trial, g, m in (rows[i] for i in kept)]
 
     def _fitted(self, seen: Sequence[tuple[Params, float, int]]) -> Surrogate:
+        params = [p for p, _, _ in seen]
         values = np.array([goodness for _, goodness, _ in seen])
-        noise = np.array([NOISE / math.sqrt(max(1, rounds)) for _, _, rounds in seen])
-        rows = self._encoder([p for p, _, _ in seen])
-        model = Surrogate(self._encoder, rows, values, noise)
-        off = np.abs(values - model.predict(rows)[0])
+        noise = np.array([self._noise / math.sqrt(max(1, rounds)) for _, _, rounds in seen])
+        encoders = [Encoder(self.space.parameters, prior) for prior in ((ENGINE,) if self._declared else PRIORS)]
+        models = [Surrogate(encoder, encoder(params), values, noise) for encoder in encoders]
+        model = max(models, key=lambda m: m.likelihood)
+        off = np.abs(values - model.seen()[0])
         odd = off > OUTLIER_SD * np.hypot(noise, model.more_noise)
-        return Surrogate(self._encoder, rows, values, np.where(odd, off, noise)) if odd.any() else model
+        if not odd.any():
+            return model
+        return Surrogate(model.encoder, model.rows, values, np.where(odd, off, noise), None, model.covariances)
 
     @property
     def rows(self) -> int:
@@ -132,7 +142,7 @@ class Posterior:
         """Mean and standard deviation of the goodness of `measured`, by number; empty where there is little known."""
         if self._model is None or len(self.measured) < LEAST or self._objective.kind in EXACT:
             return {}
-        means, deviations = self._model.predict(self._encoder([r.params for r in self.measured]))
+        means, deviations = self._model.seen([self._places[r.number] for r in self.measured])
         pairs = zip(means, deviations, strict=True)
         return {r.number: (float(m), float(d)) for r, (m, d) in zip(self.measured, pairs, strict=True)}
 
@@ -147,19 +157,22 @@ class Posterior:
         model = self._expected
         if model is None:
             return np.ones(len(candidates))
-        able = [r.params for r in self.measured if r.feasible] or [r.params for r in self.measured]
-        able = able + self._pending
-        tried, rows = self._encoder(able), self._encoder(candidates)
-        answers = model.predict(tried)[0] + self._plain(able)
-        mean, deviation = model.predict(rows)
-        mean = mean + self._plain(candidates)
-        seen = np.hypot(deviation, math.hypot(NOISE, model.more_noise) / math.sqrt(times))
-        moved = model.covariance(tried, rows) / seen
+        able = [r for r in self.measured if r.feasible] or self.measured
+        at = [*(self._places[r.number] for r in able), *range(len(model.rows) - len(self._pending), len(model.rows))]
+        rows = self._encoder(candidates)
+        answers, mean, deviation, covariance = model.joint(at, rows)
+        answers, mean = answers + self._plain(model.rows[at]), mean + self._plain(rows)
+        seen = np.hypot(deviation, math.hypot(self._noise, model.more_noise) / math.sqrt(times))
+        moved = covariance / seen
         best = np.full((len(candidates), len(_NODES)), -np.inf)
         for answer, moves in zip(answers, moved, strict=True):
             np.maximum(best, answer + moves[:, None] * _NODES, out=best)
         np.maximum(best, mean[:, None] + (deviation**2 / seen)[:, None] * _NODES, out=best)
         return np.asarray(best @ _WEIGHTS - answers.max()) / times
+
+    def likeness(self, some: Sequence[Params], others: Sequence[Params]) -> Array:
+        """How much each of `some` is alike to that of `others` which is most alike: its covariance with it."""
+        return np.asarray(self._encoder.covariance(self._encoder(some), self._encoder(others)).max(axis=1))
 
     def leaders(self, count: int) -> list[Params]:
         """The likeliest best of the feasible trials gone by, the best first; at most `count`."""
@@ -173,8 +186,7 @@ class Posterior:
             return 0.0, math.inf
         rows = np.vstack([self._encoder(changed), self._encoder(unchanged)])
         weights = np.repeat([1 / len(changed), -1 / len(unchanged)], [len(changed), len(unchanged)])
-        mean, covariance = self._model.predict(rows)[0], self._model.covariance(rows, rows)
-        return float(weights @ mean), math.sqrt(max(0.0, float(weights @ covariance @ weights)))
+        return self._model.contrast(rows, weights)
 
     def judged(self, played: Mapping[int, Sequence[float]]) -> dict[int, float]:
         """What trials are likely to be worth, by number, once they have `played` side by side as well, each round in a
@@ -192,11 +204,14 @@ class Posterior:
         rows = self._encoder([params[n] for n in numbers])
         before, covariance = self._model.predict(rows)[0], self._model.covariance(rows, rows)
         counts = np.array([len(played[n]) for n in numbers])
-        chance = (NOISE**2 + self._model.more_noise**2) / counts
+        chance = (self._noise**2 + self._model.more_noise**2) / counts
         seen = covariance + np.diag(chance) + PACE**2
         after = before + covariance @ np.linalg.solve(seen, logs - before)
         return {n: math.exp(sign * value) for n, value in zip(numbers, after, strict=True)}
 
-    def _plain(self, some: Sequence[Params]) -> Array:
-        penalty = CHANGE_PENALTY if self._plain_first else 0.0
-        return np.array([-penalty * changed_knobs(p, self.space.baseline) for p in some])
+    def _plain(self, rows: Array) -> Array:
+        """What a change of each knob costs that differs from the baseline, knobs that are not in use included."""
+        if not self._declared:
+            return np.zeros(len(rows))
+        same = (rows == self._baseline) | (np.isnan(rows) & np.isnan(self._baseline))
+        return np.asarray(-CHANGE_PENALTY * (~same).sum(axis=1))

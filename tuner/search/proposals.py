@@ -30,8 +30,10 @@ knobs and pairs of them could tell, and then a promising configuration is worth 
 REPEATS = (1, 2, 4, 8)
 """How many times a trial may be measured again until that tells (Frazier and Powell, Paradoxes in Learning and the
 Marginal Value of Information, 2010)."""
-JUDGED_MOST = 400
+JUDGED_MOST = 200
 """The chance of being feasible is computed for this many of the most promising candidates."""
+ROWS_MOST = 60
+"""Trials that it is computed from."""
 _RAN = (TrialStatus.OK, TrialStatus.PRUNED, TrialStatus.INFEASIBLE)
 
 
@@ -83,7 +85,7 @@ def _chance_to_be_feasible(space: SearchSpace, results: Sequence[TrialResult], c
 def _bounded(results: Sequence[TrialResult]) -> list[TrialResult]:
     """What is closest to a limit tells most of where it runs, and so does what failed."""
     far = [min((abs(v) for v in r.violations.values()), default=1.0) if r.status in _RAN else 0.0 for r in results]
-    return [results[at] for at in bounded([-f for f in far], [r.number for r in results])]
+    return [results[at] for at in bounded([-f for f in far], [r.number for r in results], ROWS_MOST)]
 
 
 def _chance(
@@ -95,7 +97,10 @@ def _chance(
 ) -> Array:
     encoder = Encoder(knobs)
     rows = encoder([r.params for r in judged])
-    models = [(Surrogate(encoder, rows, slack, np.full(len(slack), noise), LEVEL), noise) for noise in noises]
+    covariance = encoder.covariance(rows, rows)
+    models = [
+        (Surrogate(encoder, rows, slack, np.full(len(slack), noise), LEVEL, covariance), noise) for noise in noises
+    ]
     model, noise = max(models, key=lambda pair: pair[0].likelihood)
     mean, deviation = model.predict(encoder(candidates))
     return probability_below_zero(mean, np.hypot(deviation, noise))

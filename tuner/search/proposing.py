@@ -50,6 +50,7 @@ class ProposingSampler(optuna.samplers.BaseSampler):
         observations: Observations | None,
     ) -> None:
         self._translation: Translation | None = None if space is None else KnownSpace(space)
+        self._declared = space is not None
         self._objectives = None if objectives is None else tuple(objectives)
         self._constraints, self._infeasible = tuple(constraints), infeasible
         self._observations, self._owned = observations, observations is None
@@ -58,18 +59,19 @@ class ProposingSampler(optuna.samplers.BaseSampler):
         self._view: StudyView | None = None
         self._study_name = ""
         self._next: tuple[tuple[object, ...], Params] | None = None
-        self._given: dict[int, Params] = {}
+        self._given: dict[int, dict[str, Any]] = {}
         self._lock = threading.RLock()
         self.ruled_out: dict[str, str] = {}
 
     def proposal(self, study: optuna.Study) -> Params | None:
         """The configuration that the next `study.ask()` will get; None when nothing valid and new is left.
 
-        Thought of once, and kept until it is used or something is told.
+        Thought of once, and kept until it is used or something is told. None too as long as a study has not shown what
+        its space is.
         """
         with self._lock:
             self._look(study)
-            return self._proposal()
+            return self._proposal() if self._view else None
 
     def again(self, study: optuna.Study, complete: bool) -> TrialResult | None:
         """The trial that is worth measuring again more than any new configuration is; None where that is not so.
@@ -103,22 +105,26 @@ class ProposingSampler(optuna.samplers.BaseSampler):
         return len(known.trials), len(known.repeats), len(view.refused) if view else 0, running
 
     def _look(self, study: optuna.Study, own: int | None = None) -> None:
-        """Take note of what the study has that was not there before."""
+        """Take note of what the study has that was not there before; `own` is a running trial without values yet."""
         if self._study_name != study.study_name:
+            self._study_name, self._given = study.study_name, {}
             self._begin(study)
-        assert self._view is not None, "made by _begin"
+        if self._view is None:
+            return
         for result in self._view.look(study, own):
             if self._owned:
                 self.observations.add(result)
 
     def _begin(self, study: optuna.Study) -> None:
-        """Another study than before."""
-        self._study_name, self._next = study.study_name, None
+        """Another study than before, or another space."""
+        self._next, self._view = None, None
+        if self._translation is None:
+            return
         objectives = self._objectives or _objectives_of(study)
-        assert self._translation is not None, "a sampler without a space makes one of the study"
-        self._view = StudyView(objectives, self._translation.read)
+        self._view = StudyView(objectives, self._translation.read, self._given)
         if self._owned:
-            self._observations = Observations(self._translation.space, objectives, constraints=self._constraints)
+            space = self._translation.space
+            self._observations = Observations(space, objectives, (), (), self._constraints, self._declared)
 
     def infer_relative_search_space(
         self, study: optuna.Study, trial: optuna.trial.FrozenTrial
@@ -128,20 +134,28 @@ class ProposingSampler(optuna.samplers.BaseSampler):
             return {}
         with self._lock:
             self._look(study, trial.number)
-            params = self._proposal()
-            if params is None or self._translation is None or self._view is None:
+            params = self._proposal() if self._view else None
+            if params is None or self._translation is None:
                 return {}
             self._next = None
-            self._view.asked(trial.number, params)
-            self._given[trial.number] = params
+            self._given[trial.number] = self._translation.values(params)
             return self._translation.distributions(params)
 
     def sample_relative(
         self, study: optuna.Study, trial: optuna.trial.FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """The values of the proposal."""
-        params = self._given.pop(trial.number, None)
-        return {} if params is None or self._translation is None else self._translation.values(params)
+        return {n: v for n, v in self._given.get(trial.number, {}).items() if n in search_space}
+
+    def after_trial(
+        self,
+        study: optuna.Study,
+        trial: optuna.trial.FrozenTrial,
+        state: optuna.trial.TrialState,
+        values: Sequence[float] | None,
+    ) -> None:
+        """It is running no more."""
+        self._given.pop(trial.number, None)
 
     def sample_independent(
         self,

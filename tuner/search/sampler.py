@@ -17,6 +17,7 @@ from tuner.core.objective import Constraint, Objective
 from tuner.core.params import key
 from tuner.core.trial import TrialResult
 from tuner.search.candidates import LEADERS, Candidates
+from tuner.search.inferred_space import InferredSpace
 from tuner.search.observations import Observations
 from tuner.search.proposing import Infeasible, ProposingSampler, always_feasible
 from tuner.search.repeats import (
@@ -31,8 +32,11 @@ from tuner.search.repeats import (
 if TYPE_CHECKING:
     from tuner.search.posterior import Posterior
 
-INSENSITIVE_EVERY = 4
-"""After so many trials it is looked anew which knobs the workload does not feel."""
+ENDED = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
+STARTUP_TRIALS = 8
+"""Of a space that nobody declared, so many trials are spread over it before anything is concluded."""
+INSENSITIVE_EVERY, INSENSITIVE_SHARE = 4, 0.1
+"""After so many trials, or such a share of them, it is looked anew which knobs the workload does not feel."""
 
 
 class TunerSampler(ProposingSampler):
@@ -57,6 +61,7 @@ class TunerSampler(ProposingSampler):
         super().__init__(space, objectives, constraints, seed, infeasible, observations)
         self._early, self._budget_trials = tuple(early), budget_trials
         self.enumerates = bool(space and budget_trials and space.size(budget_trials) is not None)
+        self._inferred_from = 0
         self._begin_search()
 
     def _begin_search(self) -> None:
@@ -73,6 +78,26 @@ class TunerSampler(ProposingSampler):
     def _begin(self, study: optuna.Study) -> None:
         super()._begin(study)
         self._begin_search()
+
+    def _look(self, study: optuna.Study, own: int | None = None) -> None:
+        if not self._declared:
+            self._infer(study)
+        super()._look(study, own)
+
+    def _infer(self, study: optuna.Study) -> None:
+        """Learn the space from the trials that ran to their end, anew where the last ones do not fit into it."""
+        ended = study.get_trials(deepcopy=False, states=ENDED)
+        if self._study_name != study.study_name:
+            self._translation, self._inferred_from = None, 0
+        fresh = [t for t in ended[self._inferred_from :] if t.distributions]
+        self._inferred_from = len(ended)
+        known = self._translation
+        if isinstance(known, InferredSpace) and all(known.explains(t) for t in fresh):
+            return
+        if any(not d.single() for t in fresh for d in t.distributions.values()):
+            self._translation = InferredSpace([t for t in ended if t.distributions])
+            if self._study_name == study.study_name:
+                self._begin(study)
 
     def again(self, study: optuna.Study, complete: bool) -> TrialResult | None:
         """As the base class says. Only a single objective, and only what differs from one process to the next."""
@@ -122,6 +147,8 @@ class TunerSampler(ProposingSampler):
         """The best first; old ones among them."""
         yield from self._early
         posterior = self._posterior()
+        if not self._declared and len(self._seen) + len(self._waiting) < STARTUP_TRIALS:
+            yield from self._spread(posterior)
         yield from (params for params, _ in self._promising(posterior))
         yield from self._fresh(posterior)
 
@@ -135,9 +162,16 @@ class TunerSampler(ProposingSampler):
             weights = random_weights(len(known.objectives), self._rng)
             scale = ChebyshevScale(known.objectives, known.trials, weights)
             posterior = Posterior(
-                known.space, known.objectives[0], known.judged(), scale=scale, plain_first=known.plain_first
+                known.space, known.objectives[0], known.judged(), scale=scale, declared=known.declared
             )
         return posterior.expecting(self._waiting)
+
+    def _spread(self, posterior: Posterior) -> list[Params]:
+        """The candidates, the one that is furthest from all that was tried or is running first."""
+        tried = [*(t.params for t in self.observations.trials), *self._waiting]
+        candidates = self._fresh(posterior)
+        alike = posterior.likeness(candidates, tried)
+        return [candidates[at] for at in sorted(range(len(candidates)), key=lambda at: alike[at])]
 
     def _promising(self, posterior: Posterior) -> list[tuple[Params, float]]:
         """The candidates by what is expected of them; thought of once for all that is known."""
@@ -160,7 +194,8 @@ class TunerSampler(ProposingSampler):
         from tuner.search.insensitive import insensitive
 
         space = self.observations.space
-        if len(self.observations.trials) % INSENSITIVE_EVERY == 0:
+        known = len(self.observations.trials)
+        if self._declared and known % max(INSENSITIVE_EVERY, int(INSENSITIVE_SHARE * known)) == 0:
             self._idle = {name: space.baseline[name] for name in insensitive(posterior)}
         if not self._idle:
             return candidates

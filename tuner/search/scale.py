@@ -7,10 +7,11 @@ somebody's own may have any sign and any spread, and is put on a scale by the va
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+import numpy as np
 
 from tuner.core.objective import Objective, pace_corrected
 from tuner.core.trial import TrialResult
@@ -50,29 +51,39 @@ SPREAD = 0.5
 """Standard deviation of the values seen, on the fitted scale: that of the speeds that a space of engine knobs has."""
 
 
+WIDE = 10.0
+"""Values above 0 of which the best tenth and the worst differ by more than this factor are compared by ratios."""
+
+
 @dataclass(frozen=True)
 class FittedScale:
-    """For values of any sign: `centre` becomes 0, and `unit` is 1."""
+    """For values of any sign and spread: `centre` becomes 0, and `unit` is 1; of logarithms for `ratios`."""
 
     objective: Objective
     centre: float
     unit: float
+    ratios: bool
 
     @staticmethod
     def of(objective: Objective, results: Sequence[TrialResult]) -> FittedScale:
-        """Fitted to what is known."""
-        values = [v for r in results if (v := r.value(objective.metric)) is not None] or [0.0]
-        spread = statistics.pstdev(values) or max(abs(values[0]), 1.0)
-        return FittedScale(objective, statistics.median(values), spread / SPREAD)
+        """Fitted to the values that are known."""
+        values = np.array([v for r in results if (v := r.value(objective.metric)) is not None] or [0.0])
+        low, high = np.quantile(values, (0.1, 0.9))
+        ratios = bool(values.min() > 0 and high > WIDE * low)
+        seen = np.log(values) if ratios else values
+        return FittedScale(objective, float(np.median(seen)), float(seen.std() or 1.0) / SPREAD, ratios)
 
     def goodness(self, result: TrialResult) -> float | None:
         """How much better than the middle."""
         value = result.value(self.objective.metric)
-        return None if value is None else self._sign * (value - self.centre) / self.unit
+        if value is None or (self.ratios and value <= 0):
+            return None
+        return self._sign * ((math.log(value) if self.ratios else value) - self.centre) / self.unit
 
     def value(self, goodness: float) -> float:
         """The inverse."""
-        return self.centre + self._sign * goodness * self.unit
+        seen = self.centre + self._sign * goodness * self.unit
+        return math.exp(seen) if self.ratios else seen
 
     @property
     def _sign(self) -> float:

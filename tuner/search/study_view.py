@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from search_spaces.parameter import Params
 from tuner.core.objective import Objective
@@ -25,24 +25,23 @@ if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
 
-Read = Callable[[Mapping[str, object]], Params]
+Read = Callable[[Mapping[str, Any]], Params]
 """Makes a configuration of a trial's parameters."""
 
 
 class StudyView:
-    """Reads each finished trial once. `read` gives the configuration of a trial that has none as an attribute."""
+    """Reads each finished trial once. `read` gives the configuration of a trial that has none as an attribute.
 
-    def __init__(self, objectives: Sequence[Objective], read: Read) -> None:
+    `asked` are the parameters that running trials were given, which they may not have suggested yet.
+    """
+
+    def __init__(self, objectives: Sequence[Objective], read: Read, asked: Mapping[int, Mapping[str, Any]]) -> None:
         self._objectives, self._read = tuple(objectives), read
         self._finished: set[int] = set()
-        self._asked: dict[int, Params] = {}
+        self._asked = asked
         self._middle: list[list[float]] = [[] for _ in objectives]
         self.refused: set[str] = set()
         self.running: list[Params] = []
-
-    def asked(self, number: int, params: Params) -> None:
-        """Note what trial `number` was given, which its parameters may not yet say."""
-        self._asked[number] = params
 
     def look(self, study: optuna.Study, own: int | None = None) -> list[TrialResult]:
         """The results of trials that have finished since. `own` is a running trial that is to be given parameters."""
@@ -53,7 +52,6 @@ class StudyView:
                 continue
             if trial.state.is_finished():
                 self._finished.add(trial.number)
-                self._asked.pop(trial.number, None)
                 found.extend(self._results(trial))
             elif params := self._params_of_running(trial):
                 running.append(params)
@@ -63,7 +61,8 @@ class StudyView:
     def _params_of_running(self, trial: FrozenTrial) -> Params | None:
         if PARAMS in trial.user_attrs:
             return dict(trial.user_attrs[PARAMS])
-        return self._asked.get(trial.number) or (self._read(trial.params) if trial.params else None)
+        values = {**self._asked.get(trial.number, {}), **trial.params}
+        return self._read(values) if values else None
 
     def _results(self, trial: FrozenTrial) -> Iterator[TrialResult]:
         if trial.user_attrs.get(PURPOSE) == REFUSED:

@@ -21,9 +21,10 @@ from tuner.measure.preparation import Prepared, check_measured
 from tuner.measure.pruning import Best, Pruner, pruner_against
 from tuner.results.record import Asked, StudyRecord
 from tuner.search.observations import Observations
-from tuner.search.sampler import TunerSampler
+from tuner.search.proposing import ProposingSampler
 from tuner.search.samplers import propose
 from tuner.search.search_time import SearchTime
+from tuner.study.search_notices import baseline_notice
 
 RETRYABLE = (TrialStatus.CRASHED, TrialStatus.OUT_OF_MEMORY, TrialStatus.INFEASIBLE)
 """How a baseline may end for a passing shortage: it gets a second chance, because without it there is no proof."""
@@ -62,7 +63,9 @@ class Search:
         trials = self._observations.trials
         pace = PaceWatch(self._pruning_objective, self._check_drift, self._clock, resumed=bool(trials))
         if not trials:
-            self.measure_baseline()
+            self._measure_baseline()
+        if notice := baseline_notice(trials[0]):
+            self._watchers.notice(notice)
         begun = self._measured
         while self._limit.for_another(self._measured == begun):
             check_measured(self._prepared, trials)
@@ -81,7 +84,7 @@ class Search:
                 self.exhausted = True
         check_measured(self._prepared, trials)
 
-    def measure_baseline(self) -> None:
+    def _measure_baseline(self) -> None:
         """The first trial: the default, without which there is no proof, and which gets a second chance."""
         asked = self._record.begin(self._prepared.space.baseline, "baseline")
         self._watchers.trial_started(asked.spec.number, asked.spec.params, "baseline")
@@ -100,8 +103,8 @@ class Search:
             self._tell(asked, TrialResult(asked.spec.number, params, TrialStatus.CRASHED, reason))
 
     def _worth_repeating(self, sampler: optuna.samplers.BaseSampler, complete: bool) -> TrialResult | None:
-        """What is worth measuring again more than any new configuration; only our own sampler can tell."""
-        return sampler.again(self._record.study, complete) if isinstance(sampler, TunerSampler) else None
+        """What is worth measuring again more than any new configuration; only our own samplers can tell."""
+        return sampler.again(self._record.study, complete) if isinstance(sampler, ProposingSampler) else None
 
     def _propose(self, sampler: optuna.samplers.BaseSampler) -> tuple[optuna.Trial, Params] | None:
         seen = {key(t.params) for t in self._observations.trials}

@@ -32,7 +32,7 @@ from tuner.study.explanation import EXPLANATIONS, explain
 from tuner.study.final import Final
 from tuner.study.identity import begun_at, check_identity, finished_documents, other_seed, study_info
 from tuner.study.search_loop import Search
-from tuner.study.search_notices import baseline_notice, search_notices
+from tuner.study.search_notices import search_notices
 from tuner.tournament.tournament import TournamentResult
 from tuner.tournament.verdict import counted, interrupted, nothing_feasible, sentence, statuses
 
@@ -40,18 +40,21 @@ if TYPE_CHECKING:
     import optuna
 
 
-def run_study(config: StudyConfig, observers: Sequence[Observer]) -> Outcome:
+def run_study(
+    config: StudyConfig, observers: Sequence[Observer], clock: Callable[[], float] = time.monotonic
+) -> Outcome:
     """Run or resume a study. Raises TunerError for what the user must fix; anything an engine does is a status.
 
-    Ctrl-C keeps what is finished and yields an outcome whose verdict is `interrupted`.
+    Ctrl-C keeps what is finished and yields an outcome whose verdict is `interrupted`. The budget's minutes are told
+    by `clock` (seconds).
     """
-    begin = time.monotonic()
+    begin = clock()
     watchers = Watchers(observers)
     check_writable(config.outputs / (config.study or ""))
     prepared = prepare(config, watchers.progress)
     store = StudyStore(config.outputs / prepared.name)
     with store.locked():
-        return Study(prepared, store, watchers, begin).run()
+        return Study(prepared, store, watchers, begin, clock).run()
 
 
 @dataclass
@@ -105,7 +108,7 @@ class Study:
         record_as = record_name(prepared.name, prepared.digest)
         self.store.write("study.yaml", prepared.document(record_as, begun_at(known)))
         self.store.point_latest()
-        self._executor = prepared.executor(self.store.samples_dir, self.watchers.progress)
+        self._executor = prepared.executor(self.store.samples_dir, self.watchers.progress, self.clock)
         self._final = Final(prepared, self.store, self.observations, self._executor, self.watchers, self.clock)
         self._time = SearchTime(prepared.config.budget.minutes, self._final.reserve_s, self.trials, self.clock)
         self._search = Search(
@@ -151,10 +154,6 @@ class Study:
             early=self._early(),
             observations=self.observations,
         )
-        if not self.trials:
-            self._search.measure_baseline()
-        if notice := baseline_notice(self.trials[0]):
-            self.watchers.notice(notice)
         self._search.run(sampler)
         self.exhausted = self._search.exhausted
         ruled_out: Mapping[str, str] = getattr(sampler, "ruled_out", {})

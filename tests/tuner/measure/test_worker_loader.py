@@ -1,7 +1,7 @@
 """Configurations of the fake engine in real workers, and what is read of the host meanwhile."""
 
-import os
 from contextlib import contextmanager
+from pathlib import Path
 
 import psutil
 import pytest
@@ -69,7 +69,7 @@ def watched(monkeypatch):
     yield told
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="only /proc tells the CPU time of other processes")
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only /proc tells the CPU time of other processes")
 def test_a_server_that_an_engine_starts_is_measured_with_it(monkeypatch):
     """It holds 100 MiB and computes for each item; none of that is work of others."""
     with loader().load(PARAMS, cold=False) as alone:

@@ -1,4 +1,5 @@
 import contextlib
+import itertools
 import json
 import os
 import signal
@@ -25,8 +26,8 @@ def taken():
 
 
 def test_a_free_port_is_taken_as_wanted(taken):
-    port = free_port(0)
-    assert free_port(port) == port
+    """Another process may take one in between, but not five times."""
+    assert any(free_port(port) == port for port in (free_port(0) for _ in range(5)))
 
 
 def test_a_taken_port_is_evaded_unless_it_was_asked_for(taken):
@@ -61,17 +62,18 @@ def test_the_ui_serves_on_loopback_and_goes_with_its_command(tmp_path):
     )
     try:
         assert process.stdout is not None
-        document = json.loads("".join(iter(process.stdout.readline, "}\n")) + "}")
+        lines = itertools.takewhile(lambda line: line != "}\n", process.stdout)
+        document = json.loads("".join(lines) + "}")
         assert document["url"].startswith(f"http://{HOST}:")
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with direct.open(document["url"], timeout=30) as page:
+        with direct.open(document["url"], timeout=120) as page:
             assert b"MLflow" in page.read()
         server = psutil.Process(document["pid"])
         family = [server, *server.children(recursive=True)]
         assert len(family) <= 3
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=30) == 0
-        assert psutil.wait_procs(family, timeout=10)[1] == []
+        assert process.wait(timeout=120) == 0
+        assert psutil.wait_procs(family, timeout=60)[1] == []
     finally:
         process.kill()
         process.communicate()

@@ -7,10 +7,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tuner.core.documents import dump
-from tuner.core.metrics import METRICS
+from tuner.core.metrics import METRICS, leading_metrics
 from tuner.core.trial import Stages, TrialStatus
 from tuner.measure.bench import Bench, BenchDocument
-from tuner.measure.round_metrics import LEADING
 from tuner.results.report.blocks import Block, Code, Heading, Paragraph, Table
 from tuner.results.report.markdown import markdown
 from tuner.results.summary import TARGET_HEAD, target_cells
@@ -79,7 +78,7 @@ def _iterations(measured: BenchDocument) -> Iterator[Block]:
     rounds, task = measured.iterations, measured.study.task
     if not rounds:
         return
-    names = [name for name in LEADING[task] if name in rounds[0]]
+    names = [name for name in leading_metrics(task, measured.study.engine["name"]) if name in rounds[0]]
     unit = "tokens" if task == "llm" else "audio, s"
     rows = [
         (str(at), *(metric_text(name, one[name]) for name in names), number(one["units_out"]))

@@ -76,8 +76,8 @@ def test_writes_a_page_a_markdown_and_plots(tmp_path: Path) -> None:
     folder = write_study(tmp_path / "study")
     written = write_report(folder)
     assert {str(path.relative_to(folder)) for path in written} == {
-        "report.html", "report.md", "trials.csv", "plots/history.svg", "plots/tournament.svg", "plots/trade-off-kld.svg",
-        "plots/trade-off-rss_peak_mib.svg",
+        "report.html", "report.md", "trials.csv", "plots/history.svg", "plots/tournament.svg",
+        "plots/trade-off-kld.svg", "plots/trade-off-rss_peak_mib.svg",
     }  # fmt: skip
     assert all(path.stat().st_size > 0 for path in written)
     assert [f.name for f in folder.glob("**/.*")] == [".journal.log.lock"], "no temporary file is left"
