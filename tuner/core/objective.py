@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tuner.core.metrics import METRICS, Direction, Kind, metric
+from engines.base import Direction, Kind
+from tuner.core.metrics import METRICS, metric
 from tuner.core.trial import TrialResult
 
 
@@ -57,6 +58,18 @@ class Constraint:
 def violations(constraints: tuple[Constraint, ...], values: Mapping[str, float]) -> dict[str, float]:
     """The slack of each constraint whose metric is among `values`."""
     return {c.metric: c.slack(values[c.metric]) for c in constraints if c.metric in values}
+
+
+def broken(
+    constraints: tuple[Constraint, ...], values: Mapping[str, float], unmeasured_breaks: bool = True
+) -> list[str]:
+    """The constraints that do not hold for `values`, each in words: the one judge of them.
+
+    One whose metric is not among them does not hold either, unless that is as it was meant (`unmeasured_breaks`).
+    """
+    slack = violations(constraints, values)
+    unknown = 1.0 if unmeasured_breaks else 0.0
+    return [c.describe(values.get(c.metric)) for c in constraints if slack.get(c.metric, unknown) > 0]
 
 
 def leaders(results: Sequence[TrialResult], objective: Objective, count: int) -> list[TrialResult]:

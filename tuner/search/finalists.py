@@ -13,7 +13,7 @@ FINALISTS = 3
 """More would cost the time in which the search can measure the best few again, which tells those apart less well."""
 CLOSE = 0.95
 """A trial whose value is at least this share of the best one's may be as good."""
-OVERRUN = 1.25
+TOURNAMENT_OVERRUN = 1.25
 """A finalist is left out where the tournament would take more than this many times what is left of the time."""
 
 
@@ -43,6 +43,6 @@ def affordable(
 ) -> list[TrialResult]:
     """The longest beginning of `ranked` whose tournament fits into the time that is left; at least one finalist."""
     kept = list(ranked)
-    while len(kept) > 1 and estimate_s(kept) > OVERRUN * max(0.0, left_s):
+    while len(kept) > 1 and estimate_s(kept) > TOURNAMENT_OVERRUN * max(0.0, left_s):
         kept.pop()
     return kept

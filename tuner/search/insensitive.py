@@ -29,6 +29,8 @@ def insensitive(posterior: Posterior) -> dict[str, float]:
     if len(posterior.measured) < TRIALS_LEAST:
         return {}
     better = posterior.leaders(max(LEADERS_LEAST, len(posterior.measured) // 2))
+    if not better:
+        return {}
     leaders = better[:: math.ceil(len(better) / LEADERS_MOST)]
     found = {}
     for knob in posterior.space.parameters:

@@ -1,4 +1,4 @@
-"""The strategy `ablation`: knob after knob, each of its values beside the best configuration so far.
+"""The sampler `ablation`: knob after knob, each of its values beside the best configuration so far.
 
 It is what an optimization plan on paper does: change one thing, measure, keep it if it is better, go on with the next.
 It finds no interactions, and says of each knob what it brings. Of several objectives it follows the first.

@@ -22,12 +22,13 @@ from search_spaces.parameter import Params
 from search_spaces.space import SearchSpace
 from tuner.core.objective import Constraint, Objective
 from tuner.core.params import key
+from tuner.core.study_config import SAMPLERS
 from tuner.search.observations import Observations
+from tuner.search.one_at_a_time import OneAtATimeSampler
 from tuner.search.optuna_trials import PARAMS, PURPOSE, REASON, REFUSED, suggest, suggest_given, within_ranges
 from tuner.search.proposing import Infeasible, ProposingSampler, always_feasible
 from tuner.search.sampler import TunerSampler
 
-SAMPLERS = ("tuner", "tpe", "gp", "random", "nsgaii", "brute_force")
 STARTUP_TRIALS = 5
 """Of TPE; the lowest regret at 40 to 80 trials on a mixed conditional noisy space of 8 parameters."""
 ASKS_MOST = 10
@@ -51,7 +52,7 @@ def make_sampler(
     early: Sequence[Params] = (),
     observations: Observations | None = None,
 ) -> BaseSampler:
-    """The sampler called `name`; all but `tuner` are Optuna's, and go by the study alone.
+    """The sampler called `name`, one of `SAMPLERS`; all but `tuner` and `ablation` are Optuna's and go by the study.
 
     Raises TunerError with the nearest match for a name that is not known, and EnvironmentLackingError where a sampler
     needs what is not installed.
@@ -61,6 +62,10 @@ def make_sampler(
             space, objectives=objectives, constraints=constraints, budget_trials=budget_trials, seed=seed,
             infeasible=infeasible, early=early, observations=observations,
         )  # fmt: skip
+    if name == "ablation":
+        return OneAtATimeSampler(
+            space, objectives=objectives, constraints=constraints, infeasible=infeasible, observations=observations
+        )
     if name not in SAMPLERS:
         raise unknown_name("sampler", name, SAMPLERS)
     if name == "brute_force":
