@@ -31,10 +31,13 @@ from tuner.cli.config.compose import compose
 from tuner.core.params import key
 from tuner.core.stats import geometric_mean
 from tuner.core.study_config import StudyConfig
-from tuner.core.trial import TrialResult, TrialStatus
-from tuner.measure.candidate import Candidate, play_block
+from tuner.core.trial import TrialResult, TrialSpec, TrialStatus
+from tuner.measure.plan import MeasurementPlan
 from tuner.measure.preparation import Prepared, prepare
+from tuner.measure.pruning import fixed_rounds
 from tuner.study.study import run_study
+from tuner.tournament.candidate import Candidate
+from tuner.tournament.rounds import Played, Player, Rules, play_block
 
 WITHIN = 0.97
 """A choice is right when its quiet speed is at least this share of the optimum's."""
@@ -79,42 +82,42 @@ class Quiet:
     """What every configuration of a space does on the machine without the load, as often as it is looked at."""
 
     def __init__(self, prepared: Prepared, grid: Sequence[Params]) -> None:
-        runner, metric = prepared.runner(), prepared.objectives[0].metric
-        self._players = [Candidate(TrialResult(n, p, TrialStatus.OK), runner, metric) for n, p in enumerate(grid)]
+        self._executor, self._metric = prepared.executor(), prepared.objectives[0].metric
+        self._players = [Player(number, params) for number, params in enumerate(grid)]
         self._knobs = [knob.name for knob in prepared.space.parameters]
-        self._blocks = 0
+        self._played = Played()
 
     def look(self, blocks: int = TRUTH_BLOCKS) -> None:
         """Measure `blocks` more interleaved rounds of all."""
-        for block in range(self._blocks, self._blocks + blocks):
-            for player, played in play_block(self._players, block):
-                player.count(played)
-        self._blocks += blocks
+        for _ in range(blocks):
+            rules = Rules(self._metric, replays_most=0)
+            self._played = play_block(self._played, self._players, rules, self._executor)
 
     def values(self) -> dict[str, float]:
         """The geometric mean of the rounds that nobody disturbed, by configuration."""
-        return {key(p.trial.params): geometric_mean(p.used(p.values)) for p in self._players}
+        return {key(player.params): geometric_mean(self._used(player)) for player in self._players}
 
     def show(self) -> None:
         """Print them, the best first, each with the least and the most that was measured."""
         best = max(self.values().values())
-        for player in sorted(self._players, key=lambda p: -geometric_mean(p.used(p.values))):
-            value, used = geometric_mean(player.used(player.values)), player.used(player.values)
-            knobs = " ".join(f"{name}={player.trial.params[name]}" for name in self._knobs)
+        for player in sorted(self._players, key=lambda p: -geometric_mean(self._used(p))):
+            used = self._used(player)
+            value = geometric_mean(used)
+            knobs = " ".join(f"{name}={player.params[name]}" for name in self._knobs)
             print(f"  {value:8.1f} tok/s ({min(used):.0f} to {max(used):.0f})  {value / best:.3f}  {knobs}")
         print(flush=True)
+
+    def _used(self, player: Player) -> list[float]:
+        trial = TrialResult(player.number, player.params, TrialStatus.OK)
+        candidate = Candidate(trial, self._metric, rounds=self._played.rounds(player.number))
+        return candidate.used(candidate.values)
 
 
 def mean_of_three(prepared: Prepared, grid: Sequence[Params]) -> Params:
     """The configuration with the best mean over three rounds, each configuration measured once after the other."""
-    runner, metric = prepared.runner(), prepared.objectives[0].metric
-    means = []
-    for params in grid:
-        with ExitStack() as stack:
-            worker = runner.opened(params, False, stack).worker
-            measurer = runner.measurer()
-            measurer.one_round(worker)
-            means.append((statistics.fmean(measurer.one_round(worker).metrics[metric] for _ in range(3)), params))
+    executor, metric = prepared.executor(), prepared.objectives[0].metric
+    plan = MeasurementPlan(fixed_rounds(3), "whole_pass", quality=False, repeat_disturbed="never")
+    means = [(executor.run(TrialSpec(-1, params), plan).value(metric) or 0.0, params) for params in grid]
     return max(means, key=lambda pair: pair[0])[1]
 
 

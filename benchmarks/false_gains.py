@@ -103,8 +103,8 @@ def false_effects(loads_differ: float, seeds: Sequence[int]) -> Row:
     ways = path(space, space.baseline, max(grid, key=lambda p: changed_knobs(p, space.baseline)))
     effects = steps = 0
     for seed in seeds:
-        runner = replayed(problem, seed, problem.exhaustive_s).prepared.runner()
-        for step in attribute(runner, problem.objective, ways):
+        executor = replayed(problem, seed, problem.exhaustive_s).prepared.executor()
+        for step in attribute(executor, problem.objective, ways):
             assert step.ci95 is not None, "nothing fails in this space"
             steps += 1
             effects += not step.ci95[0] <= 1 <= step.ci95[1]

@@ -22,7 +22,6 @@ from typing import Any
 from benchmarks.llama_tools import DEFAULT_OUT, build
 from tuner.cli.config.compose import compose
 from tuner.cli.config.replay import replay
-from tuner.measure.measurement import sample_from_json
 from tuner.measure.preparation import Prepared, prepare
 from tuner.measure.round_metrics import round_metrics
 from tuner.results.export.document import read_deploy
@@ -55,9 +54,9 @@ class Ours:
     """One configuration in a worker of the tuner."""
 
     def __init__(self, stack: ExitStack, prepared: Prepared, params: Mapping[str, Any]) -> None:
-        opened = prepared.runner().opened(params, False, stack)
-        self._worker, self.model_path = opened.worker, opened.model_file["path"]
-        self._task = prepared.engine.task
+        self._loaded = stack.enter_context(prepared.loader().load(params, cold=False))
+        self.model_path = self._loaded.model_file.path
+        self._engine = prepared.engine
         self.depth = int(self._round()[1])
 
     def decode_tokens_per_second(self) -> float:
@@ -65,8 +64,9 @@ class Ours:
         return self._round()[0]
 
     def _round(self) -> tuple[float, float]:
-        samples = [sample_from_json(s) for s in self._worker.ask("round", TIMEOUT_S)["samples"]]
-        return round_metrics(self._task, samples)["engine_decode_tokens_per_second"], samples[0].units_in
+        samples = self._loaded.run_pass(TIMEOUT_S).samples
+        metrics = round_metrics(self._engine.task, samples, self._engine.metrics)
+        return metrics["engine_decode_tokens_per_second"], samples[0].units_in
 
 
 def newest_deploy(outputs: Path) -> Path:

@@ -19,7 +19,6 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,10 +30,9 @@ from search_spaces.parameter import Params
 from tuner.cli.config.compose import compose
 from tuner.core.params import key
 from tuner.core.trial import TrialStatus
-from tuner.measure.measurement import Measurer, Round
+from tuner.measure.loaded import Loaded, RunFailedError
+from tuner.measure.measurement import Measurer, RepeatAllowance, Round
 from tuner.measure.preparation import Prepared, prepare
-from tuner.measure.runner import TrialRunner
-from tuner.measure.worker_process import Worker, WorkerFailedError
 
 PROMPTS = Path(__file__).parent / "recordings" / "prompts.yaml"
 ANSWER_TOKENS = 16
@@ -94,39 +92,39 @@ class Recorder:
 
     def __init__(self, prepared: Prepared, rounds: int, folder: Path) -> None:
         self._prepared, self._rounds = prepared, rounds
-        runner = prepared.runner()
+        self._loader, self._timeout_s = prepared.loader(), prepared.config.budget.trial_timeout_s
         # A cache of the recording's own, so that the time of each judgement is known.
-        self._runner: TrialRunner = replace(runner, quality_cache=replace(runner.quality_cache, directory=folder))
-        self._measurer: Measurer = self._runner.measurer()
+        self._quality = replace(prepared.quality_cache(folder), directory=folder)
 
     def measure(self, params: Params) -> RecordedTrial:
         """One configuration, in a process of its own."""
         trial, begin = RecordedTrial(params), time.perf_counter()
         try:
-            with ExitStack() as stack:
-                opened = self._runner.opened(params, False, stack)
-                start_s = time.perf_counter() - begin - opened.load_s
-                trial = replace(trial, start_s=start_s, load_s=opened.load_s, model_mib=opened.model_file["size_mib"])
-                rounds = self._measure_rounds(opened.worker)
+            with self._loader.load(params, cold=False) as loaded:
+                start_s = time.perf_counter() - begin - loaded.load_s
+                trial = replace(trial, start_s=start_s, load_s=loaded.load_s, model_mib=loaded.model_file.size_mib)
+                rounds = self._measure_rounds(loaded)
                 recorded = tuple(_recorded(r) for r in rounds)
                 trial = replace(trial, rounds=recorded, rss_peak_mib=max(r.rss_peak_mib for r in rounds))
-                known, begin = self._runner.quality_cache.get(params), time.perf_counter()
-                quality = known or self._runner.judge_quality(opened.worker, params)
+                known, begin = self._quality.get(params), time.perf_counter()
+                quality = self._quality.judged(loaded, params, self._timeout_s)
                 trial = replace(trial, quality=quality, quality_s=0.0 if known else time.perf_counter() - begin)
                 begin = time.perf_counter()
             return replace(trial, end_s=time.perf_counter() - begin)
-        except WorkerFailedError as failure:
+        except RunFailedError as failure:
             status, reason = failure.status, failure.reason
         except InvalidOutputError as failure:
             status, reason = TrialStatus.INVALID_OUTPUT, failure.message
         spent_s = time.perf_counter() - begin if not trial.start_s else trial.start_s
         return replace(trial, status=str(status), reason=reason, start_s=spent_s)
 
-    def _measure_rounds(self, worker: Worker) -> list[Round]:
+    def _measure_rounds(self, loaded: Loaded) -> list[Round]:
         """The warm-up, and rounds until enough of them were quiet or there are as many more as may be."""
-        rounds = [self._measurer.one_round(worker)]
+        metric, task = self._prepared.pruning_metric, self._prepared.engine.task
+        measurer = Measurer(loaded, task, metric, self._timeout_s, RepeatAllowance())
+        rounds = [measurer.one_round(self._timeout_s)]
         for _ in range(self._rounds + DISTURBED_MOST):
-            rounds.append(self._measurer.one_round(worker))
+            rounds.append(measurer.one_round(self._timeout_s))
             if sum(not r.noise.disturbed for r in rounds[1:]) == self._rounds:
                 break
         return rounds
@@ -170,10 +168,10 @@ def record(prepared: Prepared, out: Path, options: argparse.Namespace, say: Call
 
 def make_variants(prepared: Prepared, grid: Sequence[Params], say: Callable[[str], None]) -> None:
     """Make the model file of every quantization of the grid."""
-    runner = prepared.runner(on_progress=say)
+    loader = prepared.loader(say)
     for _, group in itertools.groupby(sorted(grid, key=_quantization), key=_quantization):
-        with ExitStack() as stack:
-            runner.opened(next(group), False, stack)
+        with loader.load(next(group), cold=False):
+            pass
 
 
 def _quantization(params: Params) -> str:

@@ -1,43 +1,41 @@
 """The tuner's own study on a recording: its sampler, race, rounds, finalists and tournament, with stand-ins beneath.
 
-What is replaced is the worker (answers from the recording), the clock, the cache of quality and the folder.
+What is replaced is what loads (from the recording), the clock, the cache of quality and the folder.
 """
 
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
+
+from optuna.storages import InMemoryStorage
 
 from benchmarks.problem import Problem, Trace
-from benchmarks.world import FailedError, Loaded, World
-from engines.base import Capabilities, Model
+from benchmarks.world import FailedError, Process, World
+from engines.base import Capabilities, Model, ModelFile
 from engines.registry import load_engine
-from search_spaces.parameter import Params, Value
+from search_spaces.parameter import Params
 from tuner.core.events import Outcome
-from tuner.core.objective import Objective, pace_corrected
+from tuner.core.objective import Objective
 from tuner.core.params import changed_knobs
 from tuner.core.study_config import Budget, StudyConfig
-from tuner.core.trial import TrialResult, TrialSpec, TrialStatus
+from tuner.core.trial import TrialResult, TrialStatus
 from tuner.core.watchers import Watchers
+from tuner.measure.answers import capabilities_from_json, workload_from_json
+from tuner.measure.executor import Executor, LocalExecutor
 from tuner.measure.host.hardware import detect_hardware
-from tuner.measure.host.memory import DevicePeak
-from tuner.measure.measurement import Measurer, Round
+from tuner.measure.loaded import Loaded, Pass, RunFailedError
+from tuner.measure.plan import Inspection
 from tuner.measure.preparation import Prepared
-from tuner.measure.pruning import Pruner
 from tuner.measure.quality_cache import QualityCache
-from tuner.measure.round_metrics import round_metrics
-from tuner.measure.runner import Opened, TrialRunner
-from tuner.measure.worker import capabilities_from_json, workload_from_json
-from tuner.measure.worker_process import Worker, WorkerFailedError
 from tuner.results.study_store import StudyStore
 from tuner.search.earlier import Earlier
-from tuner.search.repeats import Repeat
 from tuner.study.study import Study
-from tuner.tournament.decision import EQUAL
+from tuner.tournament.comparison import EQUAL
 from tuner.tournament.tournament import TournamentResult
 
 T = TypeVar("T")
@@ -45,98 +43,72 @@ TRIALS_SHARE = 0.25
 """The budget in trials, as a share of the grid: less than the grid, or the tuner would enumerate it."""
 
 
-class RecordedWorker(Worker):
-    """Answers for one loaded configuration."""
+@dataclass
+class RecordedProcess:
+    """One configuration, loaded in the world of a recording. `engine_s` begins with what loading took."""
 
-    def __init__(self, world: World, loaded: Loaded) -> None:
-        self.loaded, self._world = loaded, world
-        self.engine_s = 0.0
+    world: World
+    process: Process
+    engine_s: float
 
     @property
-    def pid(self) -> int:
-        """There is no process."""
-        return 0
+    def model_file(self) -> ModelFile:
+        """As recorded; its content is not."""
+        trial = self.process.known.trial
+        return ModelFile("", "", str(trial.params.get("quantization", "")), trial.model_mib)
 
-    def ask(self, operation: str, timeout_s: float, **arguments: Any) -> Any:
-        """Quality is all that is asked for in words."""
-        assert operation == "quality", f"a recording has no answer to {operation}"
-        before = self._world.now
-        quality = self._world.judge(self.loaded.known.trial)
-        self.engine_s += self._world.now - before
-        return {"quality": quality}
+    @property
+    def load_s(self) -> float:
+        """As recorded."""
+        return self.process.known.trial.load_s
 
-    def stop(self, gently: bool = False) -> None:
-        """End."""
-        self.loaded.close()
+    @property
+    def vram_peak_mib(self) -> float | None:
+        """There is no device."""
+        return None
+
+    def run_pass(self, timeout_s: float, deadline_s: float | None = None) -> Pass:
+        """As recorded; one that takes longer than `timeout_s` fails as it would."""
+        samples, wall_s, noise = self.process.round(deadline_s)
+        self.engine_s += wall_s
+        if wall_s > timeout_s:
+            raise RunFailedError(TrialStatus.TIMED_OUT, "no answer to 'round' in time")
+        return Pass(samples, wall_s, noise, self.process.known.trial.rss_peak_mib)
+
+    def quality(self, timeout_s: float) -> Mapping[str, float]:
+        """For the time that judging takes the first time."""
+        before = self.world.now
+        quality = self.world.judge(self.process.known.trial)
+        self.engine_s += self.world.now - before
+        return quality
+
+    def inspect(self, what: Inspection, timeout_s: float) -> Mapping[str, Any]:
+        """A recording has no answer."""
+        return {}
 
 
 @dataclass
-class ReplayMeasurer(Measurer):
-    """Rounds from the recording."""
-
-    def warm_up(self, worker: Worker, whole: bool) -> None:
-        """For the time of a recorded first round, or of its first item."""
-        assert isinstance(worker, RecordedWorker), "replayed rounds come from a recording"
-        _, wall_s, _ = worker.loaded.round(None if whole else 0.0)
-        worker.engine_s += wall_s
-
-    def one_round(self, worker: Worker, timeout_s: float | None = None, deadline_s: float | None = None) -> Round:
-        """As recorded; one that takes longer than `timeout_s` fails as it would."""
-        assert isinstance(worker, RecordedWorker), "replayed rounds come from a recording"
-        samples, wall_s, noise = worker.loaded.round(deadline_s)
-        worker.engine_s += wall_s
-        self.allowance.rounds += 1
-        if wall_s > (timeout_s or self.timeout_s):
-            raise WorkerFailedError(TrialStatus.TIMED_OUT, "no answer to 'round' in time")
-        metrics, peak_mib = round_metrics(self.task, samples), worker.loaded.known.trial.rss_peak_mib
-        kind: Literal["disturbed", "measured"] = "disturbed" if noise.disturbed else "measured"
-        return Round(tuple(samples), metrics, noise, peak_mib, wall_s, kind)
-
-
-@dataclass(kw_only=True)
-class ReplayRunner(TrialRunner):
-    """Trials on a recording."""
+class RecordedLoader:
+    """Loads from a recording."""
 
     world: World
+    engine_s: float = 0.0
 
-    def run(self, spec: TrialSpec, pruner: Pruner) -> TrialResult:
-        """With the wall time of the recording."""
-        before = self.world.now
-        return replace(super().run(spec, pruner), wall_s=self.world.now - before)
-
-    def opened(self, params: Params, evict: bool, stack: ExitStack) -> Opened:
-        """Raises WorkerFailedError as recorded."""
+    @contextlib.contextmanager
+    def load(self, params: Params, cold: bool) -> Iterator[Loaded]:
+        """In no real time. Raises RunFailedError as recorded."""
         before = self.world.now
         try:
-            loaded = self.world.load(params)
+            process = self.world.load(params)
         except FailedError as failure:
             self.engine_s += self.world.now - before
-            raise WorkerFailedError(TrialStatus(failure.status), failure.reason) from None
-        worker = RecordedWorker(self.world, loaded)
-        worker.engine_s = self.world.now - before
-        stack.callback(self._account, worker)
-        stack.enter_context(worker)
-        trial = loaded.known.trial
-        file = {"path": "", "size_mib": trial.model_mib, "quantization": str(params.get("quantization", ""))}
-        return Opened(worker, NoDevice(), file, trial.load_s, "load_s" if evict else "load_cached_s")
-
-    def measurer(self) -> Measurer:
-        """Rounds come from the recording too."""
-        return ReplayMeasurer(
-            self.task, self.pruning_metric, self.timeout_s, self.allowance, self.on_round, self.time_is_up
-        )
-
-
-class NoDevice(DevicePeak):
-    """No device memory."""
-
-    def __init__(self) -> None:
-        super().__init__(0)
-
-    @property
-    def peak_mib(self) -> float | None:
-        """Not measured."""
-        return None
+            raise RunFailedError(TrialStatus(failure.status), failure.reason) from None
+        loaded = RecordedProcess(self.world, process, self.world.now - before)
+        try:
+            yield loaded
+        finally:
+            process.close()
+            self.engine_s += loaded.engine_s
 
 
 @dataclass(frozen=True)
@@ -160,14 +132,17 @@ class ReplayPrepared(Prepared):
 
     world: World
 
-    def runner(self, **callbacks: Any) -> TrialRunner:
-        """A runner that asks the recording."""
-        cache = EmptyCache(Path(), self.engine.name, {}, "", "", self.space)
-        callbacks.pop("samples_dir", None)
-        return ReplayRunner(
-            engine=self.engine, capabilities=self.capabilities, model=self.model, workload=self.workload,
-            constraints=self.constraints, quality_cache=cache, pruning_metric=self.pruning_metric,
-            timeout_s=self.config.budget.trial_timeout_s, world=self.world, **callbacks,
+    def executor(
+        self,
+        samples_dir: Path | None = None,
+        on_progress: Callable[[str], None] = lambda text: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> Executor:
+        """Measures on the recording, by its clock; raw samples are not kept."""
+        return LocalExecutor(
+            RecordedLoader(self.world), self.engine, self.capabilities, self.model, self.constraints,
+            EmptyCache(Path(), self.engine.name, {}, "", "", self.space), self.pruning_metric,
+            self.config.budget.trial_timeout_s, clock=self.world.clock,
         )  # fmt: skip
 
 
@@ -179,9 +154,8 @@ class NoFolder(StudyStore):
         """Nobody else is there."""
         yield
 
-    def trials(self) -> list[TrialResult]:
+    def check_format(self) -> None:
         """A study always begins anew."""
-        return []
 
     def _lines(self, name: str, read: Callable[[Mapping[str, Any]], T]) -> list[T]:
         """None yet."""
@@ -222,27 +196,21 @@ class ReplayedStudy(Study):
         """None: each replay is the first."""
         return []
 
-    def _run(self, params: dict[str, Value], purpose: str, pace: float) -> TrialResult:
-        begun_s = self.clock()
-        result = super()._run(params, purpose, pace)
-        self.trace.measured += 1
-        if result.status not in (TrialStatus.OK, TrialStatus.PRUNED):
-            self.trace.wasted_s += self.clock() - begun_s
+    def _measured(self, result: TrialResult) -> None:
+        if result.purpose == "drift":
+            return
+        if result.purpose != "repeat":
+            self.trace.measured += 1
+            self.trace.wasted_s += result.wall_s * (result.status not in (TrialStatus.OK, TrialStatus.PRUNED))
         self._answer()
-        return result
-
-    def _repeat(self, trial: TrialResult, pace: float) -> Repeat:
-        repeat = super()._repeat(trial, pace)
-        self._answer()
-        return repeat
 
     def _answer(self) -> None:
         """What is likeliest to be deployed: of all trials the plainest of about equals, as a verdict prefers it."""
         able, objective = self.observations.leaders(len(self.trials)), self._objective
-        values = [pace_corrected(t, objective.metric) or 1.0 for t in able]
-        equal = [t for t, value in zip(able, values, strict=True) if objective.gain(value, values[0]) >= EQUAL]
+        values = [e.value or 1.0 for e in able]
+        equal = [e for e, value in zip(able, values, strict=True) if objective.gain(value, values[0]) >= EQUAL]
         if equal:
-            plainest = min(equal, key=lambda t: changed_knobs(t.params, self._baseline.params))
+            plainest = min(equal, key=lambda e: changed_knobs(e.params, self.trials[0].params))
             self.trace.answer(self.clock(), plainest.params)
 
     def _conclude(self, result: TournamentResult) -> Outcome:
@@ -278,7 +246,9 @@ def replayed(problem: Problem, seed: int, limit_s: float) -> ReplayedStudy:
     """The study, not yet run."""
     world = World(problem.surface, seed)
     prepared = _prepared(problem, world, seed, limit_s)
-    return ReplayedStudy(prepared, NoFolder(Path()), Watchers([]), begin=0.0, clock=world.clock)
+    return ReplayedStudy(
+        prepared, NoFolder(Path()), Watchers([]), begin=0.0, clock=world.clock, storage=InMemoryStorage()
+    )
 
 
 _HARDWARE = detect_hardware()

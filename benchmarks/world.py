@@ -197,7 +197,7 @@ class World:
         """Seconds since the start of the replay."""
         return self.now
 
-    def load(self, params: Params) -> Loaded:
+    def load(self, params: Params) -> Process:
         """A process with `params` loaded. Raises FailedError, and KeyError for what is not in the recording."""
         self.now += OVERHEAD_S
         name = key(params)
@@ -206,7 +206,7 @@ class World:
             raise FailedError(failing.status, failing.reason)
         known = self.surface.known[name]
         self.now += known.trial.start_s + known.trial.load_s
-        return Loaded(self, known)
+        return Process(self, known)
 
     def judge(self, trial: RecordedTrial) -> dict[str, float]:
         """The quality, for the time that judging takes the first time."""
@@ -221,7 +221,7 @@ class World:
         return self._rng.choice(pool)
 
 
-class Loaded:
+class Process:
     """One loaded configuration."""
 
     def __init__(self, world: World, known: Known) -> None:

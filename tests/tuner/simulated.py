@@ -14,11 +14,11 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
-from engines import fake
+from engines.fake import engine as fake
 from engines.registry import load_engine
 from tuner.core.trial import TrialStatus
 from tuner.measure.host.host_noise import HostNoise
-from tuner.measure.worker import Operations, describe
+from tuner.measure.worker import Operations, _as_json, describe
 from tuner.measure.worker_process import WorkerFailedError, _failure
 
 LOAD_S = 0.05
@@ -71,7 +71,7 @@ class SimulatedWorker:
             raise
         except Exception as error:
             raise _failure(describe(error)) from None
-        return json.loads(json.dumps(answer))
+        return json.loads(json.dumps(_as_json(answer)))
 
 
 def dies(faults: frozenset[str]) -> None:
@@ -95,10 +95,10 @@ def simulate(monkeypatch: Any) -> Clock:
 
     monkeypatch.setattr(fake, "which_load", load)
     monkeypatch.setattr(fake, "_fault_while_running", dies)
-    for module in ("tuner.measure.runner", "tuner.measure.preparation"):
+    for module in ("tuner.measure.worker_loader", "tuner.measure.preparation"):
         monkeypatch.setattr(f"{module}.Worker", SimulatedWorker)
     monkeypatch.setattr(
-        "tuner.measure.measurement.NoiseWatch", lambda pid: SimpleNamespace(stop=lambda cpu_s: HostNoise())
+        "tuner.measure.worker_loader.NoiseWatch", lambda pid: SimpleNamespace(stop=lambda cpu_s: HostNoise())
     )
     for name, stand_in in (("monotonic", clock), ("perf_counter", clock), ("sleep", clock.sleep)):
         monkeypatch.setattr(f"time.{name}", stand_in)

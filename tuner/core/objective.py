@@ -5,20 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tuner.core.metrics import metric
+from engines.base import Direction, Kind
+from tuner.core.metrics import METRICS, metric
 from tuner.core.trial import TrialResult
 
 
 @dataclass(frozen=True)
 class Objective:
-    """A metric to maximise or minimise, in the direction that the metric's definition gives."""
+    """A metric to maximise or minimise, in the direction that the metric's definition gives.
+
+    A quantity of somebody's own, which is not in the table of metrics, has a `direction` of its own.
+    """
 
     metric: str
+    direction: Direction | None = None
 
     @property
     def maximize(self) -> bool:
         """Whether more is better."""
-        return metric(self.metric).direction == "maximize"
+        return (self.direction or metric(self.metric).direction) == "maximize"
+
+    @property
+    def kind(self) -> Kind | None:
+        """The metric's kind; None of a quantity that is not in the table."""
+        return METRICS[self.metric].kind if self.metric in METRICS else None
 
     def gain(self, value: float, reference: float) -> float:
         """How many times better `value` is than `reference`: above 1 is better, in either direction."""
@@ -50,6 +60,18 @@ def violations(constraints: tuple[Constraint, ...], values: Mapping[str, float])
     return {c.metric: c.slack(values[c.metric]) for c in constraints if c.metric in values}
 
 
+def broken(
+    constraints: tuple[Constraint, ...], values: Mapping[str, float], unmeasured_breaks: bool = True
+) -> list[str]:
+    """The constraints that do not hold for `values`, each in words: the one judge of them.
+
+    One whose metric is not among them does not hold either, unless that is as it was meant (`unmeasured_breaks`).
+    """
+    slack = violations(constraints, values)
+    unknown = 1.0 if unmeasured_breaks else 0.0
+    return [c.describe(values.get(c.metric)) for c in constraints if slack.get(c.metric, unknown) > 0]
+
+
 def leaders(results: Sequence[TrialResult], objective: Objective, count: int) -> list[TrialResult]:
     """The best feasible results, the best first; at most `count`."""
     able = [r for r in results if r.feasible and r.value(objective.metric) is not None]
@@ -76,9 +98,10 @@ def pace_corrected(trial: TrialResult, name: str) -> float | None:
 
 def at_pace(value: float, name: str, pace: float) -> float:
     """What a metric would be on a machine of `pace` times the speed (`measure/drift.py`); only speed follows it."""
-    if metric(name).kind != "speed":
+    known = METRICS.get(name)
+    if known is None or known.kind != "speed":
         return value
-    return value * pace if metric(name).direction == "maximize" else value / pace
+    return value * pace if known.direction == "maximize" else value / pace
 
 
 def pareto_front(trials: list[TrialResult], objectives: tuple[Objective, ...]) -> list[TrialResult]:

@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from search_spaces.parameter import Value
 
-Purpose = Literal["baseline", "search", "repeat", "drift"]
+Purpose = Literal["baseline", "search", "repeat", "drift", "tournament", "bench"]
+"""What a trial is for. The last two are no trials of a study's search, and have no number."""
 
 
 class TrialStatus(StrEnum):
@@ -48,6 +49,20 @@ class TrialSpec:
 
 
 @dataclass(frozen=True)
+class Inspected:
+    """What a run that was asked to look closer tells beside its metrics.
+
+    `iterations` are the metrics of each round that counts, `stages` the engine's own timers (`measure/profiles.py`),
+    `in_force` what really holds of the configuration, `profiles` are documents by file name.
+    """
+
+    iterations: tuple[Mapping[str, float], ...] = ()
+    stages: Mapping[str, Any] = field(default_factory=dict)
+    in_force: Mapping[str, str] = field(default_factory=dict)
+    profiles: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class TrialResult:
     """A finished trial: the attribute `result` of a trial in Optuna's study.
 
@@ -58,7 +73,7 @@ class TrialResult:
     folder. `host_noise` sums up the rounds, `round_s` is the median wall time of one of those that count, `rounds_s`
     that of all together, the warm-up and disturbed ones among them. `engine_s` is the time spent loading, warming or
     measuring the engine, `quality_s` that on judging quality. `pace` is how fast the machine was then
-    (`tuner/measure/drift.py`).
+    (`tuner/measure/drift.py`). `inspected` is None unless the plan asked for it, and is kept nowhere.
     """
 
     number: int
@@ -81,11 +96,17 @@ class TrialResult:
     rounds_s: float = 0.0
     purpose: Purpose = "search"
     repeat_of: int | None = None
+    inspected: Inspected | None = None
 
     @property
     def feasible(self) -> bool:
         """Measured and within every constraint."""
         return self.status is TrialStatus.OK and all(v <= 0 for v in self.violations.values())
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether others disturbed what counts of it: a warm-up or a round that was played again does no harm."""
+        return self.host_noise.get("used_disturbed_share", self.host_noise.get("disturbed_share", 0.0)) > 0
 
     def value(self, metric: str) -> float | None:
         """The value of a speed, memory or quality metric, or None."""

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from engines.base import Sample
+from engines.base import Metric, Sample
 from tuner.core.metrics import METRICS
 from tuner.core.stats import geometric_mean, interval
 from tuner.core.trial import MetricValue
-from tuner.measure.host.energy import energy_joules
-from tuner.measure.host.host_noise import HostNoise, NoiseWatch
-from tuner.measure.pruning import Decision, Pruner
+from tuner.measure.host.host_noise import HostNoise
+from tuner.measure.loaded import Loaded
+from tuner.measure.plan import MeasurementPlan
+from tuner.measure.pruning import Pruner, RoundDecision
 from tuner.measure.round_metrics import round_metrics
-from tuner.measure.worker_process import Worker
+
+OnRound = Callable[[int, float | None], None]
+"""Told after each round of a run how many rounds count so far, and the mean of what they are compared by."""
+
+
+def ignore_rounds(rounds: int, value: float | None) -> None:
+    """Nobody wants to know."""
+
 
 WARM_UP_AGREEMENT = 0.10
 """Two rounds that agree to this share of each other end the warm-up: the second of them is the first measured one."""
@@ -87,66 +95,75 @@ class RepeatAllowance:
 
 @dataclass
 class Measurer:
-    """Runs the rounds of one opened worker."""
+    """Runs the rounds of one loaded configuration.
 
+    `metric` is what rounds are compared by. `on_round` is told how many rounds count so far, and their mean.
+    """
+
+    loaded: Loaded
     task: str
     metric: str
     timeout_s: float
     allowance: RepeatAllowance
-    on_round: Callable[[int, float | None], None] = field(default=lambda rounds, value: None)
-    time_is_up: Callable[[], bool] = field(default=lambda: False)
+    on_round: OnRound = ignore_rounds
+    time_is_up: Callable[[], bool] = lambda: False
+    own: Sequence[Metric] = ()
+    """What the engine yields beside the metrics of its task."""
 
-    def one_round(self, worker: Worker, timeout_s: float | None = None, deadline_s: float | None = None) -> Round:
-        """One round with its noise. Raises WorkerFailedError, InvalidOutputError."""
-        watch, energy_before = NoiseWatch(worker.pid), energy_joules()
-        answer = worker.ask("round", timeout_s or self.timeout_s, deadline_s=deadline_s)
-        noise, energy_after = watch.stop(answer["cpu_s"]), energy_joules()
-        samples = tuple(sample_from_json(s) for s in answer["samples"])
-        metrics = round_metrics(self.task, samples)
-        if energy_before is not None and energy_after is not None and energy_after > energy_before:
-            metrics["energy_j_per_unit"] = (energy_after - energy_before) / sum(s.units_out for s in samples)
-        self.allowance.rounds += 1
-        return Round(
-            samples, metrics, noise, answer["rss_peak_mib"], answer["wall_s"],
-            "disturbed" if noise.disturbed else "measured",
-        )  # fmt: skip
+    def measure(self, plan: MeasurementPlan, compiles_lazily: bool = False) -> Measurement:
+        """Warm-up and rounds until the pruner says so or the time is up. The pruner sees the metric that is compared.
 
-    def warm_up(self, worker: Worker, whole: bool) -> None:
-        """Run a `whole` pass, or else its first item, for nothing but what comes after it."""
-        worker.ask("round", self.timeout_s, deadline_s=None if whole else 0.0)
-
-    def measure(self, worker: Worker, pruner: Pruner, compiles_lazily: bool = False) -> Measurement:
-        """Warm-up and rounds until the race says so or the time is up. The race sees the metric that is raced.
-
-        What `compiles_lazily` has all of its first pass, which is not held against it.
+        What `compiles_lazily` has all of its first pass, which is not held against it. Raises RunFailedError,
+        InvalidOutputError.
         """
-        timeout_s = pruner.timeout_s(self.timeout_s)
-        limits = (self.timeout_s, None) if compiles_lazily else (timeout_s, pruner.deadline_s)
-        first = self.one_round(worker, *limits)
-        rounds = [_as_warm_up(first)]
-        tells = not (first.noise.disturbed or compiles_lazily)
-        decision: Decision = pruner.after_warm_up(self._value(first)) if tells else "go_on"
+        rounds: list[Round] = []
+        decision: RoundDecision = "go_on"
+        if plan.warm_up == "until_steady":
+            decision = self._first_round(rounds, plan.pruner, compiles_lazily)
+        else:
+            whole = compiles_lazily or plan.warm_up == "whole_pass"
+            self.loaded.run_pass(self.timeout_s, None if whole else 0.0)
+        timeout_s = plan.pruner.timeout_s(self.timeout_s)
         while decision == "go_on":
-            late = self._late(rounds, pruner)
-            current = self.one_round(worker, timeout_s)
+            late = self._late(rounds, plan.pruner)
+            current = self.one_round(timeout_s)
             if not late and self._still_warming(rounds, current):
-                rounds.append(_as_warm_up(current))
+                rounds.append(replace(current, kind="warm_up"))
                 continue
             rounds.append(current)
-            decision = self._decide(rounds, pruner)
+            decision = self._decide(rounds, plan)
             counted = Measurement(tuple(rounds)).used
             self.on_round(len(counted), geometric_mean([self._value(r) for r in counted]))
         return Measurement(tuple(rounds), decision == "pruned")
 
-    def _decide(self, rounds: Sequence[Round], pruner: Pruner) -> Decision:
+    def one_round(self, timeout_s: float, deadline_s: float | None = None) -> Round:
+        """One pass with its metrics. Raises RunFailedError, InvalidOutputError."""
+        measured = self.loaded.run_pass(timeout_s, deadline_s)
+        samples = tuple(measured.samples)
+        metrics = round_metrics(self.task, samples, self.own)
+        if measured.energy_j is not None:
+            metrics["energy_j_per_unit"] = measured.energy_j / sum(s.units_out for s in samples)
+        self.allowance.rounds += 1
+        kind: Literal["disturbed", "measured"] = "disturbed" if measured.noise.disturbed else "measured"
+        return Round(samples, metrics, measured.noise, measured.rss_peak_mib, measured.wall_s, kind)
+
+    def _first_round(self, rounds: list[Round], pruner: Pruner, compiles_lazily: bool) -> RoundDecision:
+        limits = (pruner.timeout_s(self.timeout_s), pruner.deadline_s)
+        first = self.one_round(*((self.timeout_s, None) if compiles_lazily else limits))
+        rounds.append(replace(first, kind="warm_up"))
+        tells = not (first.noise.disturbed or compiles_lazily)
+        return pruner.after_warm_up(self._value(first)) if tells else "go_on"
+
+    def _decide(self, rounds: Sequence[Round], plan: MeasurementPlan) -> RoundDecision:
         quiet = [r for r in rounds if r.kind == "measured"]
         noisy = [r for r in rounds if r.kind == "disturbed"]
-        late = self._late(rounds, pruner)
-        if rounds[-1].kind == "disturbed" and not late and self.allowance.take():
+        late = self._late(rounds, plan.pruner)
+        again = plan.repeat_disturbed == "same_process" and not late
+        if rounds[-1].kind == "disturbed" and again and self.allowance.take():
             return "go_on"
         disturbed = not quiet and (len(noisy) > 1 or late)
-        decision = pruner.after_round([self._value(r) for r in (noisy if disturbed else quiet)], disturbed)
-        if decision == "go_on" and (len(quiet) + len(noisy) >= pruner.rounds_most or late):
+        decision = plan.pruner.after_round([self._value(r) for r in (noisy if disturbed else quiet)], disturbed)
+        if decision == "go_on" and (len(quiet) + len(noisy) >= plan.pruner.rounds_most or late):
             return "enough"
         return decision
 
@@ -155,22 +172,13 @@ class Measurer:
 
     def _still_warming(self, rounds: Sequence[Round], current: Round) -> bool:
         """The first rounds count once two of them agree."""
-        if len(rounds) >= WARM_UP_ROUNDS_MOST or rounds[-1].kind != "warm_up":
+        if not rounds or len(rounds) >= WARM_UP_ROUNDS_MOST or rounds[-1].kind != "warm_up":
             return False
         low, high = sorted((self._value(rounds[-1]), self._value(current)))
         return current.kind == "measured" and low < high * (1 - WARM_UP_AGREEMENT)
 
     def _value(self, measured: Round) -> float:
         return measured.metrics[self.metric]
-
-
-def sample_from_json(document: Mapping[str, Any]) -> Sample:
-    """A Sample from its `dataclasses.asdict`."""
-    return Sample(**{**document, "output_times_s": tuple(document["output_times_s"])})
-
-
-def _as_warm_up(measured: Round) -> Round:
-    return Round(measured.samples, measured.metrics, measured.noise, measured.rss_peak_mib, measured.wall_s, "warm_up")
 
 
 def _round_json(measured: Round, seen: set[str]) -> dict[str, Any]:

@@ -10,9 +10,8 @@ from typing import Literal
 
 from tuner.core.objective import Objective, at_pace
 from tuner.core.stats import relative_half_width
-from tuner.core.trial import TrialResult
 
-Decision = Literal["go_on", "enough", "pruned"]
+RoundDecision = Literal["go_on", "enough", "pruned"]
 
 WARM_UP_PRUNE_RATIO = 1.6
 """A configuration whose warm-up round is this many times worse than the best is cut off at once."""
@@ -72,11 +71,11 @@ class Pruner:
             return most_s
         return min(most_s, max(TIMEOUT_LEAST_S, TIMEOUT * self.best_round_s))
 
-    def after_warm_up(self, value: float) -> Decision:
+    def after_warm_up(self, value: float) -> RoundDecision:
         """Go on, or cut off a configuration that cannot win."""
         return "pruned" if self._times_worse(value) > WARM_UP_PRUNE_RATIO else "go_on"
 
-    def after_round(self, values: Sequence[float], disturbed: bool = False) -> Decision:
+    def after_round(self, values: Sequence[float], disturbed: bool = False) -> RoundDecision:
         """`values` are the objective of the rounds that count so far; `disturbed` when none of them was a quiet one."""
         if values and self._times_worse(statistics.median(values)) > (
             DISTURBED_PRUNE_RATIO if disturbed else self._round_prune_ratio
@@ -107,8 +106,21 @@ class Pruner:
         return self.best / value if self.maximize else value / self.best
 
 
+def fixed_rounds(rounds: int) -> Pruner:
+    """So many rounds, whatever they show."""
+    return Pruner(maximize=True, best=None, rounds_least=rounds, rounds_most=rounds, half_width=INTERVAL_HALF_WIDTH)
+
+
+@dataclass(frozen=True)
+class Best:
+    """What there is to beat: a value at the machine's first pace, and how long a round of it takes, in seconds."""
+
+    value: float
+    round_s: float
+
+
 def pruner_against(
-    leader: TrialResult | None,
+    best: Best | None,
     objective: Objective,
     pace: float,
     rounds: tuple[int, int],
@@ -116,14 +128,13 @@ def pruner_against(
     time_most_s: float = math.inf,
 ) -> Pruner:
     """Race against the best so far, on a machine of `pace`; `rounds` are the least and the most of them."""
-    value = leader.value(objective.metric) if leader else None
     return Pruner(
         maximize=objective.maximize,
-        best=None if leader is None or value is None else _easier(value, pace / leader.pace, objective),
+        best=None if best is None else _easier(best.value, pace, objective),
         rounds_least=rounds[0],
         rounds_most=rounds[1],
         half_width=INTERVAL_HALF_WIDTH,
-        best_round_s=leader.round_s if leader else None,
+        best_round_s=None if best is None else best.round_s,
         load_noise=load_noise,
         time_most_s=time_most_s,
     )

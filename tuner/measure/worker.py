@@ -20,11 +20,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-from engines.base import Capabilities, Engine, Inspectable, Model, Session, WorkItem, Workload
+from engines.base import Capabilities, Engine, Inspectable, Model, ModelFile, Sample, Session, Workload
 from engines.errors import InvalidOutputError, OutOfMemoryError, UnsupportedError
 from engines.registry import load_engine
 from search_spaces.errors import TunerError
+from search_spaces.parameter import Params
+from tuner.measure.answers import OpenAnswer, RoundAnswer, workload_from_json
 from tuner.measure.host.memory import own_peak_mib
+from tuner.measure.host.process_tree import adopt_orphans, has_children, waited_cpu_s
 
 STATUS_OF_ERROR: tuple[tuple[type[BaseException], str], ...] = (
     (OutOfMemoryError, "out_of_memory"),
@@ -37,7 +40,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 class Operations:
-    """What a worker can be asked. Each public method is an operation; keyword arguments and results are JSON."""
+    """What a worker can be asked. Each public method is an operation; arguments are JSON, results are or become it."""
 
     def __init__(self, engine: Engine, progress: Callable[[str], None]) -> None:
         self._engine = engine
@@ -45,9 +48,9 @@ class Operations:
         self._session: Session | None = None
         self._workload: Workload | None = None
 
-    def capabilities(self) -> dict[str, Any]:
-        """The engine's `Capabilities`."""
-        return dataclasses.asdict(self._engine.capabilities())
+    def capabilities(self) -> Capabilities:
+        """What the engine can do here."""
+        return self._engine.capabilities()
 
     def resolve(self, model: Mapping[str, Any], workload: Mapping[str, Any]) -> dict[str, Any]:
         """The resolved `Model` and `Workload`."""
@@ -55,43 +58,38 @@ class Operations:
         items = self._engine.resolve_workload(workload, resolved, self._progress)
         return {"model": dataclasses.asdict(resolved), "workload": dataclasses.asdict(items)}
 
-    def prepare(self, model: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
-        """The `ModelFile` of `params`, made where it did not exist."""
-        return dataclasses.asdict(self._engine.prepare(Model(**model), params, self._progress))
+    def prepare(self, model: Mapping[str, Any], params: Params) -> ModelFile:
+        """The model file of `params`, made where it did not exist."""
+        return self._engine.prepare(Model(**model), params, self._progress)
 
     def prepare_quality(self, model: Mapping[str, Any], workload: Mapping[str, Any]) -> None:
         """Make the reference that quality is judged against."""
         self._engine.prepare_quality(Model(**model), workload_from_json(workload), self._progress)
 
-    def open(
-        self, model: Mapping[str, Any], params: Mapping[str, Any], workload: Mapping[str, Any], evict: str
-    ) -> dict[str, Any]:
+    def open(self, model: Mapping[str, Any], params: Params, workload: Mapping[str, Any], evict: str) -> OpenAnswer:
         """Load; the file named by `evict` is dropped from the page cache first, where the system allows it."""
         self._workload = workload_from_json(workload)
         evicted = bool(evict) and evict_from_page_cache(Path(evict))
         begin = time.perf_counter()
         self._session = self._engine.open(Model(**model), params)
-        return {"load_s": time.perf_counter() - begin, "evicted": evicted, **usage()}
+        return OpenAnswer(time.perf_counter() - begin, evicted, own_peak_mib(), has_children())
 
-    def round(self, deadline_s: float | None = None) -> dict[str, Any]:
-        """One pass over the workload: its samples, the wall time and this process's CPU time, in seconds.
-
-        No further item is begun once `deadline_s` have passed.
-        """
+    def round(self, deadline_s: float | None = None) -> RoundAnswer:
+        """One pass over the workload. No further item is begun once `deadline_s` have passed."""
         session, workload = self._opened()
-        begin, cpu = time.perf_counter(), time.process_time()
-        samples = []
+        begin, cpu_s = time.perf_counter(), _cpu_s()
+        samples: list[Sample] = []
         for item in workload.items:
-            samples.append(dataclasses.asdict(session.run(item)))
+            samples.append(session.run(item))
             if deadline_s is not None and time.perf_counter() - begin > deadline_s:
                 break
         wall_s = time.perf_counter() - begin
-        return {"samples": samples, "wall_s": wall_s, "cpu_s": time.process_time() - cpu, **usage()}
+        return RoundAnswer(tuple(samples), wall_s, _cpu_s() - cpu_s, own_peak_mib(), has_children())
 
-    def quality(self) -> dict[str, Any]:
+    def quality(self) -> dict[str, float]:
         """The session's quality metrics."""
         session, workload = self._opened()
-        return {"quality": dict(session.quality(workload)), **usage()}
+        return dict(session.quality(workload))
 
     def in_force(self) -> dict[str, str]:
         """What is in force of the session's configuration; {} where the session cannot tell."""
@@ -100,6 +98,7 @@ class Operations:
 
     def profile(self) -> dict[str, Any]:
         """The session's profiles by file name; {} where it has none."""
+        self._progress("profiling")
         session, workload = self._opened()
         return dict(session.profile(workload)) if isinstance(session, Inspectable) else {}
 
@@ -113,17 +112,6 @@ class Operations:
         if self._session is None or self._workload is None:
             raise RuntimeError("no session is open")
         return self._session, self._workload
-
-
-def workload_from_json(document: Mapping[str, Any]) -> Workload:
-    """A Workload from its `dataclasses.asdict`."""
-    items = tuple(WorkItem(**item) for item in document["items"])
-    return Workload(document["name"], items, document["quality"], tuple(document["notes"]), document.get("facts", {}))
-
-
-def capabilities_from_json(document: Mapping[str, Any]) -> Capabilities:
-    """A Capabilities from its `dataclasses.asdict`."""
-    return Capabilities(**document)
 
 
 def evict_from_page_cache(file: Path) -> bool:
@@ -143,9 +131,8 @@ def evict_from_page_cache(file: Path) -> bool:
     return True
 
 
-def usage() -> dict[str, float]:
-    """Peak resident memory of this process in MiB."""
-    return {"rss_peak_mib": own_peak_mib()}
+def _cpu_s() -> float:
+    return time.process_time() + waited_cpu_s()
 
 
 def serve(engine: Engine, requests: queue.Queue[str], answers: TextIO) -> None:
@@ -160,9 +147,14 @@ def serve(engine: Engine, requests: queue.Queue[str], answers: TextIO) -> None:
         request = json.loads(line)
         operation = getattr(operations, request.pop("op"))
         try:
-            send({"result": operation(**request)})
+            send({"result": _as_json(operation(**request))})
         except (Exception, MemoryError) as error:  # the process boundary: everything becomes an answer
             send({"error": describe(error)})
+
+
+def _as_json(result: Any) -> Any:
+    known = dataclasses.is_dataclass(result) and not isinstance(result, type)
+    return dataclasses.asdict(result) if known else result
 
 
 def describe(error: BaseException) -> dict[str, Any]:
@@ -187,6 +179,7 @@ def main() -> None:
     os.dup2(2, 1)
     if sys.platform.startswith("linux"):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    adopt_orphans()
     requests: queue.Queue[str] = queue.Queue()
     threading.Thread(target=_end_with_parent, args=(requests,), daemon=True).start()
     serve(load_engine(sys.argv[1]), requests, answers)

@@ -18,6 +18,10 @@ from typing import Any
 
 from search_spaces.errors import EnvironmentLackingError, NoAnswerError, TunerError
 from tuner.core.trial import TrialStatus
+from tuner.measure.loaded import RunFailedError
+
+PREPARE_TIMEOUT_S = 3600.0
+"""Between two lines of progress of a download, a conversion or a profile."""
 
 ENGINE_OPERATIONS = frozenset({"capabilities", "open", "round", "quality", "prepare_quality"})
 """Those that load, warm or measure the engine (starting its process and library included); fetching and converting
@@ -30,13 +34,11 @@ _LOOK_EVERY_S = 0.25
 _END = object()
 
 
-class WorkerFailedError(Exception):
-    """A worker did not answer a request. `status` and `reason` are those of the trial that it ran."""
+class WorkerFailedError(RunFailedError):
+    """A worker did not answer a request. `fixable` is an error that the user or the environment can fix."""
 
     def __init__(self, status: TrialStatus, reason: str, fixable: TunerError | None = None) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.reason = reason
+        super().__init__(status, reason)
         self.fixable = fixable
 
 

@@ -73,7 +73,7 @@ def reevaluate_targets(deploy: Mapping[str, Any], targets: Mapping[str, Any]) ->
 def gain_document(result: TournamentResult, objective: str) -> dict[str, Any]:
     """The gain of what is deployed over the default; 1 when that is the default, null when the default cannot run."""
     if result.winner is not None and result.baseline is not None and result.winner.number == result.baseline.number:
-        pairs = int(result.document["pairs"])
+        pairs = result.document.pairs
         return {
             "objective": objective,
             "ratio": 1.0,

@@ -6,16 +6,17 @@ import json
 from collections.abc import Sequence
 
 from search_spaces.errors import TunerError
+from tuner.core.documents import dump
 from tuner.core.trial import TrialResult
 from tuner.core.watchers import Watchers
+from tuner.measure.executor import Executor
 from tuner.measure.preparation import Prepared
-from tuner.measure.runner import TrialRunner
 from tuner.results.study_store import StudyStore
 from tuner.search.observations import Observations
-from tuner.tournament.attribution import Step, attribute, by_worth, estimate_s, path
+from tuner.tournament.attribution import Attribution, Step, attribute, attribution_s, by_worth, path
 from tuner.tournament.importance import importance
 
-OVERRUN = 0.05
+EXPLANATION_OVERRUN = 0.05
 """The minutes may be overrun by this share of them."""
 EXPLANATIONS = ("importance.json", "attribution.json")
 CONFIGURATIONS_LEAST = 3
@@ -24,7 +25,7 @@ CONFIGURATIONS_LEAST = 3
 
 def explain(
     prepared: Prepared,
-    runner: TrialRunner,
+    executor: Executor,
     store: StudyStore,
     observations: Observations,
     winner: TrialResult | None,
@@ -37,37 +38,32 @@ def explain(
     """
     for name in EXPLANATIONS:
         store.remove(name)
-    trials, posterior = observations.trials, observations.posterior
+    trials, posterior, objective = observations.trials, observations.posterior, prepared.objectives[0]
     try:
-        known = importance(trials, prepared.objectives[0].metric, prepared.space.parameters, prepared.config.seed)
+        known = importance(trials, objective.metric, prepared.space.parameters, prepared.config.seed)
         if known is not None:
-            store.write_json("importance.json", known.to_json())
+            store.write_json("importance.json", dump(known))
         if winner is None:
             return
         start, end = trials[0].params, winner.params
         ways = path(prepared.space, start, end, by_worth(posterior, start, end) if posterior else ())
         if len(ways) < CONFIGURATIONS_LEAST:
-            store.write_json("attribution.json", {"winner": winner.number, "steps": []})
+            store.write_json("attribution.json", dump(Attribution(winner.number, objective.metric)))
             return
-        needed_s = estimate_s(runner, trials[0], winner, ways)
-        if needed_s > left_s + OVERRUN * 60 * prepared.config.budget.minutes:
+        needed_s = attribution_s(trials[0], winner, ways, prepared.engine.compiles_lazily)
+        if needed_s > left_s + EXPLANATION_OVERRUN * 60 * prepared.config.budget.minutes:
             watchers.notice(
                 f"what each of the {len(ways) - 1} changes brings was not measured, which takes {needed_s:.0f} s; "
                 "the same command does it now that the search is done"
             )
             return
         steps = attribute(
-            runner,
-            prepared.objectives[0],
+            executor,
+            objective,
             ways,
             lambda done, most: watchers.progress(f"measuring what each change brings: {done} of {most} blocks"),
         )
-        document = {
-            "winner": winner.number,
-            "objective": prepared.objectives[0].metric,
-            "steps": [step.to_json() for step in steps],
-        }
-        store.write_json("attribution.json", document)
+        store.write_json("attribution.json", dump(Attribution(winner.number, objective.metric, steps)))
         if idle := _idle(steps):
             watchers.notice(f"what brought nothing that could be measured, and may stay as it was: {idle}")
     except KeyboardInterrupt:

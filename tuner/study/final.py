@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from tuner.core.trial import TrialResult
 from tuner.core.watchers import Watchers
-from tuner.measure.candidate import Block
+from tuner.measure.executor import Executor
 from tuner.measure.preparation import Prepared
-from tuner.measure.runner import TrialRunner
 from tuner.results.study_store import StudyStore
 from tuner.search.finalists import affordable
 from tuner.search.observations import Observations
-from tuner.tournament.decision import Pairs
+from tuner.tournament.duration import tournament_s
+from tuner.tournament.pairs import Pairs
+from tuner.tournament.state import BegunFor, TournamentState, begun
 from tuner.tournament.tournament import Tournament, TournamentResult
 
 MINUTES_SHARE = 0.5
@@ -42,72 +42,65 @@ class Final:
     prepared: Prepared
     store: StudyStore
     observations: Observations
-    runner: TrialRunner
+    executor: Executor
     watchers: Watchers
     clock: Callable[[], float] = time.monotonic
 
     def reserve_s(self) -> float:
         """How much of the time the search leaves to it."""
         rivals = self.observations.finalists() or self.observations.trials[:1]
-        needed_s = self._tournament().estimate_s(self.observations.trials[0], rivals)
-        return min(max(needed_s, least_span_s(self._minutes_s)), MINUTES_SHARE * self._minutes_s)
+        return min(max(self._estimate_s(rivals), least_span_s(self._minutes_s)), MINUTES_SHARE * self._minutes_s)
 
-    def interrupted(self) -> dict[str, Any] | None:
-        """What is known of a tournament of these trials and this budget that has no verdict yet; None without one."""
-        begun, _ = self.store.tournament()
-        return begun if begun is not None and self._header(begun["finalists"], begun["exhausted"]) == begun else None
+    def interrupted(self) -> TournamentState | None:
+        """A tournament of these trials and this budget that has no verdict yet; None without one."""
+        state = self.store.tournament_state()
+        return state if state is not None and state.begun_for == self._begun_for(state.begun_for.exhausted) else None
 
     def hold(self, left_s: Callable[[], float], exhausted: bool) -> TournamentResult:
         """Only the finalists that the time allows; a slow default may take longer than what is left all the same.
 
         `exhausted` says that the space was tried as a whole, which is kept for a run that goes on.
         """
-        baseline, *others = self.observations.trials
-        begun, played = self.store.tournament()
-        if begun is None or self.interrupted() is None:
-            invited, played = self._invited(left_s()), []
-            self.store.begin_tournament(self._header([t.number for t in invited], exhausted))
+        state = self.interrupted()
+        if state is None:
+            state = self._begun(left_s(), exhausted)
         else:
-            invited = [self.observations.trials[number] for number in begun["finalists"]]
-            self.watchers.notice(f"the tournament goes on after {len(played)} of its blocks")
-        tournament = self._tournament(self.store.append_block, played)
-        tried = any(t.metrics for t in others)
-        return tournament.run(baseline, invited, left_s, others_were_tried=tried)
+            self.watchers.notice(f"the tournament goes on after {len(state.played.blocks)} of its blocks")
+        tournament = Tournament(
+            self.executor,
+            {trial.number: trial for trial in self.observations.trials},
+            self.prepared.constraints,
+            self.observations.posterior,
+            self.store.write_tournament_state,
+            self.watchers.tournament_progress,
+            self.clock,
+        )
+        return tournament.run(state, left_s)
+
+    def _begun(self, left_s: float, exhausted: bool) -> TournamentState:
+        budget, objective = self.prepared.config.budget, self.prepared.objectives[0].metric
+        pairs = Pairs(budget.tournament_pairs, budget.tournament_pairs_most, least_span_s(self._minutes_s))
+        baseline, invited = self.observations.trials[0], self._invited(left_s)
+        return begun(self._begun_for(exhausted), objective, pairs, baseline, invited)
 
     def _invited(self, left_s: float) -> list[TrialResult]:
-        baseline, tournament = self.observations.trials[0], self._tournament()
-
-        def estimate_s(some: Sequence[TrialResult]) -> float:
-            return tournament.estimate_s(baseline, some)
-
-        invited = affordable(self.observations.finalists(), estimate_s, left_s)
-        if invited and (beyond_s := estimate_s(invited) - left_s) > TOLD_OVERRUN_S:
+        invited = affordable(self.observations.finalists(), self._estimate_s, left_s)
+        if invited and (beyond_s := self._estimate_s(invited) - left_s) > TOLD_OVERRUN_S:
             self.watchers.notice(
                 f"the tournament takes about {beyond_s / 60:.1f} min more than budget.minutes: "
                 "a proof needs all of its pairs, and a round of the default is slow"
             )
         return invited
 
-    def _header(self, finalists: Sequence[int], exhausted: bool) -> dict[str, Any]:
-        budget = asdict(self.prepared.config.budget)
-        known = {"trials": len(self.observations.trials), "finalists": list(finalists), "exhausted": exhausted}
-        return {**known, "budget": budget}
+    def _estimate_s(self, finalists: Sequence[TrialResult]) -> float:
+        least, compiles_lazily = self.prepared.config.budget.tournament_pairs, self.prepared.engine.compiles_lazily
+        return tournament_s(self.observations.trials[0], finalists, least, compiles_lazily)
+
+    def _begun_for(self, exhausted: bool) -> BegunFor:
+        _, *others = self.observations.trials
+        tried = any(t.metrics for t in others)
+        return BegunFor(1 + len(others), self.prepared.config.budget, exhausted, tried)
 
     @property
     def _minutes_s(self) -> float:
         return 60 * self.prepared.config.budget.minutes
-
-    def _tournament(
-        self, keep: Callable[[Block], None] = lambda block: None, played: Sequence[Block] = ()
-    ) -> Tournament:
-        budget, span_s = self.prepared.config.budget, least_span_s(self._minutes_s)
-        return Tournament(
-            self.runner,
-            self.prepared.objectives[0],
-            Pairs(budget.tournament_pairs, budget.tournament_pairs_most, span_s),
-            self.watchers.tournament_progress,
-            self.observations.posterior,
-            keep,
-            played,
-            self.clock,
-        )

@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import combinations, pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from search_spaces.parameter import Params, Value
 from search_spaces.space import SearchSpace
 from tuner.core import interrupts
 from tuner.core.objective import Objective
 from tuner.core.trial import TrialResult, TrialStatus
-from tuner.measure.candidate import Candidate, compared, play_block, play_s
-from tuner.measure.runner import TrialRunner
-from tuner.tournament.tournament import REPEATED_SHARE
+from tuner.measure.executor import Executor
+from tuner.tournament.candidate import Candidate, compared
+from tuner.tournament.duration import REPLAYED_SHARE, round_s
+from tuner.tournament.rounds import Played, Player, Rules, play_block
 
 if TYPE_CHECKING:
     from tuner.search.posterior import Posterior
@@ -31,7 +32,7 @@ PAIRS_LEAST = 3
 """Pairs that others disturbed are left out where so many quiet ones are left."""
 IDLE = 1.03
 """A change whose middle is no further above 1 may have brought nothing."""
-TRIFLE = 1.05
+GAIN_RULED_OUT = 1.05
 """A change brought nothing only where a gain beyond this is ruled out."""
 
 
@@ -56,11 +57,19 @@ class Step:
         not far above: an interval that is wide for the noise of a few rounds says nothing against a change."""
         if self.ratio is None or self.ci95 is None:
             return False
-        return self.ci95[0] <= 1 and self.ratio < IDLE and self.ci95[1] < TRIFLE
+        return self.ci95[0] <= 1 and self.ratio < IDLE and self.ci95[1] < GAIN_RULED_OUT
 
-    def to_json(self) -> dict[str, Any]:
-        """As JSON data."""
-        return asdict(self)
+
+@dataclass(frozen=True)
+class Attribution:
+    """attribution.json: what each change on the way from the default to trial `winner` brought.
+
+    Without `steps` there is one change only, which the tournament has measured.
+    """
+
+    winner: int
+    objective: str
+    steps: tuple[Step, ...] = ()
 
 
 def by_worth(posterior: Posterior, start: Params, end: Params) -> list[str]:
@@ -113,30 +122,41 @@ def _distance(one: Params, other: Params) -> int:
     return sum(one.get(n) != other.get(n) for n in {*one, *other})
 
 
-def estimate_s(runner: TrialRunner, baseline: TrialResult, winner: TrialResult, ways: Sequence[Params]) -> float:
-    """How long `attribute` takes: a play of a configuration on the way is halfway between those of the ends."""
-    return len(ways) * BLOCKS * (play_s(runner, baseline) + play_s(runner, winner)) / 2
+def attribution_s(
+    baseline: TrialResult, winner: TrialResult, ways: Sequence[Params], compiles_lazily: Callable[[Params], bool]
+) -> float:
+    """How long `attribute` takes: a round of a configuration on the way is halfway between those of the ends."""
+    return len(ways) * BLOCKS * sum(round_s(t, compiles_lazily(t.params)) for t in (baseline, winner)) / 2
 
 
 def attribute(
-    runner: TrialRunner,
+    executor: Executor,
     objective: Objective,
     ways: Sequence[Params],
     on_block: Callable[[int, int], None] = lambda done, most: None,
-) -> list[Step]:
+) -> tuple[Step, ...]:
     """Measure the configurations of a `path` in interleaved blocks of rotated order, and compare neighbours.
 
     `on_block` is told how many blocks are done, of how many.
     """
-    known = [TrialResult(-1, params, TrialStatus.OK) for params in ways]
-    walkers = [Candidate(trial, runner, objective.metric, cold=False) for trial in known]
-    repeats = iter(range(math.ceil(REPEATED_SHARE * BLOCKS * len(walkers))))
+    players = [Player(number, params) for number, params in enumerate(ways)]
+    rules = Rules(objective.metric, math.ceil(REPLAYED_SHARE * BLOCKS * len(players)), cold_first=False)
+    played = Played()
     for block in range(BLOCKS):
         interrupts.check()
-        for walker, played in play_block(walkers, block, lambda: next(repeats, None) is not None):
-            walker.count(played)
+        standing = [p for p in players if p.number not in played.failures]
+        played = play_block(played, standing, rules, executor)
         on_block(block + 1, BLOCKS)
-    return [_step(before, after, objective) for before, after in pairwise(walkers)]
+    walkers = [
+        Candidate(
+            TrialResult(p.number, p.params, TrialStatus.OK),
+            objective.metric,
+            rounds=played.rounds(p.number),
+            failure=played.failures.get(p.number, ""),
+        )
+        for p in players
+    ]
+    return tuple(_step(before, after, objective) for before, after in pairwise(walkers))
 
 
 def _step(before: Candidate, after: Candidate, objective: Objective) -> Step:

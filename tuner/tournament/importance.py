@@ -11,8 +11,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from search_spaces.parameter import Choices, Parameter, Value
 from tuner.core.objective import pace_corrected
@@ -48,10 +47,6 @@ class Importance:
     floor: float
     trials: int
     hardly_varied: tuple[str, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """As JSON data."""
-        return asdict(self)
 
 
 def importance(

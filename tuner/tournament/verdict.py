@@ -4,63 +4,62 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from tuner.core.metrics import metric
 from tuner.core.objective import Objective, best
+from tuner.core.stats import RatioTest
 from tuner.core.trial import TrialResult
-from tuner.tournament.tournament import TournamentResult
+from tuner.tournament.document import FinalistDocument, TournamentDocument
 
 HIDDEN = 1.03
 """Where the best finalist's interval reaches beyond this, a gain worth having is not ruled out."""
 
 
-def sentence(result: TournamentResult, objective: str) -> str:
+def sentence(document: TournamentDocument) -> str:
     """The verdict of a tournament that has a winner."""
-    noun, pairs = objective.replace("_", " "), result.document["pairs"]
-    if result.winner is None:
+    objective, pairs, finalists = document.objective, document.pairs, document.finalists
+    noun = objective.replace("_", " ")
+    if document.winner is None:
         return "no configuration finished the tournament within the constraints"
-    if result.verdict == "keep_default":
+    if document.verdict == "keep_default":
         if not pairs:
             return f"keep the default: nothing else that was tried came near its {noun} within the constraints"
         better = "higher" if metric(objective).direction == "maximize" else "lower"
-        finalists = result.document["finalists"]
-        if not (able := [f for f in finalists if f["ratio"] is not None and not f["failure"] and not f["breaks"]]):
+        able = [(f, test) for f in finalists if (test := f.test) and not f.failure and not f.breaks]
+        if not able:
             return (
                 f"keep the default: every finalist failed or broke a constraint when measured again ({_out(finalists)})"
             )
-        best = max(able, key=lambda f: f["ratio"])
-        keep = f"keep the default: no finalist has a significantly {better} {noun} over {best['pairs']} pairs"
-        return f"{keep} ({_how_near(best)})"
-    if result.verdict == "undecided":
-        finalists = result.document["finalists"]
+        nearest, test = max(able, key=lambda pair: pair[1].ratio)
+        keep = f"keep the default: no finalist has a significantly {better} {noun} over {test.pairs} pairs"
+        return f"{keep} ({_how_near(nearest.number, test)})"
+    if document.verdict == "undecided":
         why = "no finalist finished enough pairs" if finalists else "no other configuration was measured"
-        why = result.document["baseline"]["failure"] or why
-        return f"undecided, so the default stays: {why}"
-    number = result.winner.number
-    if result.test is None:
-        return f"trial {number} is the best configuration that runs; the default does not run here"
-    low, high = result.test.ci95
-    proof = f"95 % interval {low:.2f} to {high:.2f}, {result.test.pairs} pairs"
-    if result.verdict == "gain":
-        return f"trial {number} is {result.test.ratio:.2f} times as good as the default in {objective} ({proof})"
+        return f"undecided, so the default stays: {document.baseline.failure or why}"
+    winner = document.winning_finalist
+    if winner is None or (test := winner.test) is None:
+        return f"trial {document.winner} is the best configuration that runs; the default does not run here"
+    low, high = test.ci95
+    proof = f"95 % interval {low:.2f} to {high:.2f}, {test.pairs} pairs"
+    if document.verdict == "gain":
+        return f"trial {winner.number} is {test.ratio:.2f} times as good as the default in {objective} ({proof})"
     return (
-        f"trial {number} is the best that meets the constraints, which the default does not; "
-        f"its {noun} is {result.test.ratio:.2f} times as good as the default's ({proof})"
+        f"trial {winner.number} is the best that meets the constraints, which the default does not; "
+        f"its {noun} is {test.ratio:.2f} times as good as the default's ({proof})"
     )
 
 
-def _out(finalists: Sequence[Mapping[str, Any]]) -> str:
+def _out(finalists: Sequence[FinalistDocument]) -> str:
     """Why each finalist cannot win."""
-    return ", ".join(f"trial {f['number']}: {f['failure'] or f['breaks']}" for f in finalists)
+    return ", ".join(f"trial {f.number}: {f.failure or f.breaks}" for f in finalists)
 
 
-def _how_near(best: Mapping[str, Any]) -> str:
+def _how_near(number: int, test: RatioTest) -> str:
     """How near the best finalist came, so that no gain and a gain that noise hid are told apart."""
-    low, high = best["ci95"]
+    low, high = test.ci95
     hidden = f"; noise may hide a gain of up to {100 * (high - 1):.0f} %" if high > HIDDEN else ""
-    return f"the best, trial {best['number']}, is ×{best['ratio']:.3f}, 95 % interval {low:.3f} to {high:.3f}{hidden}"
+    return f"the best, trial {number}, is ×{test.ratio:.3f}, 95 % interval {low:.3f} to {high:.3f}{hidden}"
 
 
 def nothing_feasible(trials: Sequence[TrialResult]) -> str:

@@ -18,7 +18,7 @@ from engines.synthesis.sentences import LENGTHS, REPLY, shipped
 from engines.synthesis.speech import F32
 from engines.synthesis.workload import resolve_workload
 
-CONF = Path(__file__).parents[3] / "conf" / "engine" / "espeak.yaml"
+CONF = Path(__file__).parents[3] / "engines" / "espeak" / "conf" / "engine" / "espeak.yaml"
 LIMITS: Mapping[str, float] = yaml.safe_load(CONF.read_text(encoding="utf-8"))["constraints"]
 MODEL = resolve_model({}, print)
 ITEM = WorkItem("a", {"text": "To reset it, hold the button. Then wait for two minutes, and try again."})

@@ -1,8 +1,8 @@
 """The way from the default to the winner, and what each change on it brought."""
 
+import json
 import random
 from itertools import pairwise
-from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -12,15 +12,14 @@ from engines import fake
 from search_spaces.build import build
 from search_spaces.parameter import Choices, Parameter
 from search_spaces.template import load_template
-from tests.tuner.fake_study import fake_config
+from tests.tuner.fake_executor import SPEED, FakeExecutor
+from tests.tuner.tournament.tournaments import played
+from tuner.core.documents import dump, load
 from tuner.core.objective import Objective
 from tuner.core.trial import MetricValue, TrialResult, TrialStatus
-from tuner.measure.candidate import BlockRound, Candidate
-from tuner.measure.host.host_noise import HostNoise
-from tuner.measure.preparation import prepare
 from tuner.search.posterior import Posterior
 from tuner.study.explanation import _idle
-from tuner.tournament.attribution import Step, _step, attribute, by_worth, path
+from tuner.tournament.attribution import BLOCKS, Attribution, Step, _step, attribute, by_worth, path
 
 pytestmark = pytest.mark.usefixtures("_simulated_unless_real")
 SPACE = load_template("fake").bind({"cpu_cores": 8})
@@ -32,8 +31,6 @@ LLM = load_template("llm").bind(
         "architecture": "llama", "n_ctx": 4096,
     }
 )  # fmt: skip
-
-SPEED = "decode_tokens_per_second"
 
 
 def changes(one, other):
@@ -68,27 +65,47 @@ def test_knobs_that_a_rule_ties_together_change_together():
     assert [changes(a, b) for a, b in pairwise(ways)] == [["type_v"], ["flash_attn"]]
 
 
-def test_what_each_change_brings_is_measured(tmp_path):
-    prepared = prepare(fake_config(tmp_path), lambda text: None)
-    end = prepared.space.canonical({**prepared.space.baseline, "threads": 6, "mode": "b", "precision": "medium"})
-    ways = path(prepared.space, prepared.space.baseline, end)
+def brought(script, order=(), **more):
+    """What `attribute` finds on the way from the default to a winner; a configuration's number is its place on it."""
+    end = SPACE.canonical({**SPACE.baseline, "threads": 6, "mode": "b", "precision": "medium"})
+    ways = path(SPACE, SPACE.baseline, end, order)
+    executor = FakeExecutor(lambda place, run: script(ways[place], run), **more)
     blocks = []
-    steps = attribute(prepared.runner(), Objective("decode_tokens_per_second"), ways, lambda *told: blocks.append(told))
-    assert blocks[-1][0] == blocks[-1][1] == len(blocks)
+    steps = attribute(executor, Objective(SPEED), ways, lambda *told: blocks.append(told))
+    return steps, ways, blocks, executor
+
+
+def test_what_each_change_brings_is_measured():
+    steps, ways, blocks, executor = brought(lambda params, run: fake.speed(params))
+    assert blocks == [(n, BLOCKS) for n in range(1, BLOCKS + 1)]
+    assert len(executor.runs) == BLOCKS * len(ways)
+    assert not any(plan.cold_load for _, plan in executor.runs)
     for step, before, after in zip(steps, ways, ways[1:], strict=False):
-        assert step.ratio == pytest.approx(fake.speed(after) / fake.speed(before), rel=0.05)
+        assert step.ratio == pytest.approx(fake.speed(after) / fake.speed(before))
         assert list(step.changed) == changes(before, after)
         assert step.ci95[0] <= step.ratio <= step.ci95[1]
 
 
-def test_a_step_that_fails_says_why_and_the_others_stand(tmp_path):
-    script = [{"when": {"mode": ["b"], "precision": ["high"]}, "do": "segfault"}]
-    prepared = prepare(fake_config(tmp_path, model={"script": script}), lambda text: None)
-    end = prepared.space.canonical({**prepared.space.baseline, "threads": 6, "mode": "b", "precision": "medium"})
-    ways = path(prepared.space, prepared.space.baseline, end, ["threads", "mode", "precision"])
-    first, *broken = attribute(prepared.runner(), Objective("decode_tokens_per_second"), ways)
-    assert first.ratio == pytest.approx(3**0.5, rel=0.05)
-    assert [(step.ratio, "SIGSEGV" in step.failure) for step in broken] == [(None, True)] * 2
+def test_a_step_that_fails_says_why_and_the_others_stand():
+    def script(params, run):
+        broken = params["mode"] == "b" and params["precision"] == "high"
+        return "killed by SIGSEGV" if broken else fake.speed(params)
+
+    (first, *broken), _, _, executor = brought(script, ["threads", "mode", "precision"])
+    assert first.ratio == pytest.approx(3**0.5)
+    assert [(step.ratio, step.failure) for step in broken] == [(None, "killed by SIGSEGV")] * 2
+    assert executor.numbers().count(2) == 2, "once more, and then no longer"
+
+
+def test_disturbed_rounds_are_played_again_as_many_as_half_of_all():
+    _, ways, _, executor = brought(lambda params, run: 100.0, disturbed=lambda run: True)
+    assert len(executor.runs) == BLOCKS * len(ways) * 3 // 2
+
+
+def test_an_attribution_is_read_as_it_was_written():
+    steps, *_ = brought(lambda params, run: fake.speed(params))
+    document = Attribution(7, SPEED, steps)
+    assert load(Attribution, json.loads(json.dumps(dump(document)))) == document
 
 
 def test_what_matters_most_changes_first_and_what_could_be_left_out_last():
@@ -126,11 +143,7 @@ def test_a_burst_in_a_round_does_not_make_a_change_look_idle():
     """A fifth more in each pair but one, in which others made the changed one 20 times slower."""
 
     def walker(speed, busy=()):
-        one = Candidate(TrialResult(-1, {"x": speed}, TrialStatus.OK), SimpleNamespace(constraints=()), SPEED)
-        for block in range(4):
-            loud = block in busy
-            one.count(BlockRound({SPEED: speed / (20 if loud else 1)}, {}, HostNoise(others_cores=1.0 * loud)))
-        return one
+        return played(-1, [speed / (20 if block in busy else 1) for block in range(4)], busy, x=speed)
 
     step = _step(walker(100.0), walker(120.0, busy=(2,)), Objective(SPEED))
     assert step.pairs == 3

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tuner.measure.host.memory import device_processes
+from tuner.measure.host.process_tree import is_within
 from tuner.measure.host.slowdowns import cpu_mhz, device_clocks, pressure_seconds
 
 OTHERS_LIMIT = 0.10
@@ -29,6 +30,7 @@ UNWATCHED = (
     "only the tournament's pairs guard against them"
 )
 
+_MAY_BE_UNKNOWN = ("pressure_share", "cpu_mhz", "device_mhz")
 _STAT = Path("/proc/stat")
 _CPU_STAT_FILES = ("/sys/fs/cgroup/cpu.stat", "/sys/fs/cgroup/cpu/cpu.stat")
 
@@ -83,7 +85,7 @@ class NoiseWatch:
         self._pressure = pressure_seconds()
 
     def stop(self, worker_cpu_s: float) -> HostNoise:
-        """The noise since the watch was made; `worker_cpu_s` is the CPU time of the worker in between."""
+        """The noise since the watch was made; `worker_cpu_s` is the CPU time in between of the worker and all below."""
         wall_s = max(time.monotonic() - self._begin, 1e-3)
         now = _cpu_seconds()
         busy_s, steal_s = now.busy - self._cpu.busy, now.steal - self._cpu.steal
@@ -109,8 +111,7 @@ def summary(rounds: Sequence[HostNoise]) -> Mapping[str, float]:
     if not rounds:
         return {}
     unwatched = sum(not r.watched for r in rounds)
-    parts = ("pressure_share", "cpu_mhz", "device_mhz")
-    told = {part: [v for r in rounds if (v := getattr(r, part)) is not None] for part in parts}
+    told = {part: [v for r in rounds if (v := getattr(r, part)) is not None] for part in _MAY_BE_UNKNOWN}
     return {
         "rounds": float(len(rounds)),
         "disturbed_share": sum(r.disturbed for r in rounds) / len(rounds),
@@ -122,6 +123,19 @@ def summary(rounds: Sequence[HostNoise]) -> Mapping[str, float]:
         **{part: sum(values) / len(values) for part, values in told.items() if values},
         **({"unwatched_share": unwatched / len(rounds)} if unwatched else {}),
     }
+
+
+def combined(summaries: Sequence[Mapping[str, float]]) -> Mapping[str, float]:
+    """The summary of all rounds that `summaries` are of; {} without any."""
+    told = [s for s in summaries if s.get("rounds")]
+    if not told:
+        return {}
+    rounds = sum(s["rounds"] for s in told)
+    mean = {}
+    for name in dict.fromkeys(name for s in told for name in s):
+        known = [s for s in told if name in s] if name in _MAY_BE_UNKNOWN else told
+        mean[name] = sum(s["rounds"] * s.get(name, 0.0) for s in known) / sum(s["rounds"] for s in known)
+    return {**mean, "rounds": rounds, "device_processes": max(s.get("device_processes", 0.0) for s in told)}
 
 
 def noise_message(trials: Sequence[Mapping[str, float]]) -> str:
@@ -174,7 +188,7 @@ def _cpu_seconds() -> _CpuSeconds:
 
 
 def _foreign_device_processes(worker_pid: int) -> int:
-    """How many processes on the devices are neither this one nor started by it, such as a tournament's other workers.
+    """How many processes on the devices are neither this one nor the worker, nor below one of the two.
 
     Inside a container the driver may give the host's numbers: those stand for no process here, and may be ours.
     """
@@ -183,8 +197,8 @@ def _foreign_device_processes(worker_pid: int) -> int:
         return 0
     import psutil
 
-    ours = {worker_pid, os.getpid(), *(child.pid for child in psutil.Process().children(recursive=True))}
-    return sum(psutil.pid_exists(pid) for pid in computing - ours)
+    ours = (worker_pid, os.getpid())
+    return sum(psutil.pid_exists(pid) and not any(is_within(pid, one) for one in ours) for pid in computing)
 
 
 def _throttled_seconds() -> float:

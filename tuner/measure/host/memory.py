@@ -9,6 +9,7 @@ from types import TracebackType
 
 from engines.machine_limits import memory_available_bytes
 from tuner.measure.host.nvml import ask, devices
+from tuner.measure.host.process_tree import is_within
 
 _MIB = 1024 * 1024
 _POLL_S = 0.05
@@ -46,7 +47,7 @@ def available_device_mib() -> float | None:
 
 
 class DevicePeak:
-    """Polls the device memory that one process holds. Use as a context manager.
+    """Polls the device memory that a process and all that it started hold. Use as a context manager.
 
     Where the driver does not tell processes apart (containers, WSL), the growth of the whole device since the start is
     taken instead, which counts what others allocate meanwhile; the tuner keeps no other process on the device.
@@ -75,7 +76,7 @@ class DevicePeak:
 
     @property
     def peak_mib(self) -> float | None:
-        """The peak so far; None without a device, and where nothing tells what this process holds."""
+        """The peak so far; None without a device, and where nothing tells what these processes hold."""
         if self._held:
             return self._held / _MIB
         return self._growth / _MIB if self._growth is not None else None
@@ -96,7 +97,7 @@ class DevicePeak:
             float(process.usedGpuMemory or 0)
             for handle in self._devices
             for process in ask("nvmlDeviceGetComputeRunningProcesses", handle) or ()
-            if process.pid == self._pid
+            if is_within(int(process.pid), self._pid)
         )
 
 

@@ -93,13 +93,11 @@ def test_an_absent_server_costs_little_and_is_told_at_start_and_end(tmp_path: Pa
     uri = f"http://127.0.0.1:{free_port()}"
     run = run_study(uri, tmp_path)
     assert len(attempts) == 2, "at the start and at the end"
-    assert len(run.noise_message) == 2
-    assert run.noise_message[0] == (
+    assert len(run.notices) == 2
+    assert run.notices[0] == (
         f"MLflow at {uri} cannot be used (Connection refused); the sweep goes on and logs when it returns"
     )
-    assert (
-        run.noise_message[1] == "MLflow lacks 8 of 8 trials and the verdict; the next run of the same sweep logs them"
-    )
+    assert run.notices[1] == "MLflow lacks 8 of 8 trials and the verdict; the next run of the same sweep logs them"
     assert run.tracker.tracking == {"tracking_uri": "", "run_id": ""}
 
 
@@ -119,7 +117,7 @@ def test_a_server_that_never_answers_stalls_no_trial_for_long(
             run.tracker.trial_finished(trial)
         run.tracker.study_finished(outcome())
     assert attempts == [0.4, 0.2, 0.3], "at the start, five seconds later, and at the end"
-    assert run.noise_message[-1].startswith("MLflow lacks 8 of 8 trials")
+    assert run.notices[-1].startswith("MLflow lacks 8 of 8 trials")
     for thread in threading.enumerate():
         if thread.name == "tracking":
             thread.join(60)
@@ -146,9 +144,9 @@ def test_a_server_that_dies_in_mid_sweep_and_returns_gets_every_trial(store: Rec
         run.tracker.study_finished(outcome())
     assert {number: len(runs) for number, runs in store.trials().items()} == dict.fromkeys(range(8), 1)
     assert [parent.data.tags["verdict"] for parent in store.parents()] == ["gain"]
-    assert len(run.noise_message) == 2
-    assert "cannot be used" in run.noise_message[0]
-    assert "can be used again" in run.noise_message[1]
+    assert len(run.notices) == 2
+    assert "cannot be used" in run.notices[0]
+    assert "can be used again" in run.notices[1]
 
 
 @pytest.mark.usefixtures("eager")
@@ -157,6 +155,6 @@ def test_what_an_absent_server_missed_is_logged_by_the_next_run(store: Recorded,
     run_study(f"http://127.0.0.1:{port}", tmp_path)
     with serving(tmp_path, port):
         run = run_study(f"http://127.0.0.1:{port}", tmp_path, finished=TRIALS)
-    assert run.noise_message == []
+    assert run.notices == []
     assert {number: len(runs) for number, runs in store.trials().items()} == dict.fromkeys(range(8), 1)
     assert [parent.info.status for parent in store.parents()] == ["FINISHED"]

@@ -1,0 +1,62 @@
+"""What one run of a configuration measures, as plain data that could be sent to another machine."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from tuner.measure.pruning import Pruner, fixed_rounds
+
+WarmUp = Literal["until_steady", "first_item", "whole_pass"]
+"""A pass before the rounds: rounds until two of them agree, the workload's first item, or all of its items.
+
+What compiles lazily gets a whole pass that is not held against it, whatever is planned.
+"""
+Inspection = Literal["in_force", "profile"]
+"""What a session can be asked about itself, beside being timed."""
+RepeatDisturbed = Literal["never", "same_process", "new_process"]
+"""Whether a round that others disturbed is played again, where the executor's allowance permits, and in what."""
+
+
+@dataclass(frozen=True)
+class MeasurementPlan:
+    """One load and the rounds after it.
+
+    `pruner` says how many rounds there are and when a configuration is cut off. Without `quality` it is neither judged
+    nor are limits on it. A `cold_load` is from a file out of the page cache, where the system allows it, and counts as
+    `load_s`, any other as `load_cached_s`; `cached_load_too` adds a second load, in a process of its own, for that.
+    Once `time_left_s` seconds have passed since the run began, the round that counts next is the last one.
+    """
+
+    pruner: Pruner
+    warm_up: WarmUp = "until_steady"
+    quality: bool = True
+    cold_load: bool = False
+    cached_load_too: bool = False
+    inspect: tuple[Inspection, ...] = ()
+    time_left_s: float = math.inf
+    repeat_disturbed: RepeatDisturbed = "same_process"
+
+
+def search_plan(pruner: Pruner, cold_load: bool = False, time_left_s: float = math.inf) -> MeasurementPlan:
+    """A trial of the search: rounds until the pruner has enough of them, and quality of what is not cut off."""
+    return MeasurementPlan(pruner, cold_load=cold_load, time_left_s=time_left_s)
+
+
+def drift_plan(pruner: Pruner, time_left_s: float = math.inf) -> MeasurementPlan:
+    """The baseline measured again during a search, to see how the machine's own speed changes."""
+    return MeasurementPlan(pruner, quality=False, time_left_s=time_left_s)
+
+
+def single_round_plan(cold_load: bool = False, repeat_disturbed: RepeatDisturbed = "never") -> MeasurementPlan:
+    """One round in a process of its own: for a pair of a tournament, or a trial of the search measured again."""
+    return MeasurementPlan(
+        fixed_rounds(1), "first_item", quality=False, cold_load=cold_load, repeat_disturbed=repeat_disturbed
+    )
+
+
+def bench_plan(pruner: Pruner, with_profile: bool = False) -> MeasurementPlan:
+    """One configuration measured without a search: both loads, what is in force, and (`with_profile`) its profiles."""
+    inspect: tuple[Inspection, ...] = ("in_force", "profile") if with_profile else ("in_force",)
+    return MeasurementPlan(pruner, cold_load=True, cached_load_too=True, inspect=inspect)
