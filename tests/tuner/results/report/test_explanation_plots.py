@@ -80,7 +80,7 @@ def test_the_table_of_changes_says_what_each_brought() -> None:
         {"quantization": "F16", "n_threads": 1, "flash_attn": False, "n_batch": 512},
     )
     head, rows = changed_knob_cells(known, Attribution(5, OBJECTIVE, STEPS))
-    assert head[-1] == "brought, in this order"
+    assert head[-1] == "contribution, in ablation order"
     assert [(row[0], row[-1]) for row in rows] == [
         ("quantization", "×1.500 (1.400–1.600)"), ("flash_attn", "×0.990 (0.970–1.010)"),
         ("type_v", "(with flash_attn)"), ("n_threads", "failed"), ("n_batch", ""),
