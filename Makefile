@@ -10,11 +10,15 @@ STAMP := $(VENV)/.set-up
 TORCH_STAMP := $(VENV)/.set-up-torch
 ARGS ?=
 
-# llama.cpp is compiled here, for the GPU where there is one and the CUDA compiler too. pip would then take a build without
-# CUDA from its cache, because the cache does not know what a package was built with.
-CMAKE_ARGS ?= $(shell command -v nvcc >/dev/null && nvidia-smi -L 2>/dev/null | grep -q '^GPU' && echo -DGGML_CUDA=on)
+# llama.cpp is compiled here, for the GPU where there is one and the CUDA compiler too. Its AMX kernels are left out: built
+# by gcc they end with an illegal instruction (llama.cpp pull request 26954: the tile configuration is optimised away).
+CUDA_ARGS := $(shell command -v nvcc >/dev/null && nvidia-smi -L 2>/dev/null | grep -q '^GPU' && echo -DGGML_CUDA=on)
+AMX_ARGS := $(shell grep -qsw amx_int8 /proc/cpuinfo && echo -DCMAKE_C_FLAGS=-mno-amx-int8 -DCMAKE_CXX_FLAGS=-mno-amx-int8)
+CMAKE_ARGS ?= $(strip $(CUDA_ARGS) $(AMX_ARGS))
 export CMAKE_ARGS
-PIP_FLAGS := --disable-pip-version-check $(if $(strip $(CMAKE_ARGS)),--no-cache-dir)
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# pip's cache does not know what a package was built with.
+LLAMA_CPP := $(shell sed -n 's/^llm = \["\(llama-cpp-python==[0-9.]*\)".*/\1/p' pyproject.toml)
 
 .PHONY: help setup sweep test test-torch check format ui clean
 
@@ -35,7 +39,8 @@ $(STAMP): pyproject.toml constraints.txt
 	    echo "hint: install one, for example: apt install g++, or xcode-select --install" >&2; exit 3; }
 	@echo "setting up $(VENV); llama.cpp is compiled, which takes some minutes (4 on 2 cores without CUDA)"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install $(PIP_FLAGS) --quiet -c constraints.txt -e '.[llm,stt,tts,kokoro,dev]'
+	$(if $(CMAKE_ARGS),$(PIP) install --no-cache-dir -c constraints.txt '$(LLAMA_CPP)')
+	$(PIP) install -c constraints.txt -e '.[llm,stt,tts,kokoro,dev]'
 	@touch $(STAMP)
 
 sweep: $(STAMP)
@@ -49,8 +54,8 @@ test: check
 # PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make test-torch
 # Of kokoro only the model's classes are used: its text pipeline needs spaCy, which is left out.
 $(TORCH_STAMP): $(STAMP)
-	$(BIN)/python -m pip install $(PIP_FLAGS) --quiet -c constraints.txt -e '.[shape]'
-	$(BIN)/python -m pip install $(PIP_FLAGS) --quiet --no-deps kokoro==0.9.4
+	$(PIP) install -c constraints.txt -e '.[shape]'
+	$(PIP) install --no-deps kokoro==0.9.4
 	@touch $(TORCH_STAMP)
 
 test-torch: $(TORCH_STAMP)

@@ -56,7 +56,7 @@ class Ours:
     def __init__(self, stack: ExitStack, prepared: Prepared, params: Mapping[str, Any]) -> None:
         self._loaded = stack.enter_context(prepared.loader().load(params, cold=False))
         self.model_path = self._loaded.model_file.path
-        self._task = prepared.engine.task
+        self._engine = prepared.engine
         self.depth = int(self._round()[1])
 
     def decode_tokens_per_second(self) -> float:
@@ -65,7 +65,8 @@ class Ours:
 
     def _round(self) -> tuple[float, float]:
         samples = self._loaded.run_pass(TIMEOUT_S).samples
-        return round_metrics(self._task, samples)["engine_decode_tokens_per_second"], samples[0].units_in
+        metrics = round_metrics(self._engine.task, samples, self._engine.metrics)
+        return metrics["engine_decode_tokens_per_second"], samples[0].units_in
 
 
 def newest_deploy(outputs: Path) -> Path:

@@ -3,8 +3,8 @@
     python -m benchmarks.overhead [OVERRIDE…]
 
 Runs `python -m tuner sweep llm OVERRIDE…` in a new study and prints the table. `engine` counts the time between
-asking a worker to start, load, warm up, run a round or judge quality and its answer; fetching and quantizing models is
-not in it.
+asking a worker to start, load, warm up, run a round or evaluate quality, and its answer; fetching and quantizing models
+is not in it.
 """
 
 from __future__ import annotations

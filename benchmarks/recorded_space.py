@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from benchmarks.recording import Recording
@@ -18,7 +19,7 @@ def space_of(recording: Recording) -> SearchSpace:
     return bound(recording.setting, load_engine(recording.engine).space)
 
 
-def bound(setting: Mapping[str, Any], template: str) -> SearchSpace:
+def bound(setting: Mapping[str, Any], template: str | Path) -> SearchSpace:
     """A space of `template` as the tuner binds it to capabilities and model, narrowed as the user had it."""
     model = setting["model"]
     facts = {**setting["capabilities"]["facts"], **model["facts"]}

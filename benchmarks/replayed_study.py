@@ -6,18 +6,21 @@ What is replaced is what loads (from the recording), the clock, the cache of qua
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from optuna.storages import InMemoryStorage
+
 from benchmarks.problem import Problem, Trace
 from benchmarks.world import FailedError, Process, World
 from engines.base import Capabilities, Model, ModelFile
 from engines.registry import load_engine
-from search_spaces.parameter import Params, Value
+from search_spaces.parameter import Params
 from tuner.core.events import Outcome
-from tuner.core.objective import Objective, pace_corrected
+from tuner.core.objective import Objective
 from tuner.core.params import changed_knobs
 from tuner.core.study_config import Budget, StudyConfig
 from tuner.core.trial import TrialResult, TrialStatus
@@ -31,7 +34,6 @@ from tuner.measure.preparation import Prepared
 from tuner.measure.quality_cache import QualityCache
 from tuner.results.study_store import StudyStore
 from tuner.search.earlier import Earlier
-from tuner.search.repeats import Repeat
 from tuner.study.study import Study
 from tuner.tournament.comparison import EQUAL
 from tuner.tournament.tournament import TournamentResult
@@ -131,7 +133,10 @@ class ReplayPrepared(Prepared):
     world: World
 
     def executor(
-        self, samples_dir: Path | None = None, on_progress: Callable[[str], None] = lambda text: None
+        self,
+        samples_dir: Path | None = None,
+        on_progress: Callable[[str], None] = lambda text: None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> Executor:
         """Measures on the recording, by its clock; raw samples are not kept."""
         return LocalExecutor(
@@ -149,9 +154,8 @@ class NoFolder(StudyStore):
         """Nobody else is there."""
         yield
 
-    def trials(self) -> list[TrialResult]:
+    def check_format(self) -> None:
         """A study always begins anew."""
-        return []
 
     def _lines(self, name: str, read: Callable[[Mapping[str, Any]], T]) -> list[T]:
         """None yet."""
@@ -192,27 +196,21 @@ class ReplayedStudy(Study):
         """None: each replay is the first."""
         return []
 
-    def _run(self, params: dict[str, Value], purpose: str, pace: float) -> TrialResult:
-        begun_s = self.clock()
-        result = super()._run(params, purpose, pace)
-        self.trace.measured += 1
-        if result.status not in (TrialStatus.OK, TrialStatus.PRUNED):
-            self.trace.wasted_s += self.clock() - begun_s
+    def _measured(self, result: TrialResult) -> None:
+        if result.purpose == "drift":
+            return
+        if result.purpose != "repeat":
+            self.trace.measured += 1
+            self.trace.wasted_s += result.wall_s * (result.status not in (TrialStatus.OK, TrialStatus.PRUNED))
         self._answer()
-        return result
-
-    def _repeat(self, trial: TrialResult, pace: float) -> Repeat:
-        repeat = super()._repeat(trial, pace)
-        self._answer()
-        return repeat
 
     def _answer(self) -> None:
         """What is likeliest to be deployed: of all trials the plainest of about equals, as a verdict prefers it."""
         able, objective = self.observations.leaders(len(self.trials)), self._objective
-        values = [pace_corrected(t, objective.metric) or 1.0 for t in able]
-        equal = [t for t, value in zip(able, values, strict=True) if objective.gain(value, values[0]) >= EQUAL]
+        values = [e.value or 1.0 for e in able]
+        equal = [e for e, value in zip(able, values, strict=True) if objective.gain(value, values[0]) >= EQUAL]
         if equal:
-            plainest = min(equal, key=lambda t: changed_knobs(t.params, self._baseline.params))
+            plainest = min(equal, key=lambda e: changed_knobs(e.params, self.trials[0].params))
             self.trace.answer(self.clock(), plainest.params)
 
     def _conclude(self, result: TournamentResult) -> Outcome:
@@ -248,7 +246,9 @@ def replayed(problem: Problem, seed: int, limit_s: float) -> ReplayedStudy:
     """The study, not yet run."""
     world = World(problem.surface, seed)
     prepared = _prepared(problem, world, seed, limit_s)
-    return ReplayedStudy(prepared, NoFolder(Path()), Watchers([]), begin=0.0, clock=world.clock)
+    return ReplayedStudy(
+        prepared, NoFolder(Path()), Watchers([]), begin=0.0, clock=world.clock, storage=InMemoryStorage()
+    )
 
 
 _HARDWARE = detect_hardware()

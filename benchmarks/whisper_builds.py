@@ -1,4 +1,4 @@
-"""How much one build of pywhispercpp is faster than another on this machine.
+"""How much faster one build of pywhispercpp is than another on this machine.
 
     python -m benchmarks.whisper_builds --python .venv/bin/python --python /path/to/native/bin/python [--pairs 12]
 
@@ -25,11 +25,11 @@ from tuner.measure.round_metrics import round_metrics
 from tuner.measure.worker_process import Worker, WorkerFailedError
 
 CONFIGURATIONS: Mapping[str, Mapping[str, Any]] = {
-    "as the library comes": {},
-    "window cut to the clip": {"audio_ctx": "clip"},
-    "and no flash attention": {"audio_ctx": "clip", "flash_attn": False},
-    "window cut, Q8_0": {"audio_ctx": "clip", "quantization": "Q8_0"},
-    "window cut, Q5_1": {"audio_ctx": "clip", "quantization": "Q5_1"},
+    "library defaults": {},
+    "audio_ctx=clip": {"audio_ctx": "clip"},
+    "audio_ctx=clip, no flash attention": {"audio_ctx": "clip", "flash_attn": False},
+    "audio_ctx=clip, Q8_0": {"audio_ctx": "clip", "quantization": "Q8_0"},
+    "audio_ctx=clip, Q5_1": {"audio_ctx": "clip", "quantization": "Q5_1"},
 }
 TIMEOUT_S = 900.0
 
@@ -77,7 +77,7 @@ def row(name: str, values: tuple[Sequence[float], Sequence[float]]) -> str:
     test = paired_ratio_test(values[0], values[1])
     low, high = test.ci95
     medians = " ".join(f"{statistics.median(v):10.4f}" for v in values)
-    return f"{name:24} {medians} {test.ratio:9.2f}  {low:.2f} to {high:.2f}"
+    return f"{name:35} {medians} {test.ratio:9.2f}  {low:.2f} to {high:.2f}"
 
 
 def features(python: str, engine: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engines.base import Engine, Model, ModelFile, Session
+from engines.base import Engine, Metric, Model, ModelFile, Session
 from search_spaces.parameter import Params
 
 
@@ -15,6 +15,10 @@ class AssembledEngine(Engine):
     modules imports no library. Stateless.
     """
 
+    default_for_task = False
+    files: tuple[str, ...] = ()
+    facts_kept: tuple[str, ...] = ()
+    metrics: tuple[Metric, ...] = ()
     session: Callable[[Model, ModelFile, Params], Session]
     """*Worker.* Loads a file that is there."""
 

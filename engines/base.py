@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from pathlib import Path
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from search_spaces.parameter import Params, Value
+
+TASKS = ("llm", "stt", "tts")
+"""What an engine can serve; the payload of a work item means something to engines of one task only."""
 
 Progress = Callable[[str], None]
 """Told one short line about slow preparation ("quantizing to Q4_K_M", "downloading 41 %")."""
@@ -28,7 +33,7 @@ class WorkItem:
 
 @dataclass(frozen=True)
 class Workload:
-    """The fixed list of work items that one round passes over, and the material that quality is judged on (JSON).
+    """The fixed list of work items that one round passes over, and the material that quality is evaluated on (JSON).
 
     `notes` tell the user what was decided for them; `facts` (`longest_prompt`, …) bind the search space as those of
     a model do. Neither is part of what the workload is.
@@ -52,8 +57,12 @@ class Sample:
     """What one work item did. Times are seconds after `submitted` on the worker's monotonic clock.
 
     `output_times_s` has one entry per output (token, audio chunk, segment), in order. `units_in` and `units_out`
-    are tokens for a language model and audio seconds for speech. `engine_timings` are the engine's own, in seconds
-    (`prefill_s`, `decode_s`) or counts (`prefill_tokens`, `decode_tokens`), where it has them.
+    are tokens for a language model and audio seconds for speech.
+
+    `due` is how much of `units_out` is work done, where that is not all of it (some came out of a cache). `requests`
+    of the same item were served at once, and took `requests_s` together, each on its own clock. `stall_s` is silence
+    that a listener hears because audio comes late. `stages_s` are the seconds that the engine itself times by stage
+    (`prefill`, `decode`), and `counts` what it counts (`prefill`, `decode`: tokens): the same work has the same counts.
     """
 
     item_id: str
@@ -62,7 +71,39 @@ class Sample:
     units_in: float
     units_out: float
     output: str = ""
-    engine_timings: Mapping[str, float] = field(default_factory=dict)
+    due: float | None = None
+    requests: int = 1
+    requests_s: float | None = None
+    stall_s: float = 0.0
+    stages_s: Mapping[str, float] = field(default_factory=dict)
+    counts: Mapping[str, float] = field(default_factory=dict)
+
+
+Direction = Literal["maximize", "minimize"]
+Kind = Literal["speed", "energy", "quality", "memory", "load"]
+FromSamples = Callable[[Sequence[Sample]], float | None]
+"""A metric of one round from its samples; None where they do not tell. Raises InvalidOutputError."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number that a trial can have, from `lowest` to `highest`, in `unit`.
+
+    `kind` says how it behaves: `speed` and `energy` are a round's, `load` and `memory` a process's, `quality` is judged
+    once. Only `speed` is corrected for the machine's pace: a slower machine does not use more energy for a token.
+    `from_samples` computes it from a round's samples; whatever has none is measured elsewhere, and is no part of what
+    the metric is. A `leading` metric is in every round, so that rounds can be pruned and shown by it.
+    """
+
+    name: str
+    unit: str
+    direction: Direction
+    kind: Kind
+    definition: str
+    from_samples: FromSamples | None = field(default=None, compare=False)
+    leading: bool = False
+    lowest: float = 0.0
+    highest: float = math.inf
 
 
 ADVICE = ("unused", "rebuild")
@@ -79,7 +120,7 @@ class Capabilities:
     """What this machine and build of the engine can do: `facts` bind the search space, `build` identifies the engine.
 
     `facts` are flat (`cpu_cores`, `gpu_count`, `gpu_offload`, …). `build` has at least `version` and `build`. Where
-    the build leaves something of this machine unused, `unused` says what and `rebuild` is the command that mends it.
+    the build leaves something of this machine unused, `unused` says what and `rebuild` is the command that fixes it.
     """
 
     facts: Mapping[str, Value]
@@ -167,12 +208,28 @@ class Inspectable(Protocol):
 
 
 class Engine(Protocol):
-    """How to serve one kind of model. Stateless: a new object may be made in each process."""
+    """How to serve one kind of model. Stateless: a new object may be made in each process.
+
+    The attributes are what an engine declares: nothing outside of its folder knows its name, options or metrics.
+    """
 
     name: str
+    """Of letters, digits, `-` and `_`: that of its folder, or of its entry point."""
     task: str
-    space: str
-    """The file stem of its search space in `search_spaces/`."""
+    """One of `TASKS`."""
+    default_for_task: bool
+    """Whether the task uses it unless told otherwise; what ships goes before what is installed beside it."""
+    space: str | Path
+    """Its search space: the stem of a file in `search_spaces/`, or the path of a file of its own."""
+    conf: Path
+    """A folder with `engine/NAME.yaml` (its options, model, workload, objective, limits), and `model/` and `workload/`
+    for what it has beside the files of the folder `conf`."""
+    files: tuple[str, ...]
+    """Options that name a file or a folder of the user's: `model.KEY`, `workload.KEY`."""
+    facts_kept: tuple[str, ...]
+    """Options of a model that its facts hold by the same name: a deploy.json on its own is measured with them."""
+    metrics: tuple[Metric, ...]
+    """What it yields beside the metrics of its task."""
 
     def capabilities(self) -> Capabilities:
         """*Worker.* What this machine and build can do. Raises MissingLibraryError with the install command."""
@@ -191,7 +248,7 @@ class Engine(Protocol):
         ...
 
     def prepare_quality(self, model: Model, workload: Workload, progress: Progress) -> None:
-        """*Worker.* Make and cache the reference that quality is judged against. Cheap when cached."""
+        """*Worker.* Make and cache the quality reference. Cheap when cached."""
         ...
 
     def open(self, model: Model, params: Params) -> Session:

@@ -8,11 +8,10 @@ import hashlib
 import json
 import os
 import shutil
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import IO
 
+from engines.file_lock import lock
 from search_spaces.errors import EnvironmentLackingError
 
 _CHUNK_BYTES = 1 << 22
@@ -67,27 +66,8 @@ def _make(path: Path, needed_bytes: int, make: Callable[[Path], None]) -> None:
 def locked(path: Path) -> Iterator[None]:
     """Hold the lock of `path` (a file beside it). The operating system frees it when its process dies."""
     with path.with_name(path.name + ".lock").open("ab") as file:
-        _lock(file)
+        lock(file, wait=True)
         yield
-
-
-def _lock(file: IO[bytes]) -> None:
-    """Wait for an exclusive lock that ends with the file's closing."""
-    if sys.platform == "win32":
-        import msvcrt
-        import time
-
-        while True:
-            try:
-                file.seek(0)
-                msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-                return
-            except OSError:
-                time.sleep(0.1)
-    else:
-        import fcntl
-
-        fcntl.flock(file.fileno(), fcntl.LOCK_EX)
 
 
 @contextlib.contextmanager

@@ -32,3 +32,7 @@ class ModelFileError(EngineError):
 
 class MissingLibraryError(EnvironmentLackingError):
     """An engine's library is not installed."""
+
+
+class UnusableEngineError(EnvironmentLackingError):
+    """An engine of another package does not import, or is none."""

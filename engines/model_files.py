@@ -76,9 +76,8 @@ class ModelFiles(Generic[H]):
 
     def _check_options(self, config: Mapping[str, Any]) -> None:
         known = (*_OPTIONS, *self.format.options)
-        for option, value in config.items():
-            # Options of other engines are in the shared files of conf/model, where they are null.
-            if option not in known and value is not None:
+        for option in config:
+            if option not in known:
                 raise unknown_name("model option", str(option), known)
         source, variants, embedded = config.get("source"), config.get("variants"), self.format.embedded_choice
         if variants and source:

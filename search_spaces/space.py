@@ -61,10 +61,26 @@ class SearchSpace:
 
     def parameter(self, name: str) -> Parameter:
         """The knob called `name`. Raises TunerError with the nearest match when there is none."""
-        for knob in self.knobs:
-            if knob.name == name:
-                return knob
-        raise unknown_name("knob", name, (k.name for k in self.knobs))
+        if name not in self._named:
+            raise unknown_name("knob", name, self._named)
+        return self._named[name]
+
+    @cached_property
+    def _named(self) -> Mapping[str, Parameter]:
+        return {knob.name: knob for knob in self.knobs}
+
+    @cached_property
+    def _coerced(self) -> dict[tuple[str, type, Value], Value]:
+        """What discrete values were coerced to: a search asks for the same ones thousands of times."""
+        return {}
+
+    def _of_type(self, knob: Parameter, value: Value) -> Value:
+        if isinstance(value, float):
+            return coerce(knob, value)
+        known = knob.name, type(value), value
+        if known not in self._coerced:
+            self._coerced[known] = coerce(knob, value)
+        return self._coerced[known]
 
     def canonical(self, values: Mapping[str, Value]) -> dict[str, Value]:
         """`values` as a configuration: inactive and off knobs dropped, missing ones filled in, types made right.
@@ -76,9 +92,9 @@ class SearchSpace:
             self.parameter(name)
         params: dict[str, Value] = {}
         for knob in self.used:
-            if all(c.holds(params) for c in knob.when):
+            if not knob.when or all(c.holds(params) for c in knob.when):
                 given = values.get(knob.name, self.fixed.get(knob.name))
-                params[knob.name] = nearest(knob.domain, knob.default) if given is None else coerce(knob, given)
+                params[knob.name] = nearest(knob.domain, knob.default) if given is None else self._of_type(knob, given)
         return params
 
     def initial_configuration(self) -> dict[str, Value] | None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib import resources
 from itertools import islice
+from pathlib import Path
 
 from search_spaces.build import build
 from search_spaces.coercion import coerce
@@ -74,14 +75,23 @@ class Template:
             coerce(_parameter(spec, _ANY[spec.type], default, None, aliases), value, said)
 
 
-def load_template(name: str) -> Template:
-    """The template `search_spaces/<name>.yaml`. Raises TunerError with the nearest match when there is none."""
-    if name not in (known := template_names()):
-        raise unknown_name("search space", name, known)
-    file = resources.files("search_spaces") / f"{name}.yaml"
-    template = Template.from_text(file.read_text(encoding="utf-8"), f"{name}.yaml")
-    if template.name != name:
-        raise TunerError(f"{name}.yaml calls itself {template.name!r}", "make its name that of the file")
+def load_template(space: str | Path) -> Template:
+    """The template `search_spaces/<space>.yaml`, or that of a file elsewhere.
+
+    Raises TunerError with the nearest match when there is none of the name, or when the file cannot be read.
+    """
+    if isinstance(space, Path):
+        try:
+            return Template.from_text(space.read_text(encoding="utf-8"), str(space))
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise TunerError(f"the search space {str(space)!r} cannot be read: {reason}", "install it anew") from None
+    if space not in (known := template_names()):
+        raise unknown_name("search space", space, known)
+    file = resources.files("search_spaces") / f"{space}.yaml"
+    template = Template.from_text(file.read_text(encoding="utf-8"), f"{space}.yaml")
+    if template.name != space:
+        raise TunerError(f"{space}.yaml calls itself {template.name!r}", "make its name that of the file")
     return template
 
 

@@ -1,12 +1,14 @@
-"""Shared by all tests: no deadline that a busy machine could miss, and a cache of the session's own."""
+"""Shared by all tests: no deadline that a busy machine could miss, no chance, and a cache of the session's own."""
 
 import os
 import tempfile
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("tuner", deadline=None, derandomize=True)
+settings.register_profile(
+    "tuner", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("tuner")
 os.environ.pop("MLFLOW_TRACKING_URI", None)
 

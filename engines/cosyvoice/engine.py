@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from engines.assembled import AssembledEngine
@@ -13,6 +14,7 @@ from engines.cosyvoice.memory import predict_memory
 from engines.cosyvoice.models import prepare, resolve_model
 from engines.cosyvoice.session import CosyVoiceSession
 from engines.cosyvoice.workload import judged_requests, resolve_workload
+from engines.synthesis.workload import FILES
 from search_spaces.parameter import Params
 
 
@@ -22,6 +24,8 @@ class CosyVoiceEngine(AssembledEngine):
     name = "cosyvoice"
     task = "tts"
     space = "tts_cosyvoice"
+    conf = Path(__file__).parent / "conf"
+    files = (*FILES, "workload.recording", "model.repo", "model.prompt_wav")
     capabilities = staticmethod(capabilities)
     resolve_model = staticmethod(resolve_model)
     resolve_workload = staticmethod(resolve_workload)
@@ -50,3 +54,6 @@ class CosyVoiceEngine(AssembledEngine):
             reference.make(session, found, wanted, progress)
         finally:
             session.close()
+
+
+ENGINE = CosyVoiceEngine

@@ -41,7 +41,7 @@ def resolve_model(config: Mapping[str, Any], progress: Progress) -> Model:
     the one that comes with the repository.
     """
     for option, value in config.items():
-        # Options of other engines are in the shared files of conf/model, where they are null.
+        # A folder is given by conf/model/file.yaml, which has room for variants too.
         if option not in OPTIONS and value not in (None, {}):
             raise unknown_name("model option", str(option), OPTIONS)
     source = str(config.get("source") or "")

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from engines.base import WorkItem, Workload
 from engines.cosyvoice.in_force import device_name
 from engines.cosyvoice.settings import Settings
 from engines.cosyvoice.stages import STAGES
-
-if TYPE_CHECKING:
-    from engines.cosyvoice.session import CosyVoiceSession
 
 PIPELINE, KERNELS = "pipeline_profile.json", "cuda_kernels_profile.json"
 _AT_ONCE_GPU, _AT_ONCE_CPU = (2, 4), (2,)
@@ -21,7 +18,24 @@ _SLOW_S = 30.0
 _LISTED = 40
 
 
-def profile(torch: Any, session: CosyVoiceSession, settings: Settings, workload: Workload) -> Mapping[str, Any]:
+class Measured(Protocol):
+    """What a session must offer to be profiled."""
+
+    @property
+    def loaded(self) -> Any:
+        """The repository's model."""
+        ...
+
+    def measured(self, item: WorkItem, at_once: int) -> Mapping[str, float]:
+        """Seconds of the item's stages, of its audio and to its first audio, for so many requests at once."""
+        ...
+
+    def in_force(self) -> Mapping[str, str]:
+        """The optimizations that are really in force."""
+        ...
+
+
+def profile(torch: Any, session: Measured, settings: Settings, workload: Workload) -> Mapping[str, Any]:
     """`pipeline_profile.json` and `cuda_kernels_profile.json` for the workload's first item. The session is warm."""
     item, model = workload.items[0], session.loaded
     on_gpu = model.device.type == "cuda"
@@ -65,7 +79,7 @@ def _summary(count: int, measured: Mapping[str, float]) -> dict[str, float]:
     }
 
 
-def _recorded(torch: Any, session: CosyVoiceSession, item: WorkItem, on_gpu: bool) -> Any:
+def _recorded(torch: Any, session: Measured, item: WorkItem, on_gpu: bool) -> Any:
     """torch.profiler's record of one request, the LLM's thread included."""
     kinds = torch.profiler.ProfilerActivity
     activities = [kinds.CPU, *([kinds.CUDA] if on_gpu else [])]

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from engines.base import Model, Progress, Workload
 from engines.cache import make_once
@@ -26,11 +26,24 @@ from engines.synthesis.intelligibility import word_errors
 from engines.synthesis.references import References
 from engines.synthesis.speech import Speech
 
-if TYPE_CHECKING:
-    from engines.cosyvoice.session import CosyVoiceSession
-
 TakenTokens = list[list[int]]
 """Speech tokens of each piece of a request."""
+
+
+class Speaker(Protocol):
+    """What a session must offer to be judged, or to make the reference."""
+
+    def listen(self, request: Request) -> Speech:
+        """One request by itself, from a clean state."""
+        ...
+
+    def taken(self) -> TakenTokens:
+        """The speech tokens of each piece of the latest request."""
+        ...
+
+    def said_again(self, request: Request, taken: TakenTokens) -> Speech:
+        """What `request` becomes from speech tokens that an LLM has drawn, by flow and vocoder alone."""
+        ...
 
 
 def references(model: Model) -> References:
@@ -45,7 +58,7 @@ def missing(found: References, requests: Sequence[Request]) -> list[Request]:
     return [r for r in requests if r.key in keys or not tokens_file(found, r).exists()]
 
 
-def make(session: CosyVoiceSession, found: References, requests: Sequence[Request], progress: Progress) -> None:
+def make(session: Speaker, found: References, requests: Sequence[Request], progress: Progress) -> None:
     """Make the references of `requests` with `session`, the reference configuration. Raises InvalidOutputError."""
     for number, request in enumerate(requests, start=1):
         progress(f"speaking the reference {number} of {len(requests)}")
@@ -62,9 +75,7 @@ def _keep(found: References, request: Request, taken: TakenTokens, speech: Speec
     found.make([request.key], lambda _: speech, lambda _: None)
 
 
-def judge(
-    session: CosyVoiceSession, workload: Workload, found: References, heard: Mapping[str, Speech]
-) -> Mapping[str, float]:
+def judge(session: Speaker, workload: Workload, found: References, heard: Mapping[str, Speech]) -> Mapping[str, float]:
     """`mel_distance_db`, `f0_rmse_hz` and `duration_ratio`, those of the worst text as `…_worst` (but for the
     pitch), and the word errors of the takes where somebody hears them.
 
@@ -75,7 +86,7 @@ def judge(
     for request in requests:
         reference = found.read(request.key)
         if reference is None:
-            raise EngineError("the reference that quality is judged against is gone", "run the sweep again")
+            raise EngineError("the reference for quality is gone", "run the sweep again")
         speech = heard.get(request.key) or session.listen(request)
         again = session.said_again(request, _read(tokens_file(found, request))).audio
         check(again, reference.sample_rate, request.text, request.limits, reference.seconds)

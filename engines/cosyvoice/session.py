@@ -16,6 +16,7 @@ from engines.cosyvoice import in_force
 from engines.cosyvoice.capabilities import torch_module
 from engines.cosyvoice.failures import explained
 from engines.cosyvoice.optimizations import reset_streaming, tune_model, tune_process
+from engines.cosyvoice.profile import profile
 from engines.cosyvoice.reference import TakenTokens, judge, references
 from engines.cosyvoice.requests import Request
 from engines.cosyvoice.settings import Settings
@@ -118,8 +119,6 @@ class CosyVoiceSession:
 
     def profile(self, workload: Workload) -> Mapping[str, Any]:
         """Documents by file name: stage times of a request, and the kernels that it spent them in."""
-        from engines.cosyvoice.profile import profile
-
         return profile(self._torch, self, self._settings, workload)
 
     def close(self) -> None:

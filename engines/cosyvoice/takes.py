@@ -54,21 +54,22 @@ def sample_of(
     one that every caller has.
     """
     alone = sample(item_id, request.text, takes[0], due_seconds(takes, reference_s))
-    timings = {**alone.engine_timings, **stages}
+    timed = replace(
+        alone,
+        units_in=request.units_in * len(takes),
+        stages_s={name.removesuffix("_s"): value for name, value in stages.items() if name.endswith("_s")},
+        counts={**alone.counts, **{name: value for name, value in stages.items() if not name.endswith("_s")}},
+    )
     if len(takes) == 1:
-        return replace(alone, units_in=request.units_in, engine_timings=timings)
+        return timed
     every_has_audio_s = max(take.chunks[0].at_s for take in takes)
     times = sorted(c.at_s for take in takes for c in take.chunks if c.at_s >= every_has_audio_s)
-    together = {
-        "requests": len(takes),
-        "request_s": sum(take.done_s for take in takes),
-        "stall_s": max(take.stall_s for take in takes),
-    }
     return replace(
-        alone,
+        timed,
         output_times_s=tuple(times),
         done_s=max(wall_s, times[-1]),
-        units_in=request.units_in * len(takes),
         units_out=sum(take.seconds for take in takes),
-        engine_timings={**timings, **together},
+        requests=len(takes),
+        requests_s=sum(take.done_s for take in takes),
+        stall_s=max(take.stall_s for take in takes),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from engines.assembled import AssembledEngine
 from engines.base import Capabilities, MemoryPrediction, Model, Progress, Workload
 from engines.espeak.capabilities import capabilities
@@ -9,7 +11,7 @@ from engines.espeak.export import TARGETS, export
 from engines.espeak.models import prepare, resolve_model
 from engines.espeak.session import REFERENCE, EspeakSession, references
 from engines.synthesis.session import prepare_references
-from engines.synthesis.workload import resolve_workload
+from engines.synthesis.workload import FILES, resolve_workload
 from search_spaces.parameter import Params
 
 _PROCESS_MIB = 80.0
@@ -22,6 +24,9 @@ class EspeakEngine(AssembledEngine):
     name = "espeak"
     task = "tts"
     space = "tts_espeak"
+    default_for_task = True
+    conf = Path(__file__).parent / "conf"
+    files = FILES
     capabilities = staticmethod(capabilities)
     resolve_model = staticmethod(resolve_model)
     resolve_workload = staticmethod(resolve_workload)
@@ -41,3 +46,6 @@ class EspeakEngine(AssembledEngine):
     def predict_memory(self, model: Model, params: Params, capabilities: Capabilities) -> MemoryPrediction:
         """The same for all."""
         return MemoryPrediction(_PROCESS_MIB, 0.0, {"process": _PROCESS_MIB})
+
+
+ENGINE = EspeakEngine

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from engines.assembled import AssembledEngine
@@ -25,6 +26,9 @@ class KokoroEngine(AssembledEngine):
     name = "kokoro"
     task = "tts"
     space = "tts_kokoro"
+    conf = Path(__file__).parent / "conf"
+    files = (*sentences.FILES, "model.voices", "model.phrases")
+    facts_kept = ("voices", "voice", "language")
     capabilities = staticmethod(capabilities)
     resolve_model = staticmethod(resolve_model)
     prepare = staticmethod(prepare)
@@ -56,3 +60,6 @@ class KokoroEngine(AssembledEngine):
             return KokoroSession(model, prepare(model, params, progress), params)
 
         prepare_references(references(model), workload, reference, progress)
+
+
+ENGINE = KokoroEngine

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from engines import own_timers
 from engines.assembled import AssembledEngine
 from engines.llama_cpp.capabilities import capabilities
 from engines.llama_cpp.export import TARGETS, export
@@ -18,6 +21,11 @@ class LlamaCppEngine(AssembledEngine):
     name = "llama_cpp"
     task = "llm"
     space = "llm"
+    default_for_task = True
+    conf = Path(__file__).parent / "conf"
+    files = ("workload.prompts",)
+    facts_kept = ("n_ctx",)
+    metrics = own_timers.METRICS
     capabilities = staticmethod(capabilities)
     resolve_model = staticmethod(resolve_model)
     resolve_workload = staticmethod(resolve_workload)
@@ -27,3 +35,6 @@ class LlamaCppEngine(AssembledEngine):
     predict_memory = staticmethod(predict_memory)
     export = staticmethod(export)
     export_targets = TARGETS
+
+
+ENGINE = LlamaCppEngine

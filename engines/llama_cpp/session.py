@@ -13,6 +13,7 @@ from engines.llama_cpp import quality
 from engines.llama_cpp.library import failure, library
 from engines.llama_cpp.loading import SEED, load
 from engines.llama_cpp.settings import sampling, speculation_tokens
+from engines.own_timers import DECODE, PREFILL
 from search_spaces.parameter import Params
 
 
@@ -48,7 +49,7 @@ class LlamaCppSession:
         submitted = time.perf_counter()
         text = "".join(self._stream(payload))
         done_s = time.perf_counter() - submitted
-        timings = self._engine_timings()
+        stages_s, counts = self._own_timers()
         self._check_output(item)
         return Sample(
             item_id=item.id,
@@ -57,7 +58,8 @@ class LlamaCppSession:
             units_in=self._prompt_tokens,
             units_out=len(self._times),
             output=text,
-            engine_timings=timings,
+            stages_s=stages_s,
+            counts=counts,
         )
 
     def quality(self, workload: Workload) -> Mapping[str, float]:
@@ -137,17 +139,15 @@ class LlamaCppSession:
 
         context.decode = decode_and_synchronise
 
-    def _engine_timings(self) -> dict[str, float]:
-        """llama.cpp's own timers; {} with speculation, because it counts verified batches as prompt."""
+    def _own_timers(self) -> tuple[dict[str, float], dict[str, float]]:
+        """Seconds and tokens of llama.cpp's own timers; {} with speculation: it counts verified batches as prompt."""
         if self._speculates:
-            return {}
+            return {}, {}
         timings = self._library.llama_perf_context(self._llama.ctx)
-        return {
-            "prefill_s": timings.t_p_eval_ms / 1e3,
-            "prefill_tokens": timings.n_p_eval,
-            "decode_s": timings.t_eval_ms / 1e3,
-            "decode_tokens": timings.n_eval,
-        }
+        return (
+            {PREFILL: timings.t_p_eval_ms / 1e3, DECODE: timings.t_eval_ms / 1e3},
+            {PREFILL: timings.n_p_eval, DECODE: timings.n_eval},
+        )
 
     def _check_output(self, item: WorkItem) -> None:
         """One look at the last logits tells: what is not finite spreads through the KV cache to every later token."""

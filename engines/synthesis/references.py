@@ -21,7 +21,7 @@ FORMAT_VERSION = 1
 def no_reference(error: InvalidOutputError) -> InvalidOutputError:
     """`error`, said of the reference: the configuration that all are compared with does not speak."""
     return InvalidOutputError(
-        f"the reference that quality is judged against does not speak: {error.message}", "use another model or voice"
+        f"the reference for quality does not speak: {error.message}", "use another model or voice"
     )
 
 

@@ -102,7 +102,7 @@ class PushingSession(abc.ABC):
 
     def _needed(self, text: str) -> Reference:
         if (reference := self._reference(text)) is None:
-            raise EngineError("the reference that quality is judged against is gone", "run the sweep again")
+            raise EngineError("the reference for quality is gone", "run the sweep again")
         return reference
 
     def _reference(self, text: str) -> Reference | None:
@@ -141,10 +141,7 @@ def prepare_references(
 
 
 def sample(item_id: str, text: str, speech: Speech, due_seconds: float | None = None) -> Sample:
-    """The Sample of a text: characters in, audio seconds out, and the pattern of its chunks as the output.
-
-    `due_seconds` is how much of the audio counts as work, where that is not all of it.
-    """
+    """The Sample of a text: characters in, audio seconds out, and the pattern of its chunks as the output."""
     return Sample(
         item_id=item_id,
         output_times_s=tuple(chunk.at_s for chunk in speech.chunks),
@@ -152,10 +149,10 @@ def sample(item_id: str, text: str, speech: Speech, due_seconds: float | None = 
         units_in=len(text),
         units_out=speech.seconds,
         output=speech.pattern,
-        engine_timings={
+        due=due_seconds,
+        stall_s=speech.stall_s,
+        counts={
             "chunks": len(speech.chunks),
             "samples": sum(chunk.samples.size for chunk in speech.chunks),
-            "stall_s": speech.stall_s,
-            **({} if due_seconds is None else {"due_seconds": due_seconds}),
         },
     )

@@ -17,6 +17,8 @@ KINDS = (MIXED, *LENGTHS, ANSWER, REPLY)
 _MIXED_SHARES = (2, 2, 1)
 """Of the timed texts of `mixed`, by LENGTHS, as many as there are in five."""
 DEFAULT_ITEMS_PER_ROUND = 5
+FILES = ("workload.sentences", "workload.asr_model")
+"""Options that name a file of the user's."""
 
 
 def resolve_workload(config: Mapping[str, Any], model: Model, progress: Progress) -> Workload:

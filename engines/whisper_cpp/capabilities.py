@@ -37,7 +37,7 @@ _CPU_FLAGS = {"AVX512": "avx512f", "AVX512_BF16": "avx512_bf16", "AVX512_VNNI": 
 def capabilities() -> Capabilities:
     """Facts about cores, GPUs and defaults, and which build this is.
 
-    `build.unused` tells what of this machine the build leaves unused and `build.rebuild` the command that mends it;
+    `build.unused` tells what of this machine the build leaves unused and `build.rebuild` the command that fixes it;
     both are absent when there is nothing to fix.
     """
     library = binding()

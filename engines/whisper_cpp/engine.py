@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from engines.assembled import AssembledEngine
 from engines.base import Model, Progress, Workload
 from engines.machine_limits import usable_cores
@@ -21,6 +23,10 @@ class WhisperCppEngine(AssembledEngine):
     name = "whisper_cpp"
     task = "stt"
     space = "stt"
+    default_for_task = True
+    conf = Path(__file__).parent / "conf"
+    files = ("workload.audio", "model.vad_model")
+    facts_kept = ("language",)
     capabilities = staticmethod(capabilities)
     resolve_model = staticmethod(resolve_model)
     resolve_workload = staticmethod(resolve_workload)
@@ -42,3 +48,6 @@ class WhisperCppEngine(AssembledEngine):
             quality.prepare_reference(path, workload, reference.transcript, progress)
         finally:
             reference.close()
+
+
+ENGINE = WhisperCppEngine

@@ -40,8 +40,8 @@ class GgmlFormat(FileFormat[GgmlHeader]):
 
     def embedded(self) -> EmbeddedModel:
         """The small speech model."""
-        from engines.embedded.speech_model import digest, file_bytes, write_ggml
         from engines.embedded.speech_shapes import SPEECH_SHAPES
+        from engines.whisper_cpp.embedded_model import digest, file_bytes, write_ggml
 
         return EmbeddedModel("the embedded speech model", SPEECH_SHAPES, digest, file_bytes, write_ggml)
 

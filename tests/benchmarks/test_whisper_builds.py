@@ -26,10 +26,10 @@ def test_both_interpreters_are_measured_in_turn(monkeypatch):
 
 
 def test_a_line_says_how_much_and_how_sure():
-    line = row("as the library comes", ([0.30, 0.32, 0.31], [0.20, 0.21, 0.21]))
+    line = row("library defaults", ([0.30, 0.32, 0.31], [0.20, 0.21, 0.21]))
     words = line.split()
-    assert words[4:7] == ["0.3100", "0.2100", "1.50"]
-    low, high = float(words[7]), float(words[9])
+    assert words[2:5] == ["0.3100", "0.2100", "1.50"]
+    low, high = float(words[5]), float(words[7])
     assert 1.4 < low < 1.50 < high < 1.6
 
 
@@ -37,14 +37,14 @@ def test_one_build_against_itself_from_end_to_end(monkeypatch, capsys):
     monkeypatch.setattr(
         sys, "argv",
         ["whisper_builds", "--python", sys.executable, "--python", sys.executable, "--pairs", "2",
-         "--only", "window cut to the clip", "--model", '{"source": "embedded", "shape": "small-trained"}',
+         "--only", "audio_ctx=clip", "--model", '{"source": "embedded", "shape": "small-trained"}',
          "--workload", '{"clips": "chunks", "items_per_round": 1, "eval_clips": 1}'],
     )  # fmt: skip
     main()
     lines = capsys.readouterr().out.splitlines()
     assert sum("AVX2" in line or "NEON" in line for line in lines) == 2
-    assert lines[-1].startswith("window cut to the clip")
-    assert len(lines[-1].split()) == 11
+    assert lines[-1].startswith("audio_ctx=clip")
+    assert len(lines[-1].split()) == 7
 
 
 def test_what_is_no_interpreter_is_one_line(monkeypatch, capsys):

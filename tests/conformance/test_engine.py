@@ -16,17 +16,21 @@ from typing import Any
 
 import pytest
 
-from engines.base import Capabilities, Engine, Inspectable, Model, Session, Workload
+from engines.base import TASKS, Capabilities, Engine, Inspectable, Model, Session, Workload
+from engines.declaration import check_engine
+from engines.discovery import shipped
 from engines.errors import EngineError
-from engines.registry import DEFAULT_ENGINE, ENGINES, load_engine
+from engines.registry import default_engine, load_engine
 from search_spaces.errors import TunerError
 from search_spaces.parameter import Params
 from search_spaces.space import SearchSpace
 from tests.conformance.subjects import SUBJECTS, Subject
-from tuner.core.metrics import METRICS
+from tuner.cli.config.compose import compose
+from tuner.core.metrics import check_metrics, leading_metrics, metrics_of
 from tuner.core.study_config import Budget, StudyConfig
+from tuner.measure.measurement import sample_from_json
 from tuner.measure.preparation import bound_space
-from tuner.measure.round_metrics import LEADING
+from tuner.measure.round_metrics import round_metrics
 from tuner.measure.worker_process import Worker
 
 _TIMEOUT_S = 120.0
@@ -34,10 +38,10 @@ _RANDOM_CONFIGURATIONS = 4
 _LIGHT = """
 import json, sys
 before = set(sys.modules)
-from engines.base import Capabilities, Model
+from engines.base import TASKS, Capabilities, Model
 from engines.registry import load_engine
 engine = load_engine(sys.argv[1])
-engine.name, engine.task, engine.space, engine.export_targets
+engine.name, engine.task, engine.space, engine.conf, engine.metrics, engine.export_targets
 model, capabilities, params = (json.loads(argument) for argument in sys.argv[2:])
 engine.predict_memory(Model(**model), params, Capabilities(**capabilities))
 names = {name.partition(".")[0] for name in set(sys.modules) - before}
@@ -80,7 +84,7 @@ def space_of(
     return bound_space(engine, config, capabilities, model, workload)
 
 
-@pytest.fixture(scope="module", params=sorted(ENGINES))
+@pytest.fixture(scope="module", params=sorted(shipped()))
 def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
     name = request.param
     assert name in SUBJECTS, f"add {name} to tests/conformance/subjects.py"
@@ -96,14 +100,20 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 def test_it_is_what_the_registry_calls_it(case: Case) -> None:
-    assert ENGINES[case.engine.name]
-    assert any(case.engine.task in metric.tasks for metric in METRICS.values())
+    check_engine(case.engine, case.engine.name)
+    check_metrics(case.engine.name)
     assert load_engine(case.engine.name) is not load_engine(case.engine.name)
 
 
 def test_every_task_has_a_default_engine_of_that_task() -> None:
-    for task, name in DEFAULT_ENGINE.items():
-        assert load_engine(name).task == task
+    for task in TASKS:
+        assert load_engine(default_engine(task)).task == task
+
+
+def test_its_file_options_are_options_of_its_configuration(case: Case) -> None:
+    config = compose(case.engine.task, [f"engine={case.engine.name}"])
+    options = {*(f"model.{key}" for key in config.model), *(f"workload.{key}" for key in config.workload)}
+    assert set(case.engine.files) <= options
 
 
 def test_importing_it_and_its_light_methods_imports_no_library(case: Case) -> None:
@@ -178,7 +188,7 @@ def test_the_baseline_runs_every_item(case: Case) -> None:
             assert sample.output_times_s[-1] <= sample.done_s
             assert sample.units_in > 0
             assert sample.units_out > 0
-            assert all(math.isfinite(v) and v >= 0 for v in sample.engine_timings.values())
+            assert all(math.isfinite(v) and v >= 0 for v in (*sample.stages_s.values(), *sample.counts.values()))
             assert json.loads(json.dumps(asdict(sample)))["output"] == sample.output
 
 
@@ -188,8 +198,7 @@ def test_no_item_is_cheaper_for_what_came_before(case: Case) -> None:
 
     def work(session: Session, *items: Any) -> list[tuple[object, ...]]:
         samples = [session.run(item) for item in items]
-        counts = [{k: v for k, v in s.engine_timings.items() if not k.endswith("_s")} for s in samples]
-        return [(s.item_id, s.units_in, s.units_out, s.output, c) for s, c in zip(samples, counts, strict=True)]
+        return [(s.item_id, s.units_in, s.units_out, s.output, s.due, dict(s.counts)) for s in samples]
 
     with case.opened(case.space.baseline) as session:
         alone = work(session, last)
@@ -199,9 +208,9 @@ def test_no_item_is_cheaper_for_what_came_before(case: Case) -> None:
 def test_quality_is_finite_and_known_by_name(case: Case) -> None:
     with case.opened(case.space.baseline) as session:
         quality = session.quality(case.workload)
+    known = metrics_of(case.engine.task, case.engine.name)
     for name, value in quality.items():
-        assert METRICS[name].kind == "quality"
-        assert case.engine.task in METRICS[name].tasks
+        assert known[name].kind == "quality"
         assert math.isfinite(value)
 
 
@@ -263,8 +272,11 @@ def test_a_worker_process_serves_it(case: Case, tmp_path: Path) -> None:
         worker.ask("prepare", _TIMEOUT_S, model=resolved["model"], params=params)
         worker.ask("prepare_quality", _TIMEOUT_S, **resolved)
         worker.ask("open", _TIMEOUT_S, **resolved, params=params, evict="")
-        assert worker.ask("round", _TIMEOUT_S)["samples"]
+        samples = [sample_from_json(s) for s in worker.ask("round", _TIMEOUT_S)["samples"]]
         quality = worker.ask("quality", _TIMEOUT_S)["quality"]
         worker.ask("close", _TIMEOUT_S)
-    assert all(METRICS[name].kind == "quality" for name in quality)
-    assert case.engine.task in LEADING
+    task, engine = case.engine.task, case.engine.name
+    assert set(quality) <= set(metrics_of(task, engine))
+    leading = leading_metrics(task, engine)
+    assert leading
+    assert set(leading) <= set(round_metrics(task, samples, case.engine.metrics))

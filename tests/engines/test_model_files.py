@@ -171,5 +171,6 @@ def test_a_configuration_that_is_wrong(config: dict[str, Any], message: str, hin
     assert hint in caught.value.hint
 
 
-def test_options_of_other_engines_may_be_there_without_a_value(source: Path) -> None:
-    assert FILES.resolve({"source": str(source), "n_ctx": None, "variants": {}}, quiet).native == "F16"
+def test_an_option_of_another_engine_is_unknown(source: Path) -> None:
+    with pytest.raises(TunerError, match="unknown model option 'n_ctx'"):
+        FILES.resolve({"source": str(source), "n_ctx": None, "variants": {}}, quiet)

@@ -1,13 +1,14 @@
 """Studies of the fake engine, and an observer that remembers what it was told."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
 from search_spaces.parameter import Choices
 from tuner.core.study_config import Budget, StudyConfig
+from tuner.core.trial import TrialResult
+from tuner.results.report.study_files import read_study
 
-BUDGET = Budget(trials=12, minutes=5.0, tournament_pairs=8, tournament_pairs_most=8, trial_timeout_s=20.0)
+BUDGET = Budget(trials=12, minutes=5.0, tournament_pairs=8, tournament_pairs_most=8, trial_timeout_s=240.0)
 SMALL = {"threads": Choices((2, 4, 6)), "mode": Choices(("a", "b")), "precision": Choices(("medium", "high"))}
 """Knobs that are swept in a small space; the others are fixed by `params`."""
 FIXED = {"turbo": False, "scale": 1.0}
@@ -56,5 +57,6 @@ class Recorder:
         return [arguments for event, arguments in self.events if event == name]
 
 
-def lines_of(study_dir: Path) -> list[dict]:
-    return [json.loads(line) for line in (study_dir / "trials.jsonl").read_text().splitlines()]
+def results_of(study_dir: Path) -> tuple[TrialResult, ...]:
+    """All results of a study in order, whatever their purpose."""
+    return read_study(study_dir).results

@@ -12,6 +12,8 @@ from typing import Any
 import yaml
 
 from search_spaces.parameter import Value
+from tests.tuner.records import write_results
+from tuner.core.documents import dump
 from tuner.core.events import Outcome, StudyInfo
 from tuner.core.trial import MetricValue, TrialResult, TrialStatus
 
@@ -97,14 +99,14 @@ def tournament(trials: Sequence[TrialResult] = TRIALS) -> dict[str, Any]:
             "p_adjusted": 0.0008,
             "pairs": 8,
             "significant": True,
-            "metrics": trial.to_json()["metrics"],
+            "metrics": dump(trial)["metrics"],
         }
 
     return {
         "objective": OBJECTIVE,
         "baseline": {"number": 0, "params": dict(baseline.params)},
         "finalists": [finalist(5, 1.75), finalist(1, 1.45)],
-        "baseline_metrics": baseline.to_json()["metrics"],
+        "baseline_metrics": dump(baseline)["metrics"],
         "pairs": 8,
         "blocks": [[100.0 + i, 175.0 + i, 145.0 - i] for i in range(8)],
         "quiet": [[True] * 3] * 8,
@@ -175,6 +177,7 @@ def write_study(directory: Path, trials: Sequence[TrialResult] = TRIALS, *, deci
     study = {
         "name": "llm-tiny-0a1b",
         "digest": "0a1b",
+        "record": "llm-tiny-0a1b",
         "created_at": START.isoformat(),
         "configuration": {
             "task": "llm",
@@ -191,11 +194,10 @@ def write_study(directory: Path, trials: Sequence[TrialResult] = TRIALS, *, deci
         "baseline": dict(BASELINE),
     }
     (directory / "study.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
-    with (directory / "trials.jsonl").open("w") as lines:
-        for trial in trials:
-            lines.write(json.dumps(trial.to_json()) + "\n")
-            if trial.samples_file:
-                (directory / trial.samples_file).write_text("[]")
+    write_results(directory, study["record"], trials, OBJECTIVE)
+    for trial in trials:
+        if trial.samples_file:
+            (directory / trial.samples_file).write_text("[]")
     if decided:
         (directory / "tournament.json").write_text(json.dumps(tournament(trials)))
         (directory / "deploy.json").write_text(json.dumps(deploy(trials)))

@@ -1,4 +1,4 @@
-"""The real study loop on a voice whose fastest configurations make audio that nobody could deploy."""
+"""Studies of a voice whose fastest configurations make audio that nobody could deploy, on a simulated machine."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import pytest
 
 from search_spaces.parameter import Choices
 from tests.tuner.fake_study import fake_config
+from tests.tuner.simulated import simulate
 from tuner.core.trial import TrialStatus
 from tuner.study.study import run_study
 
@@ -20,19 +21,22 @@ REASONS = {
 
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory: pytest.TempPathFactory):
+    """Its clock is the machine's: `delay_ms` is waited for on it, and computing the audio takes no time."""
     config = fake_config(
         tmp_path_factory.mktemp("invalid-audio"),
         task="tts",
         engine="fake_voice",
         model={"source": "fake_voice"},
-        workload={"timed": 2},
+        workload={"items_per_round": 2},
         objectives=("rtf",),
         constraints={"duration_ratio": 1.15},
         params={"split": "none"},
         space={"speaker": Choices(("sound", *REASONS)), "delay_ms": Choices((2, 8))},
         document={"task": "tts", "engine": {"name": "fake_voice"}, "model": {"source": "fake_voice"}},
     )
-    return run_study(config, [])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TUNER_CACHE", str(tmp_path_factory.mktemp("cache")))
+        return run_study(config, [], simulate(patch))
 
 
 @pytest.mark.parametrize("speaker", REASONS)

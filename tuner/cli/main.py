@@ -24,10 +24,10 @@ DEFECT = 70
 
 _EPILOG = """\
 examples:
-  python -m tuner sweep llm                              the model that ships with the tool
-  python -m tuner sweep llm model=path/to/f16.gguf       a model of yours
+  python -m tuner sweep llm                              the model that ships
+  python -m tuner sweep llm model=path/to/f16.gguf       your own model
   python -m tuner export latest --target python --out serve/
-  python -m tuner COMMAND --help                         more about a command
+  python -m tuner COMMAND --help                         options of a command
 
 exit status: 0 done, 1 the answer is no, 2 the input is wrong, 3 the environment lacks something,
   70 a defect in the tuner, 130 interrupted

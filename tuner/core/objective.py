@@ -5,20 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tuner.core.metrics import metric
+from engines.base import Direction, Kind
+from tuner.core.metrics import METRICS, metric
 from tuner.core.trial import TrialResult
 
 
 @dataclass(frozen=True)
 class Objective:
-    """A metric to maximise or minimise, in the direction that the metric's definition gives."""
+    """A metric to maximise or minimise, in the direction that the metric's definition gives.
+
+    A quantity of somebody's own, which is not in the table of metrics, has a `direction` of its own.
+    """
 
     metric: str
+    direction: Direction | None = None
 
     @property
     def maximize(self) -> bool:
         """Whether more is better."""
-        return metric(self.metric).direction == "maximize"
+        return (self.direction or metric(self.metric).direction) == "maximize"
+
+    @property
+    def kind(self) -> Kind | None:
+        """The metric's kind; None of a quantity that is not in the table."""
+        return METRICS[self.metric].kind if self.metric in METRICS else None
 
     def gain(self, value: float, reference: float) -> float:
         """How many times better `value` is than `reference`: above 1 is better, in either direction."""
@@ -88,9 +98,10 @@ def pace_corrected(trial: TrialResult, name: str) -> float | None:
 
 def at_pace(value: float, name: str, pace: float) -> float:
     """What a metric would be on a machine of `pace` times the speed (`measure/drift.py`); only speed follows it."""
-    if metric(name).kind != "speed":
+    known = METRICS.get(name)
+    if known is None or known.kind != "speed":
         return value
-    return value * pace if metric(name).direction == "maximize" else value / pace
+    return value * pace if known.direction == "maximize" else value / pace
 
 
 def pareto_front(trials: list[TrialResult], objectives: tuple[Objective, ...]) -> list[TrialResult]:

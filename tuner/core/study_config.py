@@ -9,8 +9,8 @@ from typing import Any
 
 from search_spaces.parameter import Domain, Value
 
-STRATEGIES = ("search", "ablation")
-"""How configurations are proposed: by the sampler, or one knob after the other."""
+SAMPLERS = ("tuner", "tpe", "gp", "random", "nsgaii", "brute_force", "ablation")
+"""How configurations are proposed: by our own sampler, by one of Optuna's, or one knob after the other."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,10 @@ class Budget:
 
 @dataclass(frozen=True)
 class StudyConfig:
-    """One run. `document` is the same as plain JSON data (it becomes study.yaml)."""
+    """One run. `document` is the same as plain JSON data (it becomes study.yaml).
+
+    `storage` is the URL of the database that keeps the trials; "" stands for a journal in the study's folder.
+    """
 
     task: str
     engine: str
@@ -45,5 +48,6 @@ class StudyConfig:
     outputs: Path = Path("outputs")
     tracking_uri: str | None = None
     seed: int = 0
-    strategy: str = "search"
+    sampler: str = "tuner"
+    storage: str = ""
     document: Mapping[str, Any] = field(default_factory=dict)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from search_spaces.errors import TunerError, unknown_name
-from tuner.core.metrics import METRICS, metric
+from tuner.core.metrics import metric, metrics_of
 from tuner.core.trial import MetricValue
 
 NO_WORSE_TOLERANCE = 0.01
@@ -114,7 +114,7 @@ def _target(entry: Any, origin: str) -> Target:
 
 
 def _check_metric(name: str, task: str, origin: str) -> None:
-    known = [m.name for m in METRICS.values() if not m.tasks or task in m.tasks]
+    known = metrics_of(task)
     if name not in known:
         error = unknown_name(f"metric of {task!r}", name, known)
         raise TunerError(f"{origin}: {error.message}", error.hint)

@@ -11,9 +11,12 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from engines.base import TASKS
 from engines.cache import cache_root
-from engines.registry import DEFAULT_ENGINE, load_engine
+from engines.errors import UnusableEngineError
+from engines.registry import default_engine, load_engine, of_other_packages
 from search_spaces.errors import TunerError
+from tuner.core.metrics import check_metrics
 from tuner.measure.host.hardware import HardwareProfile, detect_hardware
 
 _ASK_TIMEOUT_S = 60.0
@@ -25,10 +28,16 @@ _LOW_DISK_GIB = 5.0
 
 @dataclass(frozen=True)
 class EngineState:
-    """One engine: its build and what it can do here, or what is missing and how to get it."""
+    """One engine: its build and what it can do here, or what is missing and how to get it.
+
+    `package` is the other package that brings it. Without what is not `needed` every sweep still runs; the `task` of an
+    engine that cannot be loaded is "".
+    """
 
     name: str
     task: str
+    package: str = ""
+    needed: bool = True
     build: dict[str, Any] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     missing: str = ""
@@ -85,6 +94,8 @@ class Diagnosis:
                     f"the {what} {place.path!r} has only {place.free_gib:.1f} GiB free: free space or {remedy}"
                 )
         for engine in self.engines:
+            if engine.missing and not engine.needed:
+                lines.append(f"{engine.name}: {engine.missing}; {engine.remedy}".rstrip("; "))
             if unused := engine.build.get("unused"):
                 lines.append(f"{engine.name}: {unused}; rebuild it: {engine.build.get('rebuild', '')}".rstrip(": "))
         if not self.surroundings.quiet:
@@ -94,8 +105,8 @@ class Diagnosis:
 
     @property
     def healthy(self) -> bool:
-        """Whether every task's engine can run and its results can be written."""
-        return not any(e.missing for e in self.engines) and self.cache.writable and self.outputs.writable
+        """Whether every task's engine, or those asked for, can run and results can be written."""
+        return not any(e.missing and e.needed for e in self.engines) and self.cache.writable and self.outputs.writable
 
     def to_json(self) -> dict[str, Any]:
         """As JSON data."""
@@ -111,21 +122,44 @@ class Diagnosis:
 
 
 def diagnose(engines: Sequence[str] = ()) -> Diagnosis:
-    """Look at everything; `engines` are those of every task unless named. Takes a second and what the engines take."""
+    """Look at everything; `engines` are those of every task, and those of other packages, unless named.
+
+    Takes a second and what the engines take.
+    """
     return Diagnosis(
         hardware=detect_hardware(),
-        engines=tuple(_engine_state(name) for name in engines or DEFAULT_ENGINE.values()),
+        engines=tuple(_engine_state(name) for name in engines) or (*_of_tasks(), *_of_other_packages()),
         cache=_place(cache_root(), measured=True),
         outputs=_place(Path.cwd()),
         surroundings=_surroundings(),
     )
 
 
+def _of_tasks() -> list[EngineState]:
+    return [_engine_state(default_engine(task)) for task in TASKS]
+
+
+def _of_other_packages() -> list[EngineState]:
+    """None of them is needed. One that cannot be loaded is named with the reason."""
+    states = []
+    for source, error in of_other_packages():
+        if error is None:
+            states.append(replace(_engine_state(source.name), package=source.package, needed=False))
+        else:
+            states.append(EngineState(source.name, "", source.package, False, missing=error.message, remedy=error.hint))
+    return states
+
+
 def _engine_state(name: str) -> EngineState:
+    """What the engine tells of itself in a worker. Raises TunerError for one that is not there."""
     from tuner.measure.worker_process import ask
 
-    task = load_engine(name).task
     try:
+        task = load_engine(name).task
+    except UnusableEngineError as error:
+        return EngineState(name, "", missing=error.message, remedy=error.hint)
+    try:
+        check_metrics(name)
         answer = ask(name, "capabilities", _ASK_TIMEOUT_S)
     except TunerError as error:
         return EngineState(name, task, missing=error.message, remedy=error.hint)

@@ -9,10 +9,7 @@ smaller change is believed, and no configuration is cut off because of it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from tuner.core.objective import Objective
 from tuner.core.trial import TrialResult, TrialStatus
@@ -29,35 +26,17 @@ CHECKS_ON_RESUMING = 2
 """The machine of another day has another pace: a resumed study measures the baseline so often before all else."""
 
 
-@dataclass(frozen=True)
-class PaceCheck:
-    """The baseline measured again: `value` is the raced metric's, `took_s` what it cost. A line of `drift.jsonl`."""
-
-    after_trial: int
-    value: float
-    took_s: float
-    at: str
-
-    def to_json(self) -> dict[str, Any]:
-        """As JSON data."""
-        return asdict(self)
-
-    @staticmethod
-    def from_json(document: Mapping[str, Any]) -> PaceCheck:
-        """Read what `to_json` wrote. Raises TypeError on anything else."""
-        return PaceCheck(**document)
-
-
-def pace(checks: Sequence[PaceCheck], objective: Objective, first: float | None, load_noise: float = 0.0) -> float:
+def pace(checks: Sequence[float], objective: Objective, first: float | None, load_noise: float = 0.0) -> float:
     """The machine's pace now: above 1 is faster than when the baseline had the value `first`.
 
-    Of the last two checks the one nearer to no change, less what is noise; 1 where they disagree about the direction.
-    `load_noise` is by how much processes differ: `first` is of one, so that both checks err by as much as it does.
+    Of the last two of `checks`, the baseline's values since then, the one nearer to no change, less what is noise; 1
+    where they disagree about the direction. `load_noise` is by how much processes differ: `first` is of one, so that
+    both checks err by as much as it does.
     """
     band = 1 + max(NOISE, LOADS * load_noise)
-    if len(checks) < 2 or not first or first <= 0 or min(c.value for c in checks[-2:]) <= 0:
+    if len(checks) < 2 or not first or first <= 0 or min(checks[-2:]) <= 0:
         return 1.0
-    low, high = sorted(objective.gain(c.value, first) for c in checks[-2:])
+    low, high = sorted(objective.gain(value, first) for value in checks[-2:])
     if low > 1:
         return max(1.0, low / band)
     return min(1.0, high * band)
@@ -66,23 +45,21 @@ def pace(checks: Sequence[PaceCheck], objective: Objective, first: float | None,
 class PaceWatch:
     """Measures the baseline again when that is due, and knows the machine's pace since this run began.
 
-    `measure` gives a result of the baseline, whatever came of it; `keep` is told each check that counts.
+    `measure` gives a result of the baseline, whatever came of it.
     """
 
     def __init__(
         self,
         objective: Objective,
         measure: Callable[[], TrialResult],
-        keep: Callable[[PaceCheck], None],
         clock: Callable[[], float] = time.monotonic,
         resumed: bool = False,
     ) -> None:
         self._objective = objective
         self._measure = measure
-        self._keep = keep
         self._clock = clock
         self._begin = clock()
-        self._checks: list[PaceCheck] = []
+        self._checks: list[float] = []
         self._spent_s = 0.0
         self._measured: int | None = None
         self._owed = CHECKS_ON_RESUMING * resumed
@@ -117,8 +94,10 @@ class PaceWatch:
         took_s = self._clock() - begin
         self._measured, self._spent_s = len(trials) + repeats, self._spent_s + took_s
         value = result.value(self._objective.metric)
-        if result.status is TrialStatus.OK and value is not None and not result.disturbed:
-            at = datetime.now(UTC).isoformat(timespec="seconds")
-            check = PaceCheck(trials[-1].number, value, round(took_s, 3), at)
-            self._checks.append(check)
-            self._keep(check)
+        if tells_the_pace(result) and value is not None:
+            self._checks.append(value)
+
+
+def tells_the_pace(result: TrialResult) -> bool:
+    """Whether a drift check ran, and nobody disturbed it."""
+    return result.status is TrialStatus.OK and not result.disturbed

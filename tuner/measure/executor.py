@@ -102,7 +102,7 @@ class LocalExecutor:
                 result = replace(result, model_file=asdict(loaded.model_file))
                 measurer = Measurer(
                     loaded, self.engine.task, self.metric, self.timeout_s, self.allowance,
-                    on_round, lambda: self.clock() > ends_s,
+                    on_round, lambda: self.clock() > ends_s, self.engine.metrics,
                 )  # fmt: skip
                 measurement = measurer.measure(plan, self.engine.compiles_lazily(spec.params))
                 # The load's part before quality is judged, whose memory is not the serving's.

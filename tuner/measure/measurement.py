@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from engines.base import Sample
+from engines.base import Metric, Sample
 from tuner.core.metrics import METRICS
 from tuner.core.stats import geometric_mean, interval
 from tuner.core.trial import MetricValue
@@ -107,6 +107,8 @@ class Measurer:
     allowance: RepeatAllowance
     on_round: OnRound = ignore_rounds
     time_is_up: Callable[[], bool] = lambda: False
+    own: Sequence[Metric] = ()
+    """What the engine yields beside the metrics of its task."""
 
     def measure(self, plan: MeasurementPlan, compiles_lazily: bool = False) -> Measurement:
         """Warm-up and rounds until the pruner says so or the time is up. The pruner sees the metric that is compared.
@@ -138,7 +140,7 @@ class Measurer:
         """One pass with its metrics. Raises RunFailedError, InvalidOutputError."""
         measured = self.loaded.run_pass(timeout_s, deadline_s)
         samples = tuple(measured.samples)
-        metrics = round_metrics(self.task, samples)
+        metrics = round_metrics(self.task, samples, self.own)
         if measured.energy_j is not None:
             metrics["energy_j_per_unit"] = measured.energy_j / sum(s.units_out for s in samples)
         self.allowance.rounds += 1

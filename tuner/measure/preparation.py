@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,9 +18,9 @@ from search_spaces.narrowing import narrow
 from search_spaces.parameter import Choices
 from search_spaces.space import SearchSpace
 from search_spaces.template import Template, load_template
-from tuner.core.metrics import metric
+from tuner.core.metrics import leading_metrics, metric
 from tuner.core.objective import Constraint, Objective
-from tuner.core.study_config import StudyConfig
+from tuner.core.study_config import SAMPLERS, StudyConfig
 from tuner.core.trial import TrialResult
 from tuner.measure.answers import capabilities_from_json, workload_from_json
 from tuner.measure.executor import Executor, LocalExecutor
@@ -28,7 +29,6 @@ from tuner.measure.host.hardware import HardwareProfile, detect_hardware
 from tuner.measure.host.memory import available_device_mib
 from tuner.measure.loaded import Loader
 from tuner.measure.quality_cache import QualityCache
-from tuner.measure.round_metrics import LEADING
 from tuner.measure.worker_loader import WorkerLoader
 from tuner.measure.worker_process import PREPARE_TIMEOUT_S, Worker, ask_or_explain
 
@@ -59,7 +59,7 @@ class Prepared:
     @property
     def pruning_metric(self) -> str:
         """The first objective that each round shows; where there is none, the task's first speed metric."""
-        leading = LEADING[self.engine.task]
+        leading = leading_metrics(self.engine.task, self.engine.name)
         return next((o.metric for o in self.objectives if o.metric in leading), leading[0])
 
     @property
@@ -75,8 +75,8 @@ class Prepared:
             "objectives": list(self.config.objectives),
             "constraints": dict(sorted(self.config.constraints.items())),
         }
-        if self.config.strategy != "search":
-            parts["strategy"] = self.config.strategy
+        if self.config.sampler != SAMPLERS[0]:
+            parts["sampler"] = self.config.sampler
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
 
     @property
@@ -99,7 +99,8 @@ class Prepared:
             "baseline": dict(self.space.baseline),
             "objectives": list(self.config.objectives),
             "constraints": dict(self.config.constraints),
-            "strategy": self.config.strategy,
+            "sampler": self.config.sampler,
+            "storage": self.config.storage,
         }
 
     @property
@@ -108,12 +109,16 @@ class Prepared:
         return "load_s" in (*self.config.objectives, *self.config.constraints)
 
     def executor(
-        self, samples_dir: Path | None = None, on_progress: Callable[[str], None] = lambda text: None
+        self,
+        samples_dir: Path | None = None,
+        on_progress: Callable[[str], None] = lambda text: None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> Executor:
         """What measures configurations of this study, on this machine."""
         return LocalExecutor(
             self.loader(on_progress), self.engine, self.capabilities, self.model, self.constraints,
             self.quality_cache(cache_root()), self.pruning_metric, self.config.budget.trial_timeout_s, samples_dir,
+            clock=clock,
         )  # fmt: skip
 
     def loader(self, on_progress: Callable[[str], None] = lambda text: None) -> Loader:
@@ -133,7 +138,7 @@ def prepare(config: StudyConfig, progress: Callable[[str], None], for_quality: b
     if metric(config.objectives[0]).kind == "quality":
         raise TunerError(
             f"the first objective is {config.objectives[0]!r}, a quality, which a tournament of rounds cannot prove",
-            f"put a speed first: objective=[{LEADING[config.task][0]},{config.objectives[0]}]",
+            f"put a speed first: objective=[{leading_metrics(config.task)[0]},{config.objectives[0]}]",
         )
     _check_measurable(config)
     engine = load_engine(config.engine)

@@ -8,9 +8,6 @@ from typing import Any
 from engines.base import Sample
 from tuner.measure.measurement import Round
 
-_NO_STAGES = ("request_s", "stall_s")
-"""Engine timings in seconds that are no part of a request's work."""
-
 
 def iterations(rounds: Sequence[Round]) -> list[dict[str, float]]:
     """The metrics of each round, and how much its items produced: `units_out` (tokens, or seconds of audio)."""
@@ -22,12 +19,8 @@ def stages(samples: Sequence[Sample]) -> dict[str, Any]:
 
     {} where the engine times none. Stages may run beside each other: shares are of their sum.
     """
-    names = dict.fromkeys(
-        name for s in samples for name in s.engine_timings if name.endswith("_s") and name not in _NO_STAGES
-    )
-    means = {
-        name.removesuffix("_s"): sum(s.engine_timings.get(name, 0.0) for s in samples) / len(samples) for name in names
-    }
+    names = dict.fromkeys(name for s in samples for name in s.stages_s)
+    means = {name: sum(s.stages_s.get(name, 0.0) for s in samples) / len(samples) for name in names}
     total = sum(means.values())
     if not total:
         return {}

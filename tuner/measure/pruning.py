@@ -10,7 +10,6 @@ from typing import Literal
 
 from tuner.core.objective import Objective, at_pace
 from tuner.core.stats import relative_half_width
-from tuner.core.trial import TrialResult
 
 RoundDecision = Literal["go_on", "enough", "pruned"]
 
@@ -112,8 +111,16 @@ def fixed_rounds(rounds: int) -> Pruner:
     return Pruner(maximize=True, best=None, rounds_least=rounds, rounds_most=rounds, half_width=INTERVAL_HALF_WIDTH)
 
 
+@dataclass(frozen=True)
+class Best:
+    """What there is to beat: a value at the machine's first pace, and how long a round of it takes, in seconds."""
+
+    value: float
+    round_s: float
+
+
 def pruner_against(
-    leader: TrialResult | None,
+    best: Best | None,
     objective: Objective,
     pace: float,
     rounds: tuple[int, int],
@@ -121,14 +128,13 @@ def pruner_against(
     time_most_s: float = math.inf,
 ) -> Pruner:
     """Race against the best so far, on a machine of `pace`; `rounds` are the least and the most of them."""
-    value = leader.value(objective.metric) if leader else None
     return Pruner(
         maximize=objective.maximize,
-        best=None if leader is None or value is None else _easier(value, pace / leader.pace, objective),
+        best=None if best is None else _easier(best.value, pace, objective),
         rounds_least=rounds[0],
         rounds_most=rounds[1],
         half_width=INTERVAL_HALF_WIDTH,
-        best_round_s=leader.round_s if leader else None,
+        best_round_s=None if best is None else best.round_s,
         load_noise=load_noise,
         time_most_s=time_most_s,
     )

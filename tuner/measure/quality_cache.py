@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from engines.base import Capabilities, Model, Workload
 from engines.errors import InvalidOutputError
 from search_spaces.parameter import Params, Value
 from search_spaces.space import SearchSpace
+from tuner.core.files import write_json
 from tuner.measure.loaded import Loaded
 
 
@@ -51,10 +51,7 @@ class QualityCache:
     def put(self, params: Params, quality: Mapping[str, float]) -> None:
         """Keep the quality of `params`; atomic, so that concurrent studies see whole entries only."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        file = self._file(params)
-        temporary = file.with_suffix(f".{os.getpid()}.tmp")
-        temporary.write_text(json.dumps({**self._key(params), "quality": dict(quality)}, indent=1))
-        temporary.replace(file)
+        write_json(self._file(params), {**self._key(params), "quality": dict(quality)})
 
     def judged(self, loaded: Loaded, params: Params, timeout_s: float) -> dict[str, float]:
         """The quality of a loaded configuration: known before, or judged now and kept.

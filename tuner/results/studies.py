@@ -5,7 +5,6 @@ Only reads: a study may be running while it is looked at, and a folder may hold 
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any
 
 from search_spaces.errors import NoAnswerError, TunerError, unknown_name
 from tuner.core.paths import user_path
+from tuner.results.record import read_results
 from tuner.results.study_store import LATEST, StudyStore
 
 STUDY_FILE = "study.yaml"
@@ -91,7 +91,7 @@ def summarise(folder: Path) -> StudySummary | None:
     deploy = store.read_json(DEPLOY_FILE) or {}
     tournament = store.read_json("tournament.json") or {}
     objective = str((study.get("objectives") or [""])[0])
-    statuses = _statuses(folder)
+    statuses = _statuses(folder, study)
     return StudySummary(
         name=folder.name,
         directory=folder,
@@ -109,19 +109,13 @@ def summarise(folder: Path) -> StudySummary | None:
     )
 
 
-def _statuses(folder: Path) -> dict[str, int]:
-    """Finished trials by status. A last line that is still being written does not count."""
-    counts: Counter[str] = Counter()
+def _statuses(folder: Path, study: Mapping[str, Any]) -> dict[str, int]:
+    """Finished trials by status; none where the record is not reached."""
     try:
-        lines = (folder / "trials.jsonl").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
+        results = read_results(str(study.get("record") or ""), folder, str(study.get("storage") or ""))
+    except TunerError:
         return {}
-    for line in lines:
-        try:
-            counts[str(json.loads(line)["status"])] += 1
-        except (ValueError, KeyError, TypeError):
-            continue
-    return dict(counts.most_common())
+    return dict(Counter(str(r.status) for r in results if r.purpose in ("baseline", "search")).most_common())
 
 
 def _folders(outputs: Path) -> list[Path]:

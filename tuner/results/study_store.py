@@ -6,23 +6,21 @@ import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO, TypeVar
+from typing import Any
 
+from engines.file_lock import lock
 from search_spaces.errors import EnvironmentLackingError, TunerError
-from search_spaces.parameter import Params, Value
+from tuner.core import files
 from tuner.core.documents import dump, load
-from tuner.core.trial import TrialResult
-from tuner.measure.drift import PaceCheck
-from tuner.search.repeats import Repeat
 from tuner.tournament.state import TournamentState
 
 LATEST = "latest"
 TOURNAMENT_STATE = "tournament_state.json"
-IN_FLIGHT = "in_flight.json"
-Line = TypeVar("Line")
+EARLIER = "trials.jsonl"
+"""Where studies of the first format kept their trials."""
 
 
 def check_writable(folder: Path) -> None:
@@ -64,7 +62,7 @@ class StudyStore:
         except OSError as error:
             raise _unwritable(self.directory, error) from None
         with handle:
-            if not _lock(handle):
+            if not lock(handle):
                 handle.seek(0)
                 holder = handle.read().strip() or "unknown"
                 raise TunerError(
@@ -76,50 +74,13 @@ class StudyStore:
             handle.flush()
             yield
 
-    def trials(self) -> list[TrialResult]:
-        """The finished trials in order. A line that a kill cut short is dropped from the file."""
-        file = self.directory / "trials.jsonl"
-        if not file.exists():
-            return []
-        whole, results = 0, []
-        content = file.read_bytes()
-        for line in content.splitlines(keepends=True):
-            try:
-                results.append(TrialResult.from_json(json.loads(line)))
-            except (ValueError, KeyError, TypeError):
-                if line.endswith(b"\n"):
-                    raise TunerError(
-                        f"line {len(results) + 1} of {str(file)!r} is not a trial",
-                        "move the study's folder away, or give this sweep another name with study=NAME",
-                    ) from None
-                break
-            whole += len(line)
-        if whole < len(content):
-            os.truncate(file, whole)
-        elif content and not content.endswith(b"\n"):
-            with file.open("ab") as handle:
-                handle.write(b"\n")
-        return results
-
-    def append(self, result: TrialResult) -> None:
-        """Add a finished trial; it is on disk when this returns."""
-        self._append("trials.jsonl", result.to_json())
-
-    def pace_checks(self) -> list[PaceCheck]:
-        """How the machine's pace changed, in order; a line that is not whole ends it."""
-        return self._lines("drift.jsonl", PaceCheck.from_json)
-
-    def append_pace_check(self, check: PaceCheck) -> None:
-        """Add a measurement of the baseline during the search."""
-        self._append("drift.jsonl", check.to_json())
-
-    def repeats(self) -> list[Repeat]:
-        """Trials that were measured again, in order; a line that is not whole ends it."""
-        return self._lines("repeats.jsonl", Repeat.from_json)
-
-    def append_repeat(self, repeat: Repeat) -> None:
-        """Add one; it is on disk when this returns."""
-        self._append("repeats.jsonl", repeat.to_json())
+    def check_format(self) -> None:
+        """Raise TunerError for a study of the first format, whose trials were lines of a file."""
+        if (self.directory / EARLIER).exists():
+            raise TunerError(
+                f"{str(self.directory)!r} holds a study of an earlier format ({EARLIER}), which cannot go on",
+                "move the folder away, or give this sweep another name with study=NAME",
+            )
 
     def tournament_state(self) -> TournamentState | None:
         """The tournament that has no verdict yet, as of its last whole block; None without one that can be read."""
@@ -136,24 +97,10 @@ class StudyStore:
         """The verdict is written, and holds the blocks."""
         self.remove(TOURNAMENT_STATE)
 
-    @contextlib.contextmanager
-    def in_flight(self, params: Params) -> Iterator[None]:
-        """Note which configuration runs, until it has ended; the note stays where the tuner itself is killed."""
-        known, times = self.left_in_flight()
-        self.write_json(IN_FLIGHT, {"params": dict(params), "times": times + 1 if known == dict(params) else 1})
-        try:
-            yield
-        finally:
-            self.remove(IN_FLIGHT)
-
-    def left_in_flight(self) -> tuple[dict[str, Value], int]:
-        """The configuration during which earlier runs were killed, and how many of them; ({}, 0) without one."""
-        note = self.read_json(IN_FLIGHT) or {}
-        return note.get("params", {}), note.get("times", 0)
-
     def write_json(self, name: str, document: Mapping[str, Any]) -> None:
         """Write a JSON file atomically."""
-        self._replace(name, json.dumps(document, indent=2) + "\n")
+        with self._writable():
+            files.write_json(self.directory / name, document)
 
     def write_yaml(self, name: str, document: Mapping[str, Any]) -> None:
         """Write a YAML file atomically."""
@@ -163,11 +110,7 @@ class StudyStore:
 
     def read_json(self, name: str) -> dict[str, Any] | None:
         """A JSON file of the study; None when it is absent or not whole."""
-        try:
-            document = json.loads((self.directory / name).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
-        return document if isinstance(document, dict) else None
+        return files.read_json(self.directory / name)
 
     def read_yaml(self, name: str) -> dict[str, Any] | None:
         """A YAML file of the study; None when it is absent or cannot be read."""
@@ -194,27 +137,9 @@ class StudyStore:
                 temporary.write_text(self.directory.name, encoding="utf-8")
             temporary.replace(link)
 
-    def _lines(self, name: str, read: Callable[[Mapping[str, Any]], Line]) -> list[Line]:
-        found: list[Line] = []
-        try:
-            for line in (self.directory / name).read_text(encoding="utf-8").splitlines():
-                found.append(read(json.loads(line)))
-        except (OSError, ValueError, TypeError):
-            return found
-        return found
-
-    def _append(self, name: str, document: Mapping[str, Any]) -> None:
-        with self._writable(), (self.directory / name).open("a+", encoding="utf-8") as handle:
-            _drop_torn_line(handle)
-            handle.write(json.dumps(document) + "\n")
-            handle.flush()
-            os.fsync(handle.fileno())
-
     def _replace(self, name: str, text: str) -> None:
-        temporary = self.directory / f".{name}.{os.getpid()}"
         with self._writable():
-            temporary.write_text(text, encoding="utf-8")
-            temporary.replace(self.directory / name)
+            files.write_text(self.directory / name, text)
 
     @contextlib.contextmanager
     def _writable(self) -> Iterator[None]:
@@ -225,31 +150,3 @@ class StudyStore:
                 f"cannot write to the study's folder {str(self.directory)!r}: {error.strerror}",
                 "free space or give another folder with outputs=DIR; finished trials are kept, the command resumes",
             ) from None
-
-
-def _drop_torn_line(handle: TextIO) -> None:
-    """Cut off what a kill left after the last whole line of an open file."""
-    handle.seek(0)
-    content = handle.read()
-    if content and not content.endswith("\n"):
-        handle.truncate(len(content[: content.rfind("\n") + 1].encode()))
-
-
-def _lock(handle: TextIO) -> bool:
-    """Lock an open file for this process; False when another one holds it."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        import msvcrt
-
-        try:
-            handle.seek(0)
-            msvcrt.locking(handle.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]  # Windows only
-        except OSError:
-            return False
-        return True
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True

@@ -21,7 +21,7 @@ from tuner.results.wording import (
     status_counts,
 )
 
-SHOWN = ("speed", "memory", "quality", "load")
+SHOWN = ("speed", "energy", "memory", "quality", "load")
 
 
 @dataclass(frozen=True)

@@ -94,6 +94,12 @@ def ratio_to(metric: str, value: float, baseline: float) -> float | None:
     return value / baseline if higher_is_better(metric) else baseline / value
 
 
+def pace_corrected_ratio(metric: str, result: TrialResult, baseline: TrialResult) -> float | None:
+    """How many times better than the baseline a trial is, both at the machine's first pace, as trials are ranked."""
+    value, default = pace_corrected(result, metric), pace_corrected(baseline, metric)
+    return None if value is None or default is None else ratio_to(metric, value, default)
+
+
 def percent(ratio: float) -> str:
     """`+12.3 %` for 1.123."""
     return f"{(ratio - 1) * 100:+.1f} %"
@@ -154,5 +160,5 @@ def best_trial(trials: Sequence[TrialResult], metric: str) -> TrialResult | None
 
 
 def baseline_of(trials: Sequence[TrialResult]) -> TrialResult | None:
-    """Trial 0: the engine's own defaults."""
-    return next((t for t in trials if t.number == 0), None)
+    """The first trial, which is of the engine's own defaults."""
+    return min(trials, key=lambda t: t.number, default=None)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from tuner.core.objective import Objective, pace_corrected, pareto_front, rank_value
+from tuner.core.objective import Objective, pareto_front
 from tuner.core.params import changed_knobs
 from tuner.core.trial import TrialResult
+from tuner.search.estimate import Estimate
 
 FINALISTS = 3
 """More would cost the time in which the search can measure the best few again, which tells those apart less well."""
@@ -16,23 +17,25 @@ TOURNAMENT_OVERRUN = 1.25
 """A finalist is left out where the tournament would take more than this many times what is left of the time."""
 
 
-def finalists(trials: Sequence[TrialResult], objectives: Sequence[Objective]) -> list[TrialResult]:
+def finalists(estimates: Sequence[Estimate], objectives: Sequence[Objective]) -> list[TrialResult]:
     """The best few trials; with several objectives the Pareto front's, best in the first objective first.
 
-    The first trial is the baseline and no finalist. Among trials that come close to the best one, the one that changes
-    the fewest knobs is let in.
+    The first estimate is the baseline's, which is no finalist. Among trials that come close to the best one, the one
+    that changes the fewest knobs is let in.
     """
-    first, baseline = objectives[0], trials[0]
-    able = pareto_front(list(trials), tuple(objectives)) if len(objectives) > 1 else [t for t in trials if t.feasible]
-    able = [t for t in able if t is not baseline and t.value(first.metric) is not None]
-    ranked = sorted(able, key=lambda t: rank_value(t, first))
+    first, baseline = objectives[0], estimates[0]
+    able = [e for e in estimates if e.feasible and e.value is not None]
+    if len(objectives) > 1:
+        front = {t.number for t in pareto_front([e.trial for e in able], tuple(objectives))}
+        able = [e for e in able if e.number in front]
+    ranked = sorted((e for e in able if e is not baseline), key=lambda e: e.rank_value(first))
     if not ranked:
         return []
-    lead = pace_corrected(ranked[0], first.metric) or 0.0
-    close = [t for t in ranked if not lead or first.gain(pace_corrected(t, first.metric) or lead, lead) >= CLOSE]
-    plainest = min(close, key=lambda t: changed_knobs(t.params, baseline.params))
-    rest = [t for t in ranked[1:] if t is not plainest]
-    return list({t.number: t for t in (ranked[0], plainest, *rest)}.values())[:FINALISTS]
+    lead = ranked[0].value or 0.0
+    close = [e for e in ranked if not lead or first.gain(e.value or lead, lead) >= CLOSE]
+    plainest = min(close, key=lambda e: changed_knobs(e.params, baseline.params))
+    rest = [e for e in ranked[1:] if e is not plainest]
+    return list({e.number: e.trial for e in (ranked[0], plainest, *rest)}.values())[:FINALISTS]
 
 
 def affordable(

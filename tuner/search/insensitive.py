@@ -15,7 +15,7 @@ FELT, GAIN = 0.05, 0.03
 SURE = 2.0
 """Standard deviations: 95 % for each value of a knob."""
 TRIALS_LEAST = 12
-LEADERS_LEAST = 5
+LEADERS_LEAST, LEADERS_MOST = 5, 20
 VALUES_MOST = 12
 _RANGE_MOST = 10_000
 
@@ -23,12 +23,15 @@ _RANGE_MOST = 10_000
 def insensitive(posterior: Posterior) -> dict[str, float]:
     """Knobs, each with the most that its values surely change beside the baseline's; in the order of the space.
 
-    Judged on average over the better half of the trials, because elsewhere it does not matter. Empty while little is
-    known.
+    Judged on average over the better half of the trials (an even spread of them where they are many), because elsewhere
+    it does not matter. Empty while little is known.
     """
     if len(posterior.measured) < TRIALS_LEAST:
         return {}
-    leaders = posterior.leaders(max(LEADERS_LEAST, len(posterior.measured) // 2))
+    better = posterior.leaders(max(LEADERS_LEAST, len(posterior.measured) // 2))
+    if not better:
+        return {}
+    leaders = better[:: math.ceil(len(better) / LEADERS_MOST)]
     found = {}
     for knob in posterior.space.parameters:
         there, home = [p for p in leaders if knob.name in p], posterior.space.baseline.get(knob.name)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from search_spaces.space import SearchSpace
-from tuner.core.objective import Constraint, Objective, leaders, violations
+from tuner.core.objective import Constraint, Objective, pace_corrected, violations
 from tuner.core.stats import geometric_mean
 from tuner.core.trial import TrialResult
+from tuner.search.estimate import Estimate, likeliest
 from tuner.search.finalists import finalists
-from tuner.search.repeats import Repeat
+from tuner.search.repeats import failed_again
 
 if TYPE_CHECKING:
     from tuner.search.posterior import Posterior
@@ -21,74 +22,111 @@ REPEATS_LEAST = 2
 
 
 class Observations:
-    """`trials` in the order of their numbers, and `repeats`; who searches reads them, who measures adds to them."""
+    """`trials` (baseline and search) and `repeats`, each in the order in which they were measured.
+
+    Who measures adds to them; who searches reads them. A trial is known by its number, which is no place in a list.
+    Of a space that nobody `declared` nothing is assumed (`posterior.py`).
+    """
 
     def __init__(
         self,
         space: SearchSpace,
         objectives: Sequence[Objective],
         trials: Sequence[TrialResult] = (),
-        repeats: Sequence[Repeat] = (),
+        repeats: Sequence[TrialResult] = (),
         constraints: Sequence[Constraint] = (),
+        declared: bool = True,
     ) -> None:
-        self.space, self.objectives, self._constraints = space, tuple(objectives), tuple(constraints)
-        self.trials, self.repeats = list(trials), list(repeats)
-        self._thought: tuple[int, Posterior] | None = None
+        self.space, self.objectives, self.constraints = space, tuple(objectives), tuple(constraints)
+        self.trials, self.repeats, self.declared = list(trials), list(repeats), declared
+        self._thought: tuple[tuple[int, int], Posterior] | None = None
+
+    def add(self, result: TrialResult) -> None:
+        """Sort a finished trial in by its purpose. A drift check tells of the machine, and of no configuration."""
+        if result.purpose == "repeat":
+            self.repeats.append(result)
+        elif result.purpose != "drift":
+            self.trials.append(result)
 
     @property
     def posterior(self) -> Posterior | None:
         """What is known about the one objective; None where there are several. Thought of once."""
         if len(self.objectives) > 1:
             return None
-        known = len(self.trials) + len(self.repeats)
+        known = len(self.trials), len(self.repeats)
         if self._thought is None or self._thought[0] != known:
             from tuner.search.posterior import Posterior
 
-            self._thought = known, Posterior(self.space, self.objectives[0], self._judged(), self.repeats)
+            self._thought = (
+                known,
+                Posterior(self.space, self.objectives[0], self.judged(), self.repeats, declared=self.declared),
+            )
         return self._thought[1]
 
-    def _judged(self) -> list[TrialResult]:
+    def judged(self) -> list[TrialResult]:
         """The trials, those that were measured again often judged by the middle of all values that a constraint is on.
 
         Of those at a limit the best of many passed by luck, and would break it when it counts. One unlucky repeat does
         not end it: what is infeasible is never measured again.
         """
-        return [self._judged_again(t, REPEATS_LEAST) for t in self.trials]
+        again = self._again()
+        return [
+            replace(t, violations=self._violations(t, again[t.number]))
+            if t.feasible and len(again.get(t.number, ())) >= REPEATS_LEAST
+            else t
+            for t in self.trials
+        ]
 
-    def _judged_again(self, trial: TrialResult, least: int) -> TrialResult:
-        again = [r.constrained for r in self.repeats if r.trial == trial.number]
-        if not trial.feasible or len(again) < least:
-            return trial
+    def _again(self) -> Mapping[int, list[TrialResult]]:
+        """The repeats by the number of the trial that they measure again."""
+        again: dict[int, list[TrialResult]] = {}
+        for repeat in self.repeats:
+            if repeat.repeat_of is not None:
+                again.setdefault(repeat.repeat_of, []).append(repeat)
+        return again
+
+    def _violations(self, trial: TrialResult, again: Sequence[TrialResult]) -> dict[str, float]:
+        """The slack of each constraint by the middle of all values of it."""
+        measured = {c.metric: trial.metrics[c.metric].value for c in self.constraints if c.metric in trial.metrics}
         values = {
-            name: geometric_mean([measured.value, *(r[name] for r in again if name in r)])
-            for name, measured in trial.metrics.items()
-            if any(name in r for r in again)
+            name: geometric_mean([value, *(r.metrics[name].value for r in again if name in r.metrics)])
+            for name, value in measured.items()
+            if any(name in r.metrics for r in again)
         }
-        return replace(trial, violations={**trial.violations, **violations(self._constraints, values)})
+        return {**trial.violations, **violations(self.constraints, values)}
 
-    def likely(self) -> list[TrialResult]:
+    def likely(self) -> list[Estimate]:
         """The trials with the objective as all measurements together make it likely, where there is one objective."""
-        return posterior.likely() if (posterior := self.posterior) else list(self.trials)
+        if (posterior := self.posterior) is not None:
+            return [replace(e, trial=t) for e, t in zip(posterior.likely(), self.trials, strict=True)]
+        name = self.objectives[0].metric
+        return [Estimate(t, pace_corrected(t, name), None, t.feasible) for t in self.trials]
 
-    def leader(self) -> TrialResult | None:
+    def leader(self) -> Estimate | None:
         """The likeliest best of the feasible trials in the first objective; None when there is none."""
         return next(iter(self.leaders(1)), None)
 
-    def leaders(self, count: int) -> list[TrialResult]:
+    def leaders(self, count: int) -> list[Estimate]:
         """The likeliest best of the feasible trials in the first objective, the best first."""
-        return leaders(self._reliable(), self.objectives[0], count)
+        return likeliest(self._reliable(), self.objectives[0], count)
 
     def finalists(self) -> list[TrialResult]:
         """The trials, as they were measured, that are worth a tournament."""
-        return [self.trials[t.number] for t in finalists(self._reliable(), self.objectives)]
+        return finalists(self._reliable(), self.objectives)
 
-    def _reliable(self) -> list[TrialResult]:
+    def _reliable(self) -> list[Estimate]:
         """`likely()` without what ran at first and failed when it was measured again; the baseline stays the first.
 
         Nothing here keeps a constraint by luck alone.
         """
-        failed = {r.trial for r in self.repeats if r.value is None}
-        return [self._judged_again(t, 1) for t in self.likely() if t.number not in failed or t.number == 0]
+        failed, again = failed_again(self.repeats), self._again()
+        kept = [e for at, e in enumerate(self.likely()) if at == 0 or e.number not in failed]
+        return [self._without_luck(e, again.get(e.number, ())) for e in kept]
+
+    def _without_luck(self, estimate: Estimate, again: Sequence[TrialResult]) -> Estimate:
+        if not estimate.feasible or not again:
+            return estimate
+        return replace(estimate, feasible=all(v <= 0 for v in self._violations(estimate.trial, again).values()))
 
     def load_noise(self) -> float:
         """By how much processes of one configuration differ (standard deviation of the logarithm); 0 where unknown."""

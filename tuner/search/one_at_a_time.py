@@ -1,4 +1,4 @@
-"""The strategy `ablation`: knob after knob, each of its values beside the best configuration so far.
+"""The sampler `ablation`: knob after knob, each of its values beside the best configuration so far.
 
 It is what an optimization plan on paper does: change one thing, measure, keep it if it is better, go on with the next.
 It finds no interactions, and says of each knob what it brings. Of several objectives it follows the first.
@@ -6,62 +6,70 @@ It finds no interactions, and says of each knob what it brings. Of several objec
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from search_spaces.domains import values
 from search_spaces.parameter import Parameter, Params, Value
-from tuner.core.objective import best
+from search_spaces.space import SearchSpace
+from tuner.core.objective import Constraint, Objective, best
 from tuner.core.params import key
-from tuner.core.trial import TrialResult
 from tuner.search.observations import Observations
+from tuner.search.proposing import Infeasible, ProposingSampler, always_feasible
 
 VALUES_MOST = 8
 """Values of one knob that are tried; of a longer range evenly spread ones, both ends among them."""
 _RANGE_MOST = 10_000
 
 
-class OneAtATime:
-    """As `Sampler`: proposes configurations by the evidence of this run and earlier ones."""
+class OneAtATimeSampler(ProposingSampler):
+    """Walks through the knobs of `space`; no configuration is measured again.
 
-    def __init__(self, observations: Observations, infeasible: Callable[[Params], str] = lambda params: "") -> None:
-        self.observations = observations
-        self._space = observations.space
-        self._objective = observations.objectives[0]
-        self._infeasible = infeasible
-        self.ruled_out: dict[str, str] = {}
+    What is running is passed over, and the walk goes on without its value.
+    """
 
-    def again(self, complete: bool) -> TrialResult | None:
-        """None: it measures each configuration once."""
-        return None
+    def __init__(
+        self,
+        space: SearchSpace,
+        *,
+        objectives: Sequence[Objective] | None = None,
+        constraints: Sequence[Constraint] = (),
+        infeasible: Infeasible = always_feasible,
+        observations: Observations | None = None,
+    ) -> None:
+        super().__init__(space, objectives, constraints, None, infeasible, observations)
 
-    def ask(self) -> dict[str, Value] | None:
+    def _think(self) -> Params | None:
         """The next configuration; None when every knob has been through.
 
         The walk is done anew from the results each time, so that it goes on after an interruption where it was.
         """
+        space, objective = self.observations.space, self.observations.objectives[0]
         results = {key(t.params): t for t in self.observations.trials}
-        centre: Params = self._space.baseline
-        for knob in self._space.parameters:
+        passed = self._view.refused | {key(p) for p in self._view.running} if self._view else set()
+        centre: Params = space.baseline
+        for knob in space.parameters:
             group = [centre]
-            for params in self._variations(knob, centre):
-                if key(params) not in results:
+            for params in _variations(space, knob, centre):
+                name = key(params)
+                if name not in results and name not in passed:
                     if not (reason := self._infeasible(params)):
-                        self.ruled_out.pop(key(params), None)
+                        self.ruled_out.pop(name, None)
                         return params
-                    self.ruled_out[key(params)] = reason
+                    self.ruled_out[name] = reason
                 group.append(params)
             told = [results[key(p)] for p in group if key(p) in results]
-            leader = best(told, self._objective)
+            leader = best(told, objective)
             centre = leader.params if leader else centre
         return None
 
-    def _variations(self, knob: Parameter, centre: Params) -> Iterator[dict[str, Value]]:
-        """The valid configurations that differ from `centre` in `knob`."""
-        for value in _spread(knob) if knob.name in centre else ():
-            params = self._space.canonical({**centre, knob.name: value})
-            if params != dict(centre) and not self._space.violation_degree(params):
-                yield params
+
+def _variations(space: SearchSpace, knob: Parameter, centre: Params) -> Iterator[dict[str, Value]]:
+    """The valid configurations that differ from `centre` in `knob`."""
+    for value in _spread(knob) if knob.name in centre else ():
+        params = space.canonical({**centre, knob.name: value})
+        if params != dict(centre) and not space.violation_degree(params):
+            yield params
 
 
 def _spread(knob: Parameter) -> list[Value]:

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 RESULT, PARAMS, PURPOSE, STATUS, REPEAT_OF = "result", "params", "purpose", "status", "repeat_of"
 """The attributes of a trial."""
+REFUSED = "refused"
+"""The purpose of a trial that was proposed and not run, because it breaks a rule, is known or cannot run."""
+REASON = "reason"
+"""The attribute that says why."""
 RUNS = "runs"
 """The constraint that a configuration runs at all. A failure is no score: it is told as infeasible, to this degree."""
 FAILURE_DEGREE = {

@@ -1,8 +1,8 @@
 """Which measurement is worth most: what the answer is expected to gain, times the chance that it may be deployed.
 
-`belief.py` predicts the objective, one surrogate the slack of each constraint, one whether a configuration runs at
+`posterior.py` predicts the objective, one surrogate the slack of each constraint, one whether a configuration runs at
 all; so what was infeasible or crashed keeps others like it from being tried, and what was merely slow tells about
-speed. Several objectives are searched by Optuna instead (`pareto_sampling.py`).
+speed. All of them are fitted to a bounded part of what is known (`evidence.py`).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from search_spaces.parameter import Parameter, Params
 from search_spaces.space import SearchSpace
 from tuner.core.metrics import METRICS
 from tuner.core.trial import TrialResult, TrialStatus
+from tuner.search.evidence import bounded
 from tuner.search.posterior import Posterior
 from tuner.search.surrogate import Array, Encoder, Surrogate, probability_below_zero
 
@@ -29,8 +30,10 @@ knobs and pairs of them could tell, and then a promising configuration is worth 
 REPEATS = (1, 2, 4, 8)
 """How many times a trial may be measured again until that tells (Frazier and Powell, Paradoxes in Learning and the
 Marginal Value of Information, 2010)."""
-JUDGED_MOST = 400
+JUDGED_MOST = 200
 """The chance of being feasible is computed for this many of the most promising candidates."""
+ROWS_MOST = 60
+"""Trials that it is computed from."""
 _RAN = (TrialStatus.OK, TrialStatus.PRUNED, TrialStatus.INFEASIBLE)
 
 
@@ -68,7 +71,7 @@ def worth_repeating(
 
 def _chance_to_be_feasible(space: SearchSpace, results: Sequence[TrialResult], candidates: Sequence[Params]) -> Array:
     """The chance that a candidate runs and keeps every constraint, each taken by itself."""
-    chance = np.ones(len(candidates))
+    chance, results = np.ones(len(candidates)), _bounded(results)
     for name in sorted({name for r in results for name in r.violations}):
         judged = [r for r in results if name in r.violations]
         slack = np.clip([r.violations[name] for r in judged], -1.0, 1.0)
@@ -77,6 +80,12 @@ def _chance_to_be_feasible(space: SearchSpace, results: Sequence[TrialResult], c
     if max(failed) > 0:
         chance *= _chance(space.parameters, results, np.array(failed), candidates, FAILURE_NOISES)
     return chance
+
+
+def _bounded(results: Sequence[TrialResult]) -> list[TrialResult]:
+    """What is closest to a limit tells most of where it runs, and so does what failed."""
+    far = [min((abs(v) for v in r.violations.values()), default=1.0) if r.status in _RAN else 0.0 for r in results]
+    return [results[at] for at in bounded([-f for f in far], [r.number for r in results], ROWS_MOST)]
 
 
 def _chance(
@@ -88,7 +97,10 @@ def _chance(
 ) -> Array:
     encoder = Encoder(knobs)
     rows = encoder([r.params for r in judged])
-    models = [(Surrogate(encoder, rows, slack, np.full(len(slack), noise), LEVEL), noise) for noise in noises]
+    covariance = encoder.covariance(rows, rows)
+    models = [
+        (Surrogate(encoder, rows, slack, np.full(len(slack), noise), LEVEL, covariance), noise) for noise in noises
+    ]
     model, noise = max(models, key=lambda pair: pair[0].likelihood)
     mean, deviation = model.predict(encoder(candidates))
     return probability_below_zero(mean, np.hypot(deviation, noise))

@@ -1,192 +1,204 @@
 """Which configuration to try next: one that is expected to beat the best (`proposals.py`), or to extend the front.
 
-A sampler knows the finished trials alone, so that resuming needs nothing else. A configuration is never proposed
-twice. A space that fits the budget is tried as a whole, in the same order of promise where there is one objective.
+A sampler knows the study alone, so that resuming needs nothing else. A configuration is never proposed twice. A space
+that fits the budget is tried as a whole, in the order of promise. What is running counts (`posterior.py`).
 """
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from search_spaces.domains import draw, nearest
-from search_spaces.parameter import Params, Value
-from tuner.core.metrics import metric
+import optuna
+
+from search_spaces.parameter import Params
+from search_spaces.space import SearchSpace
+from tuner.core.objective import Constraint, Objective
 from tuner.core.params import key
 from tuner.core.trial import TrialResult
+from tuner.search.candidates import LEADERS, Candidates
+from tuner.search.inferred_space import InferredSpace
 from tuner.search.observations import Observations
-from tuner.search.repeats import WORTH_LEAST, WORTH_LEAST_AT_THE_END, allowed, just_measured, price
+from tuner.search.proposing import Infeasible, ProposingSampler, always_feasible
+from tuner.search.repeats import (
+    WORTH_LEAST,
+    WORTH_LEAST_AT_THE_END,
+    allowed,
+    failed_again,
+    just_measured,
+    price,
+)
 
 if TYPE_CHECKING:
-    from tuner.search.pareto_sampler import ParetoSampler
     from tuner.search.posterior import Posterior
 
-LISTED_MOST = 4000
-"""A space of at most this many configurations is looked through as a whole for the most promising one."""
-DRAWN, NEAR_DRAWN, LEADERS = 300, 200, 3
-"""Of a larger space: this many drawn by chance, and this many near one of the best few."""
-REDRAWN_MOST = 3
-"""Knobs in which such a near one differs, at most."""
-INSENSITIVE_EVERY = 4
-"""After so many trials it is looked anew which knobs the workload does not feel."""
-_ASKS_MOST = 30
+ENDED = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
+STARTUP_TRIALS = 8
+"""Of a space that nobody declared, so many trials are spread over it before anything is concluded."""
+INSENSITIVE_EVERY, INSENSITIVE_SHARE = 4, 0.1
+"""After so many trials, or such a share of them, it is looked anew which knobs the workload does not feel."""
 
 
-class Sampler:
-    """Proposes configurations by what the evidence says, which may grow between any two questions.
+class TunerSampler(ProposingSampler):
+    """Proposes what is expected to gain most (`proposals.by_promise`).
 
     `enumerates` tells whether `budget_trials` are enough for the whole space; `infeasible` tells of a configuration
-    that need not be run (a reason, or ""); `ruled_out` collects those that would have been proposed, with reasons.
-    `early` are proposed before all others.
+    that need not be run (a reason, or ""). `early` are proposed before all others.
     """
 
     def __init__(
         self,
-        observations: Observations,
-        budget_trials: int,
-        seed: int,
-        infeasible: Callable[[Params], str] = lambda params: "",
+        space: SearchSpace | None = None,
+        *,
+        objectives: Sequence[Objective] | None = None,
+        constraints: Sequence[Constraint] = (),
+        budget_trials: int | None = None,
+        seed: int | None = None,
+        infeasible: Infeasible = always_feasible,
         early: Sequence[Params] = (),
+        observations: Observations | None = None,
     ) -> None:
-        self.observations, self._space = observations, observations.space
-        self._infeasible = infeasible
-        self._early = tuple(early)
+        super().__init__(space, objectives, constraints, seed, infeasible, observations)
+        self._early, self._budget_trials = tuple(early), budget_trials
+        self.enumerates = bool(space and budget_trials and space.size(budget_trials) is not None)
+        self._inferred_from = 0
+        self._begin_search()
+
+    def _begin_search(self) -> None:
+        """Of a space that is not known yet."""
         self._idle: Params = {}
-        self._rng = random.Random(seed)
-        self._promise: tuple[Posterior, list[tuple[Params, float]]] | None = None
         self._seen: set[str] = set()
+        self._taken: set[str] = set()
+        self._waiting: list[Params] = []
         self._looked_at = 0
-        self.ruled_out: dict[str, str] = {}
-        self._budget_trials = budget_trials
-        self.enumerates = self._space.size(budget_trials) is not None
-        self._front = self._new_front(seed) if len(observations.objectives) > 1 and not self.enumerates else None
+        self._promise: tuple[tuple[object, ...], list[tuple[Params, float]]] | None = None
+        space = self._translation.space if self._translation else None
+        self._candidates = Candidates(space, self._rng, self._budget_trials) if space else None
 
-    def again(self, complete: bool) -> TrialResult | None:
-        """The trial that is worth measuring again more than any new configuration is; None where that is not so.
+    def _begin(self, study: optuna.Study) -> None:
+        super()._begin(study)
+        self._begin_search()
 
-        `complete` says that no further configuration is to be tried.
-        """
-        trials, repeats, posterior = self.observations.trials, self.observations.repeats, self.observations.posterior
-        if posterior is None or not allowed(len(trials), repeats, complete):
-            return None
-        if metric(self.observations.objectives[0].metric).kind == "memory":
-            return None  # a process's memory is what it is
+    def _look(self, study: optuna.Study, own: int | None = None) -> None:
+        if not self._declared:
+            self._infer(study)
+        super()._look(study, own)
+
+    def _infer(self, study: optuna.Study) -> None:
+        """Learn the space from the trials that ran to their end, anew where the last ones do not fit into it."""
+        ended = study.get_trials(deepcopy=False, states=ENDED)
+        if self._study_name != study.study_name:
+            self._translation, self._inferred_from = None, 0
+        fresh = [t for t in ended[self._inferred_from :] if t.distributions]
+        self._inferred_from = len(ended)
+        known = self._translation
+        if isinstance(known, InferredSpace) and all(known.explains(t) for t in fresh):
+            return
+        if any(not d.single() for t in fresh for d in t.distributions.values()):
+            self._translation = InferredSpace([t for t in ended if t.distributions])
+            if self._study_name == study.study_name:
+                self._begin(study)
+
+    def again(self, study: optuna.Study, complete: bool) -> TrialResult | None:
+        """As the base class says. Only a single objective, and only what differs from one process to the next."""
         from tuner.search.proposals import worth_repeating
 
-        self._look()
-        failed = {r.trial for r in repeats if r.value is None}
-        if complete:
-            least = WORTH_LEAST_AT_THE_END
+        with self._lock:
+            self._look(study)
+            self._note()
+            known, trials, repeats = self.observations, self.observations.trials, self.observations.repeats
+            if len(known.objectives) > 1 or not allowed(len(trials), len(repeats), complete):
+                return None
+            if known.objectives[0].kind == "memory":
+                return None  # a process's memory is what it is
+            posterior = self._posterior()
+            if complete:
+                least = WORTH_LEAST_AT_THE_END
+            else:
+                untried = next((worth for params, worth in self._promising(posterior) if self._is_new(params)), 0.0)
+                least = max(untried * price(trials, repeats), WORTH_LEAST)
+            return worth_repeating(posterior, least, failed_again(repeats), just_measured(trials, repeats))
+
+    def _think(self) -> Params | None:
+        self._note()
+        return next((p for p in self._proposals() if self._is_new(p)), None)
+
+    def _note(self) -> None:
+        """What was measured, refused or is running is never proposed again."""
+        known = self.observations.trials
+        self._seen.update(key(result.params) for result in known[self._looked_at :])
+        self._looked_at = len(known)
+        self._waiting = [p for p in self._view.running if key(p) not in self._seen] if self._view else []
+        refused = self._view.refused if self._view else set()
+        self._taken = self._seen | refused | set(map(key, self._waiting))
+
+    def _is_new(self, params: Params) -> bool:
+        """Never told or asked, and not known to be infeasible: memory that is short for a moment may come back."""
+        name = key(params)
+        if name in self._taken:
+            return False
+        if reason := self._infeasible(params):
+            self.ruled_out[name] = reason
         else:
-            untried = next(
-                (
-                    knowledge_gradient
-                    for params, knowledge_gradient in self._promising(posterior)
-                    if self._is_new(params)
-                ),
-                0.0,
-            )
-            least = max(untried * price(trials, repeats), WORTH_LEAST)
-        return worth_repeating(posterior, least, failed, just_measured(trials, repeats))
-
-    def ask(self) -> dict[str, Value] | None:
-        """A valid configuration that was never told or asked before; None when there is none left."""
-        self._look()
-        params = next((p for p in self._proposals() if self._is_new(p)), None)
-        if params is None:
-            return None
-        self._seen.add(key(params))
-        return dict(params)
-
-    def _look(self) -> None:
-        """Take note of the trials that were not there before."""
-        for result in self.observations.trials[self._looked_at :]:
-            self._seen.add(key(result.params))
-            if self._front is not None:
-                self._front.tell(result)
-        self._looked_at = len(self.observations.trials)
-
-    def _new_front(self, seed: int) -> ParetoSampler:
-        from tuner.search.pareto_sampler import ParetoSampler
-
-        return ParetoSampler(self._space, self.observations.objectives, seed)
+            self.ruled_out.pop(name, None)
+        return not reason
 
     def _proposals(self) -> Iterator[Params]:
         """The best first; old ones among them."""
         yield from self._early
-        if self._front is not None:
-            for _ in range(_ASKS_MOST):
-                if params := self._front.ask():
-                    yield params
-        if (posterior := self.observations.posterior) is not None:
-            yield from (params for params, _ in self._promising(posterior))
-        yield from self._candidates()
+        posterior = self._posterior()
+        if not self._declared and len(self._seen) + len(self._waiting) < STARTUP_TRIALS:
+            yield from self._spread(posterior)
+        yield from (params for params, _ in self._promising(posterior))
+        yield from self._fresh(posterior)
+
+    def _posterior(self) -> Posterior:
+        """What is known, and what is expected of what is running."""
+        known = self.observations
+        if (posterior := known.posterior) is None:
+            from tuner.search.chebyshev import ChebyshevScale, random_weights
+            from tuner.search.posterior import Posterior
+
+            weights = random_weights(len(known.objectives), self._rng)
+            scale = ChebyshevScale(known.objectives, known.trials, weights)
+            posterior = Posterior(
+                known.space, known.objectives[0], known.judged(), scale=scale, declared=known.declared
+            )
+        return posterior.expecting(self._waiting)
+
+    def _spread(self, posterior: Posterior) -> list[Params]:
+        """The candidates, the one that is furthest from all that was tried or is running first."""
+        tried = [*(t.params for t in self.observations.trials), *self._waiting]
+        candidates = self._fresh(posterior)
+        alike = posterior.likeness(candidates, tried)
+        return [candidates[at] for at in sorted(range(len(candidates)), key=lambda at: alike[at])]
 
     def _promising(self, posterior: Posterior) -> list[tuple[Params, float]]:
         """The candidates by what is expected of them; thought of once for all that is known."""
         from tuner.search.proposals import by_promise
 
-        if self._promise is None or self._promise[0] is not posterior:
-            self._promise = (
-                posterior,
-                by_promise(posterior, self._with_insensitive_at_default(posterior, self._candidates())),
-            )
+        state = self._state()
+        if self._promise is None or self._promise[0] != state:
+            candidates = self._with_insensitive_at_default(posterior, self._fresh(posterior))
+            self._promise = state, by_promise(posterior, candidates)
         return self._promise[1]
+
+    def _fresh(self, posterior: Posterior) -> list[Params]:
+        """Candidates that are not taken, some of them near the best."""
+        single = len(self.observations.objectives) == 1
+        leaders = [e.params for e in self.observations.leaders(LEADERS)] if single else posterior.leaders(LEADERS)
+        return self._candidates.fresh(leaders, self._taken) if self._candidates else []
 
     def _with_insensitive_at_default(self, posterior: Posterior, candidates: list[Params]) -> list[Params]:
         """With the knobs that are not felt at their defaults; as they are where nothing new comes of that."""
         from tuner.search.insensitive import insensitive
 
-        if len(self.observations.trials) % INSENSITIVE_EVERY == 0:
-            self._idle = {name: self._space.baseline[name] for name in insensitive(posterior)}
+        space = self.observations.space
+        known = len(self.observations.trials)
+        if self._declared and known % max(INSENSITIVE_EVERY, int(INSENSITIVE_SHARE * known)) == 0:
+            self._idle = {name: space.baseline[name] for name in insensitive(posterior)}
         if not self._idle:
             return candidates
-        calm = [self._space.canonical({**p, **{n: v for n, v in self._idle.items() if n in p}}) for p in candidates]
-        sensitive = {key(p): p for p in calm if key(p) not in self._seen and not self._space.violation_degree(p)}
+        calm = [space.canonical({**p, **{n: v for n, v in self._idle.items() if n in p}}) for p in candidates]
+        sensitive = {key(p): p for p in calm if key(p) not in self._taken and not space.violation_degree(p)}
         return list(sensitive.values()) or candidates
-
-    def _candidates(self) -> list[Params]:
-        """Untried configurations in an order of chance: all of a small space, else some at chance and some near."""
-        drawn = () if self._listed else (self._space.random(self._rng) for _ in range(DRAWN))
-        found = self._listed or {key(p): p for p in (*self._near_the_best(), *drawn)}
-        fresh = [p for name, p in found.items() if name not in self._seen]
-        self._rng.shuffle(fresh)
-        return fresh
-
-    @cached_property
-    def _listed(self) -> Mapping[str, Params] | None:
-        """All configurations by key; None where there are too many."""
-        listed = self._space.enumerate(max(LISTED_MOST, self._budget_trials))
-        return None if listed is None else {key(p): p for p in listed}
-
-    def _near_the_best(self) -> list[Params]:
-        """Neighbours of the likeliest best configuration, and the best few with one knob or a few drawn anew."""
-        likeliest = [t.params for t in self.observations.leaders(LEADERS)]
-        leaders = [self._inside(p) for p in likeliest or [self._space.baseline]]
-        found: list[Params] = list(self._space.neighbours(leaders[0]))
-        for _ in range(NEAR_DRAWN):
-            drawn = dict(self._rng.choice(leaders))
-            knobs = self._rng.sample(self._space.parameters, min(REDRAWN_MOST, len(self._space.parameters)))
-            for knob in knobs[: self._rng.randint(1, REDRAWN_MOST)]:
-                drawn[knob.name] = draw(knob.domain, self._rng)
-            params = self._space.canonical(drawn)
-            if not self._space.violation_degree(params):
-                found.append(params)
-        return found
-
-    def _inside(self, params: Params) -> dict[str, Value]:
-        """The nearest configuration within the searched ranges: the baseline may lie outside of them."""
-        searched = {k.name: nearest(k.domain, params[k.name]) for k in self._space.parameters if k.name in params}
-        return {**params, **searched}
-
-    def _is_new(self, params: Params) -> bool:
-        """Never told or asked, and not known to be infeasible: memory that is short for a moment may come back."""
-        if key(params) in self._seen:
-            return False
-        if reason := self._infeasible(params):
-            self.ruled_out[key(params)] = reason
-        else:
-            self.ruled_out.pop(key(params), None)
-        return not reason

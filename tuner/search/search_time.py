@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -33,7 +34,11 @@ class SearchTime:
     def is_up(self) -> bool:
         """Whether the tournament needs what is left, or the share of the minutes that it may have. Never before the
         first trial."""
-        return bool(self.trials) and self.left_s() < self.reserve_s()
+        return self.until_up_s() < 0
+
+    def until_up_s(self) -> float:
+        """How long until the time is up; endless before the first trial."""
+        return self.left_s() - self.reserve_s() if self.trials else math.inf
 
     def for_another(self, first: bool) -> bool:
         """Whether one more trial, as long as the latest ones, still leaves the tournament its time.

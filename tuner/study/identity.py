@@ -16,7 +16,7 @@ from tuner.measure.preparation import Prepared
 from tuner.results.study_store import StudyStore
 from tuner.tournament.interim import NOTHING
 
-_PARTS = ("engine", "model", "workload", "space", "objectives", "constraints", "strategy")
+_PARTS = ("engine", "model", "workload", "space", "objectives", "constraints", "sampler")
 
 
 def check_identity(known: Mapping[str, Any], prepared: Prepared, directory: Path) -> None:
@@ -24,8 +24,7 @@ def check_identity(known: Mapping[str, Any], prepared: Prepared, directory: Path
     if not known or known.get("digest") == prepared.digest:
         return
     document = prepared.document()
-    begun = {"strategy": "search", **known}  # which older files do not say
-    changed = [part for part in _PARTS if begun.get(part) != document.get(part)]
+    changed = [part for part in _PARTS if known.get(part) != document.get(part)]
     raise TunerError(
         f"study {prepared.name!r} in {str(directory)!r} is another one: {', '.join(changed) or 'hardware'} differs",
         "give this one another name with study=NAME, or leave study= out",

@@ -20,7 +20,7 @@ def search_notices(
     if ruled_out:
         example = next(iter(ruled_out.values()))
         yield f"{len(ruled_out)} configurations were ruled out unseen, such as: {example}"
-    if config.strategy == "ablation" and not exhausted:
+    if config.sampler == "ablation" and not exhausted:
         yield f"the walk through the knobs did not end within {counted(done)}: raise budget.trials"
     if exhausted:
         yield f"nothing is left to try after {counted(done)}"

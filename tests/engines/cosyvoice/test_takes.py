@@ -28,5 +28,5 @@ def test_the_time_to_the_first_audio_is_that_of_the_one_who_waits_longest() -> N
     made = sample_of("a", REQUEST, [take(2.0, 0.5), take(2.0, 0.8)], 1.0, {"llm_s": 0.3}, 2.0)
     assert made.output_times_s == (0.8,)
     assert (made.units_in, made.units_out, made.done_s) == (2 * 13, 4.0, 1.0)
-    assert made.engine_timings["request_s"] == pytest.approx(1.3)
-    assert (made.engine_timings["due_seconds"], made.engine_timings["llm_s"]) == (4.0, 0.3)
+    assert made.requests_s == pytest.approx(1.3)
+    assert (made.due, made.stages_s["llm"]) == (4.0, 0.3)

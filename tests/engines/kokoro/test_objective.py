@@ -13,15 +13,15 @@ from engines.synthesis.splitting import pieces
 from engines.synthesis.workload import resolve_workload
 from tuner.measure.round_metrics import round_metrics
 
-CONF = Path(__file__).parents[3] / "conf"
+ROOT = Path(__file__).parents[3]
 MODEL = Model("voice", "voice", "0" * 64, {"": ""}, "", "")
 
 
 def _chosen(group: str) -> dict[str, Any]:
     """The file that the engine's configuration chooses of a group."""
-    engine = yaml.safe_load((CONF / "engine" / "kokoro.yaml").read_text(encoding="utf-8"))
+    engine = yaml.safe_load((ROOT / "engines/kokoro/conf/engine/kokoro.yaml").read_text(encoding="utf-8"))
     (name,) = (d[f"override /{group}"] for d in engine["defaults"] if f"override /{group}" in d)
-    document: dict[str, Any] = yaml.safe_load((CONF / group / f"{name}.yaml").read_text(encoding="utf-8"))
+    document: dict[str, Any] = yaml.safe_load((ROOT / "conf" / group / f"{name}.yaml").read_text(encoding="utf-8"))
     return document
 
 

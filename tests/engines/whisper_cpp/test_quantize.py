@@ -41,7 +41,7 @@ def test_a_variant_is_the_original_rounded(model: Model, model_path: Path, quant
 
 @pytest.mark.parametrize("quantization", ON_DEMAND)
 def test_whisper_cpp_loads_and_runs_it(model: Model, quantization: str) -> None:
-    item = resolve_workload({"timed": 1, "clips": "utterances", "judged": 1}, model, quiet).items[0]
+    item = resolve_workload({"items_per_round": 1, "clips": "utterances", "eval_clips": 1}, model, quiet).items[0]
     params = {"quantization": quantization, "audio_ctx": "clip"}
     session = WhisperCppSession(model, prepare(model, params, quiet), params)
     try:

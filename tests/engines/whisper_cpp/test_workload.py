@@ -14,7 +14,7 @@ from engines.whisper_cpp.workload import (
     JUDGED_LEAST,
     JUDGED_MOST,
     JUDGED_WORDS,
-    _to_judge,
+    _to_evaluate,
     evenly,
     resolution,
     resolve_workload,
@@ -55,14 +55,14 @@ def test_by_default_chunks_and_utterances_are_timed_and_300_words_judged(model: 
 
 
 def test_the_number_of_judged_clips_can_be_given(model: Model) -> None:
-    assert len(_judged(_workload(model, judged=120))) == 120
-    assert len(_judged(_workload(model, judged=7))) == 7
+    assert len(_judged(_workload(model, eval_clips=120))) == 120
+    assert len(_judged(_workload(model, eval_clips=7))) == 7
 
 
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=300))
 def test_as_many_clips_are_judged_as_have_the_words(lengths: list[int]) -> None:
     clips = [Clip(str(number), "a.wav", 0.0, 1.0, " ".join("w" * count)) for number, count in enumerate(lengths)]
-    judged = _to_judge(clips, None)
+    judged = _to_evaluate(clips, None)
     assert min(JUDGED_LEAST, len(clips)) <= len(judged) <= JUDGED_MOST
     if len(judged) < min(JUDGED_MOST, len(clips)):
         assert sum(len(clip.text.split()) for clip in judged) >= JUDGED_WORDS
@@ -78,13 +78,13 @@ def test_a_folder_of_few_words_says_what_one_of_them_is_worth() -> None:
 
 
 def test_chunks(model: Model) -> None:
-    workload = _workload(model, clips="chunks", timed=5, judged=200)
+    workload = _workload(model, clips="chunks", items_per_round=5, eval_clips=200)
     assert all(0.5 <= p.seconds <= 1.5 for p in _passages(workload) + _judged(workload))
     assert (len(workload.items), len(_judged(workload))) == (5, 120)
 
 
 def test_chunks_that_arrive_together_are_one_call(model: Model) -> None:
-    workload = _workload(model, clips="chunks", together=4, timed=3, judged=10)
+    workload = _workload(model, clips="chunks", batch_size=4, items_per_round=3, eval_clips=10)
     assert [len(p.clips) for p in _passages(workload)] == [4, 4, 4]
     assert [len(p.clips) for p in _judged(workload)] == [4, 4, 2]
     passage = _passages(workload)[0]
@@ -94,7 +94,7 @@ def test_chunks_that_arrive_together_are_one_call(model: Model) -> None:
 
 
 def test_the_recording_lasts_over_a_minute(model: Model) -> None:
-    (passage,) = _passages(_workload(model, clips="recording", timed=1))
+    (passage,) = _passages(_workload(model, clips="recording", items_per_round=1))
     assert passage.load().size > 60 * 16000
 
 
@@ -103,7 +103,7 @@ def test_a_folder_of_the_user(model: Model, tmp_path: Path) -> None:
         write_wav(tmp_path / f"{number:02}.wav", tone(0.5 + number / 10))
         (tmp_path / f"{number:02}.txt").write_text("hello there")
     (tmp_path / "unknown.wav").write_text("no sound at all")
-    workload = _workload(model, audio=str(tmp_path), timed=5, judged=8)
+    workload = _workload(model, audio=str(tmp_path), items_per_round=5, eval_clips=8)
     assert workload.notes[:2] == ("unknown.wav has no transcript: left out", "20 recordings, 0.5 minutes")
     assert workload.notes[2].startswith("word errors are counted on 8 clips with 16 words: one word is 6.2 points, so")
     assert len(workload.items) == 5
@@ -111,10 +111,10 @@ def test_a_folder_of_the_user(model: Model, tmp_path: Path) -> None:
     lengths = [p.seconds for p in _passages(workload)]
     assert lengths == sorted(lengths)
     assert max(lengths) - min(lengths) > 1.2
-    again = _workload(model, audio=str(tmp_path), timed=5, judged=8)
+    again = _workload(model, audio=str(tmp_path), items_per_round=5, eval_clips=8)
     assert again.digest == workload.digest
     write_wav(tmp_path / "02.wav", tone(0.7, hertz=300.0))
-    assert _workload(model, audio=str(tmp_path), timed=5, judged=20).digest != workload.digest
+    assert _workload(model, audio=str(tmp_path), items_per_round=5, eval_clips=20).digest != workload.digest
 
 
 @pytest.mark.parametrize(

@@ -196,8 +196,8 @@ def test_samples_that_no_one_could_deploy_are_refused(broken, words):
         round_metrics("llm", [broken])
 
 
-def spoken(first, done, seconds, **timings):
-    return Sample("a", (first, done), done, 10.0, seconds, "pattern", timings)
+def spoken(first, done, seconds, **more):
+    return Sample("a", (first, done), done, 10.0, seconds, "pattern", **more)
 
 
 def test_the_metrics_of_speech_synthesis_pool_over_the_texts():
@@ -218,15 +218,15 @@ def test_a_text_takes_until_its_last_audio_and_the_engine_until_it_is_done():
 def test_audio_that_is_no_work_done_does_not_count():
     """Longer than the reference's, or out of a cache: neither makes an engine faster."""
     plain = spoken(0.1, 1.0, 2.0)
-    assert round_metrics("tts", [spoken(0.1, 1.0, 3.0, due_seconds=2.0)])["rtf"] == round_metrics("tts", [plain])["rtf"]
-    with_hit = round_metrics("tts", [plain, spoken(0.0, 0.0, 2.0, due_seconds=0.0)])
+    assert round_metrics("tts", [spoken(0.1, 1.0, 3.0, due=2.0)])["rtf"] == round_metrics("tts", [plain])["rtf"]
+    with_hit = round_metrics("tts", [plain, spoken(0.0, 0.0, 2.0, due=0.0)])
     assert with_hit["rtf"] == pytest.approx(0.5)
     assert with_hit["throughput_x"] == pytest.approx(2)
-    assert round_metrics("tts", [spoken(0.0, 0.5, 2.0, due_seconds=0.0)])["rtf"] == pytest.approx(0.25)
+    assert round_metrics("tts", [spoken(0.0, 0.5, 2.0, due=0.0)])["rtf"] == pytest.approx(0.25)
 
 
 def test_requests_at_once_each_have_their_own_time_and_share_the_wall_clock():
-    metrics = round_metrics("tts", [spoken(0.1, 2.0, 12.0, requests=4, request_s=7.0)])
+    metrics = round_metrics("tts", [spoken(0.1, 2.0, 12.0, requests=4, requests_s=7.0)])
     assert metrics["rtf"] == pytest.approx(7 / 12)
     assert metrics["synthesis_s"] == pytest.approx(7 / 4)
     assert metrics["throughput_x"] == pytest.approx(6)

@@ -1,22 +1,24 @@
+from dataclasses import replace
+
 from engines.base import Sample
 from tuner.measure.host.host_noise import HostNoise
 from tuner.measure.measurement import Round
 from tuner.measure.profiles import iterations, stages
 
 
-def sample(seconds: float, **timings: float) -> Sample:
-    return Sample("a", (seconds,), seconds, 1.0, 2.0, "", timings)
+def sample(seconds: float, **stages_s: float) -> Sample:
+    return Sample("a", (seconds,), seconds, 1.0, 2.0, stages_s=stages_s, counts={"llm": 9})
 
 
 def test_stages_are_means_of_an_item_and_the_largest_is_the_bottleneck() -> None:
-    told = stages([sample(5.0, llm_s=1.0, flow_s=3.0, llm_tokens=9), sample(5.0, llm_s=2.0, flow_s=6.0)])
+    told = stages([sample(5.0, llm=1.0, flow=3.0), sample(5.0, llm=2.0, flow=6.0)])
     assert told["stages"]["llm"] == {"s": 1.5, "share": 0.25}
     assert told["stages"]["flow"] == {"s": 4.5, "share": 0.75}
     assert told["bottleneck"] == "flow"
 
 
 def test_what_is_no_work_is_no_stage() -> None:
-    assert stages([sample(5.0, request_s=5.0, stall_s=1.0)]) == {}
+    assert stages([replace(sample(5.0), requests_s=5.0, stall_s=1.0)]) == {}
     assert stages([sample(5.0)]) == {}
 
 

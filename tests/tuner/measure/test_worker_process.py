@@ -17,7 +17,8 @@ from search_spaces.errors import TunerError
 from tuner.core.trial import TrialStatus
 from tuner.measure.worker_process import Worker, WorkerFailedError, ask
 
-TIMEOUT_S = 20.0
+TIMEOUT_S = 240.0
+"""Nothing takes so long: it is what a busy machine may take, and more than what a test may."""
 
 
 def opened(worker, *faults):
@@ -68,20 +69,17 @@ def test_each_fault_has_its_status_and_one_line_of_reason(fault, status, words):
 
 
 def test_a_hang_is_ended_within_the_timeout():
-    begin = time.monotonic()
+    """What hangs would do so for an hour."""
     failure = failure_of("hang", timeout_s=0.5)
     assert failure.status is TrialStatus.TIMED_OUT
     assert "within 0.5 s" in failure.reason
-    assert time.monotonic() - begin < 10
 
 
 def test_a_death_is_noticed_though_a_child_keeps_the_pipe_open():
     with Worker("fake") as worker:
         opened(worker, "fork", "segfault")
-        begin = time.monotonic()
         with pytest.raises(WorkerFailedError, match="SIGSEGV; its last words: about to fault") as caught:
-            worker.ask("round", TIMEOUT_S)
-        assert time.monotonic() - begin < 3
+            worker.ask("round", TIMEOUT_S)  # not noticed, it would be a timeout
         with pytest.raises(WorkerFailedError, match="SIGSEGV"):
             worker.ask("round", TIMEOUT_S)  # the child takes the question and will not answer it
     assert caught.value.status is TrialStatus.CRASHED
@@ -98,7 +96,7 @@ def test_processes_that_an_engine_started_end_with_its_worker():
         opened(worker, "fork")
         children = psutil.Process(worker.pid).children(recursive=True)
     assert children
-    assert not [c for c in psutil.wait_procs(children, timeout=5)[1] if c.status() != psutil.STATUS_ZOMBIE]
+    assert not [c for c in psutil.wait_procs(children, timeout=60)[1] if c.status() != psutil.STATUS_ZOMBIE]
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
@@ -107,15 +105,15 @@ def test_a_worker_dies_with_its_parent(end):
         import time
         from tuner.measure.worker_process import Worker
         worker = Worker("fake")
-        worker.ask("capabilities", 20)
+        worker.ask("capabilities", 240)
         print(worker.pid, flush=True)
         time.sleep(600)
     """)
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as parent:
         pid = int(parent.stdout.readline())
         os.kill(parent.pid, end)
-        parent.wait(timeout=10)
-        deadline = time.monotonic() + 10
+        parent.wait(timeout=60)
+        deadline = time.monotonic() + 60
         while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
             assert time.monotonic() < deadline, "the worker outlived its parent"
             time.sleep(0.05)

@@ -34,7 +34,7 @@ def test_a_summary_has_verdict_tables_counts_and_where_to_look() -> None:
     assert "1.75 times faster than the default" in lines[1]
     assert "changed knob" in text
     assert "missed by ×1.50" in text
-    assert "8 trials: 3 ok, 1 crashed, 1 over limit, 1 out of memory, 1 cut off, 1 timed out" in text
+    assert "8 trials: 3 ok, 1 crashed, 1 over limit, 1 out of memory, 1 pruned, 1 timed out" in text
     assert "note: trial 4 was disturbed" in text
     assert "outputs/llm-tiny-0a1b/report.html" in text
 

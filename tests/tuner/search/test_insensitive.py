@@ -3,6 +3,7 @@
 import math
 import random
 
+import optuna
 import pytest
 
 from engines import fake
@@ -13,8 +14,9 @@ from tuner.core.objective import Objective
 from tuner.core.trial import MetricValue, TrialResult, TrialStatus
 from tuner.search.insensitive import FELT, TRIALS_LEAST, insensitive
 from tuner.search.observations import Observations
+from tuner.search.optuna_trials import PARAMS
 from tuner.search.posterior import Posterior
-from tuner.search.sampler import Sampler
+from tuner.search.sampler import TunerSampler
 
 SPEED = Objective("decode_tokens_per_second")
 
@@ -53,8 +55,12 @@ def test_little_knowledge_and_much_noise_find_none(space):
 
 
 def test_proposals_leave_it_at_its_default(space):
-    sampler = Sampler(Observations(space, (SPEED,), trials(space, 100)), 100, 0)
-    asked = [sampler.ask() for _ in range(5)]
+    known = trials(space, 100)
+    sampler = TunerSampler(space, seed=0, observations=Observations(space, (SPEED,), known))
+    study, asked = optuna.create_study(sampler=sampler), []
+    for _ in range(5):
+        asked.append(sampler.proposal(study))
+        study.ask().set_user_attr(PARAMS, asked[-1])
     assert all(p["mode"] == space.baseline["mode"] for p in asked)
 
 

@@ -10,7 +10,6 @@ from search_spaces.template import load_template
 from tuner.core.objective import Constraint, Objective
 from tuner.core.trial import MetricValue, TrialResult, TrialStatus
 from tuner.search.observations import Observations
-from tuner.search.repeats import Repeat
 
 SPEED = Objective("decode_tokens_per_second")
 SPACE = load_template("fake").bind({"cpu_cores": 8})
@@ -19,6 +18,14 @@ SPACE = load_template("fake").bind({"cpu_cores": 8})
 def trial(number, params, times=1.0):
     metrics = {SPEED.metric: MetricValue(times * fake.speed(params), None, "tok/s")}
     return TrialResult(number, params, TrialStatus.OK, rounds=1, metrics=metrics)
+
+
+def again(number, value, at=500, **others):
+    """A repeat; one that failed where there is no value."""
+    metrics = {} if value is None else {SPEED.metric: value, **others}
+    metrics = {name: MetricValue(v, None, "") for name, v in metrics.items()}
+    status = TrialStatus.OK if metrics else TrialStatus.CRASHED
+    return TrialResult(at, {}, status, metrics=metrics, rounds=1, purpose="repeat", repeat_of=number)
 
 
 @pytest.fixture
@@ -30,15 +37,37 @@ def observations():
 def test_a_trial_and_a_repeat_change_what_is_believed_and_nothing_else_does(observations):
     first = observations.posterior
     assert observations.posterior is first
-    observations.trials.append(trial(12, SPACE.random(random.Random(99))))
+    observations.add(trial(12, SPACE.random(random.Random(99))))
     second = observations.posterior
     assert second is not first
     leader = observations.leader()
     for _ in range(4):
-        observations.repeats.append(Repeat(leader.number, 0.5 * leader.value(SPEED.metric), 1, 1.0, ""))
+        observations.add(again(leader.number, 0.5 * leader.value))
     assert observations.posterior is not second
     now = next(t for t in observations.likely() if t.number == leader.number)
-    assert now.value(SPEED.metric) < 0.8 * leader.value(SPEED.metric), "one lucky value against four"
+    assert now.value < 0.8 * leader.value, "one lucky value against four"
+
+
+def test_each_result_is_sorted_in_by_its_purpose(observations):
+    trials = len(observations.trials)
+    observations.add(again(3, 50.0))
+    observations.add(replace(trial(500, {}), purpose="drift", repeat_of=0))
+    assert (len(observations.trials), [r.repeat_of for r in observations.repeats]) == (trials, [3])
+
+
+def test_numbers_are_no_places(observations):
+    """Between the trials of a search Optuna numbers repeats and drift checks."""
+    apart = [replace(t, number=10 * t.number) for t in observations.trials]
+    spread = Observations(SPACE, [SPEED], apart)
+    assert [t.number for t in spread.finalists()] == [10 * t.number for t in observations.finalists()]
+    assert spread.leader().number == 10 * observations.leader().number
+
+
+def test_a_repeat_counts_at_the_machines_first_pace(observations):
+    leader = observations.leader()
+    twice_as_fast = [replace(again(leader.number, 2 * leader.value), pace=2.0) for _ in range(4)]
+    now = Observations(SPACE, [SPEED], observations.trials, twice_as_fast).likely()
+    assert next(e for e in now if e.number == leader.number).value == pytest.approx(leader.value, rel=0.05)
 
 
 def test_finalists_come_with_what_was_measured(observations):
@@ -57,7 +86,7 @@ def test_of_several_objectives_there_is_no_one_belief(observations):
 
 def test_what_failed_when_measured_again_neither_leads_nor_plays(observations):
     leader = observations.leader()
-    observations.repeats.append(Repeat(leader.number, None, 0, 1.0, "", "signal SIGSEGV"))
+    observations.add(again(leader.number, None))
     assert observations.leader().number != leader.number
     assert leader.number not in [t.number for t in observations.finalists()]
     assert observations.finalists()
@@ -71,14 +100,14 @@ def test_what_passed_a_constraint_by_luck_neither_leads_nor_plays():
     limit = [Constraint("ftl_ms", 200.0)]
     leader = Observations(SPACE, [SPEED], trials, constraints=limit).leader()
 
-    def again(*values):
-        repeats = [Repeat(leader.number, leader.value(SPEED.metric), 1, 1.0, "", "", {"ftl_ms": v}) for v in values]
+    def seen(*values):
+        repeats = [again(leader.number, leader.value, ftl_ms=v) for v in values]
         return Observations(SPACE, [SPEED], trials, repeats, limit)
 
-    assert again(204.0).leader().number != leader.number
-    assert next(t for t in again(204.0).posterior.results if t.number == leader.number).feasible, (
+    assert seen(204.0).leader().number != leader.number
+    assert next(t for t in seen(204.0).posterior.results if t.number == leader.number).feasible, (
         "it may be measured again"
     )
-    assert not next(t for t in again(204.0, 205.0).posterior.results if t.number == leader.number).feasible
-    assert leader.number not in [t.number for t in again(204.0, 205.0).finalists()]
-    assert again(204.0, 190.0).leader().number == leader.number, "the middle of the three keeps the limit"
+    assert not next(t for t in seen(204.0, 205.0).posterior.results if t.number == leader.number).feasible
+    assert leader.number not in [t.number for t in seen(204.0, 205.0).finalists()]
+    assert seen(204.0, 190.0).leader().number == leader.number, "the middle of the three keeps the limit"

@@ -1,5 +1,7 @@
 """One knob after the other."""
 
+import optuna
+
 from engines import fake
 from search_spaces.domains import values
 from search_spaces.template import load_template
@@ -7,7 +9,8 @@ from tuner.core.objective import Objective
 from tuner.core.params import key
 from tuner.core.trial import MetricValue, TrialResult, TrialStatus
 from tuner.search.observations import Observations
-from tuner.search.one_at_a_time import VALUES_MOST, OneAtATime
+from tuner.search.one_at_a_time import VALUES_MOST, OneAtATimeSampler
+from tuner.search.optuna_trials import suggest
 
 SPACE = load_template("fake").bind({"cpu_cores": 8})
 SPEED = (Objective("decode_tokens_per_second"),)
@@ -19,7 +22,8 @@ def measured(number, params):
 
 
 def walk(strategy, results):
-    while (params := strategy.ask()) is not None:
+    study = optuna.create_study(sampler=strategy)
+    while (params := strategy.proposal(study)) is not None:
         SPACE.validate(params)
         results.append(measured(len(results), params))
         strategy.observations.trials.append(results[-1])
@@ -27,7 +31,10 @@ def walk(strategy, results):
 
 
 def begun():
-    strategy, first = OneAtATime(Observations(SPACE, SPEED)), measured(0, dict(SPACE.baseline))
+    strategy, first = (
+        OneAtATimeSampler(SPACE, observations=Observations(SPACE, SPEED)),
+        measured(0, dict(SPACE.baseline)),
+    )
     strategy.observations.trials.append(first)
     return strategy, [first]
 
@@ -58,12 +65,28 @@ def test_a_long_range_is_tried_at_a_few_places():
 
 def test_it_goes_on_after_an_interruption_where_it_was():
     whole = walk(*begun())
-    resumed = OneAtATime(Observations(SPACE, SPEED, whole[:7]))
+    resumed = OneAtATimeSampler(SPACE, observations=Observations(SPACE, SPEED, whole[:7]))
     assert [key(r.params) for r in walk(resumed, whole[:7])] == [key(r.params) for r in whole]
 
 
 def test_what_is_known_to_be_infeasible_is_passed_over():
-    strategy = OneAtATime(Observations(SPACE, SPEED), lambda params: "no" if params["mode"] == "b" else "")
+    known = Observations(SPACE, SPEED)
+    strategy = OneAtATimeSampler(
+        SPACE, infeasible=lambda params: "no" if params["mode"] == "b" else "", observations=known
+    )
     strategy.observations.trials.append(measured(0, dict(SPACE.baseline)))
     assert all(r.params["mode"] != "b" for r in walk(strategy, [measured(0, dict(SPACE.baseline))]))
     assert set(strategy.ruled_out.values()) == {"no"}
+
+
+def test_it_is_asked_as_any_sampler_of_optuna_is_and_passes_over_what_is_running():
+    sampler = OneAtATimeSampler(SPACE, objectives=SPEED)
+    study, asked = optuna.create_study(sampler=sampler, direction="maximize"), []
+    for _ in range(4):
+        proposal, trial = sampler.proposal(study), study.ask()
+        assert suggest(trial, SPACE) == proposal
+        asked.append((trial, key(proposal)))
+    assert len({name for _, name in asked}) == 4
+    for trial, _ in asked:
+        study.tell(trial, 1.0)
+    assert key(sampler.proposal(study)) not in {name for _, name in asked}

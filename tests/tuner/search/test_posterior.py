@@ -12,7 +12,6 @@ from tuner.core.objective import Objective
 from tuner.core.trial import MetricValue, TrialResult, TrialStatus
 from tuner.measure.pruning import LOADS_DIFFER
 from tuner.search.posterior import Posterior
-from tuner.search.repeats import Repeat
 
 SPEED, LATENCY = Objective("decode_tokens_per_second"), Objective("ftl_ms")
 
@@ -37,14 +36,16 @@ def measured(space, count, noise, seed=0):
 
 
 def again(trial, value):
-    return Repeat(trial, value, 1, 1.0, "")
+    metrics = {} if value is None else {SPEED.metric: MetricValue(value, None, "tok/s")}
+    status = TrialStatus.CRASHED if value is None else TrialStatus.OK
+    return TrialResult(1000 + trial, {}, status, metrics=metrics, rounds=1, purpose="repeat", repeat_of=trial)
 
 
 def test_one_lucky_measurement_is_not_believed(space):
     trials = measured(space, 40, 0.02)
     true = fake.speed(trials[7].params)
     lucky = [*trials[:7], result(7, trials[7].params, 1.4 * true), *trials[8:]]
-    likely = Posterior(space, SPEED, lucky).likely()[7].value(SPEED.metric)
+    likely = Posterior(space, SPEED, lucky).likely()[7].value
     assert 0.95 * true < likely < 1.2 * true
 
 
@@ -52,9 +53,7 @@ def test_a_repeat_counts_as_much_as_the_first_measurement(space):
     trials = measured(space, 40, 0.06)
     true = fake.speed(trials[7].params)
     lucky = [*trials[:7], result(7, trials[7].params, 1.15 * true), *trials[8:]]
-    values = [
-        Posterior(space, SPEED, lucky, [again(7, true)] * count).likely()[7].value(SPEED.metric) for count in (0, 2, 8)
-    ]
+    values = [Posterior(space, SPEED, lucky, [again(7, true)] * count).likely()[7].value for count in (0, 2, 8)]
     assert values == sorted(values, reverse=True)
     assert values[2] < 1.05 * true
 
@@ -74,7 +73,7 @@ def test_from_few_values_of_a_quiet_machine_processes_are_not_said_to_differ(spa
 
 def test_a_repeat_that_failed_says_nothing_of_speed(space):
     trials = measured(space, 20, 0.02)
-    failed = Repeat(3, None, 0, 1.0, "", "crashed")
+    failed = again(3, None)
     assert Posterior(space, SPEED, trials, [failed]).likely() == Posterior(space, SPEED, trials).likely()
 
 
@@ -159,4 +158,4 @@ def test_what_is_no_time_is_what_it_was(space):
         for n in range(12)
     ]  # fmt: skip
     likely = Posterior(space, Objective("model_mib"), sizes).likely()
-    assert [t.value("model_mib") for t in likely] == [t.value("model_mib") for t in sizes]
+    assert [e.value for e in likely] == [t.value("model_mib") for t in sizes]

@@ -1,4 +1,5 @@
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -10,7 +11,6 @@ from tuner.core.params import key
 from tuner.core.trial import MetricValue, TrialResult, TrialStatus
 from tuner.search.posterior import Posterior
 from tuner.search.proposals import JUDGED_MOST, by_promise, worth_repeating
-from tuner.search.repeats import Repeat
 
 SPEED = Objective("decode_tokens_per_second")
 
@@ -71,7 +71,7 @@ def test_of_equals_the_plainer_comes_first(space):
         )
         for n, ((mode, threads), speed) in enumerate(speeds.items())
     ]  # fmt: skip
-    known = [Repeat(r.number, r.value(SPEED.metric), 1, 1.0, "") for r in results for _ in range(4)]
+    known = [replace(r, number=100, rounds=1, purpose="repeat", repeat_of=r.number) for r in results for _ in range(4)]
     plain, other = ({**base, "mode": m, "threads": 7} for m in ("a", "b"))
     order = [params for params, _ in by_promise(Posterior(space, SPEED, results, known), [other, plain])]
     assert order == [plain, other]

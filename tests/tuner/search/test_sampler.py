@@ -2,6 +2,7 @@ import itertools
 import math
 import random
 
+import optuna
 import pytest
 
 from engines import fake
@@ -12,8 +13,9 @@ from tuner.core.objective import Objective
 from tuner.core.params import key
 from tuner.core.trial import MetricValue, TrialResult, TrialStatus
 from tuner.search.observations import Observations
-from tuner.search.repeats import SHARE_MOST, TRIALS_LEAST, Repeat
-from tuner.search.sampler import Sampler
+from tuner.search.optuna_trials import suggest
+from tuner.search.repeats import SHARE_MOST, TRIALS_LEAST
+from tuner.search.sampler import TunerSampler
 
 SPEED = (Objective("decode_tokens_per_second"),)
 
@@ -23,22 +25,48 @@ def space():
     return load_template("fake").bind({"cpu_cores": 8})
 
 
-def told(sampler, number, params, status=TrialStatus.OK):
-    metrics = {"decode_tokens_per_second": MetricValue(fake.speed(params), None, "tok/s")}
-    result = TrialResult(number, params, status, metrics=metrics if status is TrialStatus.OK else {})
-    sampler.observations.trials.append(result)
-    return result
+class Search:
+    """A study in memory, whose owner keeps the observations; each proposal is asked for before it is told."""
+
+    def __init__(self, space, objectives=SPEED, trials=(), **how):
+        self.known = Observations(space, objectives, trials)
+        self.sampler = TunerSampler(space, observations=self.known, **how)
+        directions = ["maximize" if o.maximize else "minimize" for o in objectives]
+        self.study, self.space = optuna.create_study(sampler=self.sampler, directions=directions), space
+
+    def ask(self):
+        """The next proposal, which runs from now on; None when there is none."""
+        proposal = self.sampler.proposal(self.study)
+        if proposal is not None:
+            assert suggest(self.study.ask(), self.space) == proposal
+        return proposal
+
+    def again(self, complete):
+        return self.sampler.again(self.study, complete)
+
+    def told(self, number, params, status=TrialStatus.OK):
+        metrics = {SPEED[0].metric: MetricValue(fake.speed(params), None, "tok/s")}
+        result = TrialResult(number, params, status, metrics=metrics if status is TrialStatus.OK else {})
+        self.known.add(result)
+        return result
+
+    def repeated(self, number, value):
+        metrics = {} if value is None else {SPEED[0].metric: MetricValue(value, None, "")}
+        status = TrialStatus.CRASHED if value is None else TrialStatus.OK
+        self.known.add(
+            TrialResult(1000, {}, status, metrics=metrics, rounds=1, wall_s=1.0, purpose="repeat", repeat_of=number)
+        )
 
 
 def searched(space, trials, seed=0, infeasible=lambda params: "", crashes=lambda params: False):
-    sampler = Sampler(Observations(space, SPEED), trials, seed, infeasible)
-    results = [told(sampler, 0, dict(space.baseline))]
+    search = Search(space, budget_trials=trials, seed=seed, infeasible=infeasible)
+    results = [search.told(0, dict(space.baseline))]
     for number in range(1, trials):
-        params = sampler.ask()
+        params = search.ask()
         if params is None:
             break
         status = TrialStatus.CRASHED if crashes(params) else TrialStatus.OK
-        results.append(told(sampler, number, params, status))
+        results.append(search.told(number, params, status))
     return results
 
 
@@ -90,8 +118,8 @@ def test_a_space_that_fits_the_budget_is_enumerated_once(space):
 
 def test_earlier_trials_are_not_proposed_again(space):
     first = searched(space, 20)
-    sampler = Sampler(Observations(space, SPEED, first), 40, 0)
-    fresh = [key(sampler.ask()) for _ in range(20)]
+    search = Search(space, trials=first, seed=0)
+    fresh = [key(search.ask()) for _ in range(20)]
     assert not set(fresh) & {key(r.params) for r in first}
     assert len(set(fresh)) == 20
 
@@ -104,17 +132,17 @@ def test_a_shortage_that_passes_takes_no_configuration_out_of_the_grid(space):
     """The middle of the search is short of memory; afterwards what was passed over is tried."""
     small = narrow(space, {"turbo": False, "scale": 1.0, "precision": "high"}, {}, {})
     short = {"now": True}
-    sampler = Sampler(Observations(small, SPEED), 10_000, 0, lambda params: "no memory" if short["now"] else "")
-    assert sampler.enumerates
-    told(sampler, 0, dict(small.baseline))
-    assert sampler.ask() is None
-    assert sampler.ruled_out
+    search = Search(small, budget_trials=10_000, seed=0, infeasible=lambda params: "no memory" if short["now"] else "")
+    assert search.sampler.enumerates
+    search.told(0, dict(small.baseline))
+    assert search.ask() is None
+    assert search.sampler.ruled_out
     short["now"] = False
     tried = set()
-    while (params := sampler.ask()) is not None:
+    while (params := search.ask()) is not None:
         tried.add(key(params))
     assert len(tried) == len(small.enumerate(10_000)) - 1
-    assert not sampler.ruled_out
+    assert not search.sampler.ruled_out
 
 
 def test_proposals_keep_to_the_searched_ranges_where_the_default_does_not(space):
@@ -125,38 +153,36 @@ def test_proposals_keep_to_the_searched_ranges_where_the_default_does_not(space)
 
 def test_several_objectives_are_searched_too(space):
     both = (Objective("decode_tokens_per_second"), Objective("ftl_ms"))
-    sampler = Sampler(Observations(space, both), 20, 0)
-    asked = []
+    search, asked = Search(space, both, seed=0), []
     for number in range(20):
-        params = dict(space.baseline) if number == 0 else sampler.ask()
+        params = dict(space.baseline) if number == 0 else search.ask()
         asked.append(key(params))
         space.validate(params)
         speed = fake.speed(params)
         metrics = {"decode_tokens_per_second": speed, "ftl_ms": 1e3 / speed}
         metrics = {name: MetricValue(value, None, "") for name, value in metrics.items()}
-        sampler.observations.trials.append(TrialResult(number, params, TrialStatus.OK, metrics=metrics))
+        search.known.add(TrialResult(number, params, TrialStatus.OK, metrics=metrics))
     assert len(set(asked)) == 20
 
 
 def test_early_proposals_come_first_where_they_are_new_and_feasible(space):
     base = dict(space.baseline)
     early = [base, {**base, "threads": 6}, {**base, "threads": 7}, {**base, "mode": "b"}]
-    sampler = Sampler(Observations(space, SPEED), 40, 0, lambda p: "too many" if p["threads"] == 7 else "", early)
-    told(sampler, 0, base)
-    assert [sampler.ask(), sampler.ask()] == [early[1], early[3]]
-    assert key(sampler.ask()) not in {key(p) for p in early}
+    search = Search(space, seed=0, infeasible=lambda p: "too many" if p["threads"] == 7 else "", early=early)
+    search.told(0, base)
+    assert [search.ask(), search.ask()] == [early[1], early[3]]
+    assert key(search.ask()) not in {key(p) for p in early}
 
 
 def test_trials_are_measured_again_once_enough_are_known_and_not_without_end(space):
-    sampler = Sampler(Observations(space, SPEED), 40, 0)
-    for number, params in enumerate([dict(space.baseline), *(sampler.ask() for _ in range(19))]):
-        assert sampler.again(complete=False) is None or number >= TRIALS_LEAST
-        told(sampler, number, params)
+    search = Search(space, seed=0)
+    for number, params in enumerate([dict(space.baseline), *(search.ask() for _ in range(19))]):
+        assert search.again(complete=False) is None or number >= TRIALS_LEAST
+        search.told(number, params)
     asked = []
-    while (rival := sampler.again(complete=False)) is not None:
+    while (rival := search.again(complete=False)) is not None:
         asked.append(rival.number)
-        value = fake.speed(rival.params) * (1.3 if len(asked) % 2 else 0.8)
-        sampler.observations.repeats.append(Repeat(rival.number, value, 1, 1.0, ""))
+        search.repeated(rival.number, fake.speed(rival.params) * (1.3 if len(asked) % 2 else 0.8))
     assert len(asked) <= SHARE_MOST * 20
 
 
@@ -168,42 +194,41 @@ def test_once_nothing_is_left_to_try_rivals_are_measured_until_it_is_known_which
     def speed(params):
         return modes[params["mode"]] * precisions[params["precision"]]
 
-    def regret(sampler):
-        return 1 - speed(sampler.observations.leader().params) / max(map(speed, rivals))
+    def regret(search):
+        return 1 - speed(search.known.leader().params) / max(map(speed, rivals))
 
     at_once = in_the_end = 0.0
     for seed in range(10):
         rng, asked = random.Random(seed), []
-        sampler = Sampler(Observations(space, SPEED), 6, 0)
+        search = Search(space, seed=0)
         for number, params in enumerate(rivals):
             measured = MetricValue(speed(params) * math.exp(rng.gauss(0, 0.1)), None, "")
             metrics = {"decode_tokens_per_second": measured}
-            sampler.observations.trials.append(TrialResult(number, params, TrialStatus.OK, metrics=metrics, rounds=1))
-        at_once += regret(sampler)
-        assert sampler.again(complete=False) is None, "too few to tell before all were tried"
-        while (rival := sampler.again(complete=True)) is not None and len(asked) < 100:
+            search.known.add(TrialResult(number, params, TrialStatus.OK, metrics=metrics, rounds=1))
+        at_once += regret(search)
+        assert search.again(complete=False) is None, "too few to tell before all were tried"
+        while (rival := search.again(complete=True)) is not None and len(asked) < 100:
             asked.append(rival.number)
-            again = speed(rival.params) * math.exp(rng.gauss(0, 0.1))
-            sampler.observations.repeats.append(Repeat(rival.number, again, 1, 1.0, ""))
-        in_the_end += regret(sampler)
+            search.repeated(rival.number, speed(rival.params) * math.exp(rng.gauss(0, 0.1)))
+        in_the_end += regret(search)
         assert len(asked) < 100, "it ends when no more is to be won"
         assert sum(a == b for a, b in itertools.pairwise(asked)) <= len(asked) / 2, "others come in between"
     assert in_the_end < 0.5 * at_once, (at_once, in_the_end)
 
 
 def test_what_failed_when_measured_again_is_left_alone(space):
-    sampler = Sampler(Observations(space, SPEED), 40, 0)
-    for number, params in enumerate([dict(space.baseline), *(sampler.ask() for _ in range(19))]):
-        told(sampler, number, params)
+    search = Search(space, seed=0)
+    for number, params in enumerate([dict(space.baseline), *(search.ask() for _ in range(19))]):
+        search.told(number, params)
     asked = []
-    while (rival := sampler.again(complete=False)) is not None:
+    while (rival := search.again(complete=False)) is not None:
         assert rival.number not in asked
         asked.append(rival.number)
-        sampler.observations.repeats.append(Repeat(rival.number, None, 0, 1.0, "", "crashed"))
+        search.repeated(rival.number, None)
 
 
 def test_several_objectives_are_not_measured_again(space):
-    sampler = Sampler(Observations(space, (*SPEED, Objective("ftl_ms"))), 40, 0)
+    search = Search(space, (*SPEED, Objective("ftl_ms")), seed=0)
     for number in range(12):
-        told(sampler, number, space.random(random.Random(number)))
-    assert sampler.again(complete=False) is None
+        search.told(number, space.random(random.Random(number)))
+    assert search.again(complete=False) is None

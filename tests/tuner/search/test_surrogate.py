@@ -54,7 +54,7 @@ def test_what_knobs_do_by_themselves_is_learned_from_few_measurements():
 
 def test_it_is_sure_where_it_has_measured_and_unsure_elsewhere():
     encoder, surrogate, rng = learned(20)
-    seen = surrogate.predict(surrogate._rows)[1].max()
+    seen = surrogate.predict(surrogate.rows)[1].max()
     assert seen < 0.05
     assert surrogate.predict(encoder([configuration(rng) for _ in range(50)]))[1].max() > 2 * seen
 

@@ -14,15 +14,19 @@ import pytest
 from search_spaces.errors import TunerError
 from search_spaces.parameter import Choices
 from tests.tuner.fake_executor import FakeExecutor
-from tests.tuner.fake_study import FIXED, Recorder, fake_config, lines_of, wide_config
+from tests.tuner.fake_study import FIXED, Recorder, fake_config, results_of, wide_config
 from tuner.core import interrupts
 from tuner.core.params import key
 from tuner.core.trial import TrialResult, TrialStatus
 from tuner.measure.executor import LocalExecutor
 from tuner.measure.host.host_noise import HostNoise
+from tuner.measure.preparation import prepare
+from tuner.results.record import StudyRecord, record_name
 from tuner.results.study_store import StudyStore, check_writable
-from tuner.study.study import MAX_KILLS, TRIAL_SHARE, run_study
+from tuner.study.search_loop import MAX_KILLS, TRIAL_SHARE
+from tuner.study.study import run_study
 
+pytestmark = pytest.mark.usefixtures("_simulated_unless_real")
 OPTIMUM = {"threads": 6, "mode": "b", "precision": "medium"}
 
 
@@ -44,13 +48,14 @@ def test_a_small_space_is_enumerated_and_its_optimum_proven(tmp_path):
     assert low < outcome.deploy["gain"]["ratio"] < high
 
 
-def test_the_baseline_is_trial_0_and_every_trial_is_one_line(tmp_path):
+def test_the_baseline_is_trial_0_and_every_trial_is_recorded(tmp_path):
     outcome = run_study(fake_config(tmp_path), [])
-    lines = lines_of(study_dir(outcome))
-    assert [line["number"] for line in lines] == list(range(12))
-    assert lines[0]["params"]["threads"] == 2
-    assert lines[0]["params"]["mode"] == "a"
-    assert all((study_dir(outcome) / line["samples_file"]).exists() for line in lines if line["status"] == "ok")
+    results = results_of(study_dir(outcome))
+    assert [r.purpose for r in results if r.purpose != "drift"] == ["baseline", *["search"] * 11]
+    assert [r.number for r in results] == list(range(len(results)))
+    assert results[0].purpose == "baseline"
+    assert results[0].params.items() >= {"threads": 2, "mode": "a"}.items()
+    assert all((study_dir(outcome) / r.samples_file).exists() for r in results if r.status == "ok")
     assert (tmp_path / "latest").resolve() == study_dir(outcome).resolve()
 
 
@@ -94,10 +99,10 @@ def test_all_configurations_equal_means_keep_the_default(tmp_path):
 @pytest.mark.parametrize(
     ("fault", "status"),
     [
-        ("segfault", "crashed"),
+        pytest.param("segfault", "crashed", marks=pytest.mark.real_machine),
         ("kill", "out_of_memory"),
         ("out_of_memory", "out_of_memory"),
-        ("garbage", "crashed"),
+        pytest.param("garbage", "crashed", marks=pytest.mark.real_machine),
         ("raise", "crashed"),
         ("nan", "invalid_output"),
         ("empty", "invalid_output"),
@@ -212,12 +217,13 @@ def test_no_time_to_search_is_not_called_a_result(tmp_path):
     assert any("raise budget.minutes" in text for text in outcome.notices)
 
 
-def test_a_default_so_slow_that_its_tournament_takes_the_budget_is_searched_and_decided(tmp_path):
+def test_a_default_so_slow_that_its_tournament_takes_the_budget_is_searched_and_decided(tmp_path, simulated):
     """The tournament's pairs alone take several times the minutes; half of them are the search's all the same."""
     slow_default = [{"when": {"mode": ["a"]}, "do": "slow"}]
-    recorder = Recorder()
-    outcome = run_study(fake_config(tmp_path, model={"script": slow_default}, budget={"minutes": 0.05}), [recorder])
-    assert len(outcome.trials) > 1
+    config = fake_config(tmp_path, model={"script": slow_default}, budget={"minutes": 0.02})
+    outcome = run_study(config, [], simulated)
+    assert outcome.wall_s > 1.2, "the minutes are overrun"
+    assert 1 < len(outcome.trials) < 12
     assert outcome.verdict == "gain"
 
 
@@ -228,17 +234,15 @@ def test_a_changed_seed_is_told_to_concern_what_is_left(tmp_path):
     assert any("begun with seed=1; only what is still to be searched" in text for (text,) in recorder.named("notice"))
 
 
-def test_the_time_of_preparation_is_not_taken_from_the_search(tmp_path, monkeypatch):
-    from tuner.study.study import study
-
+def test_the_time_of_preparation_is_not_taken_from_the_search(tmp_path, monkeypatch, simulated):
     def slow(config, progress):
-        time.sleep(1.0)
+        simulated.sleep(3600.0)
         return prepare(config, progress)
 
-    prepare = study.prepare
-    monkeypatch.setattr(study, "prepare", slow)
-    outcome = run_study(fake_config(tmp_path, budget={"trials": 3, "minutes": 0.5}), [])
+    monkeypatch.setattr("tuner.study.study.prepare", slow)
+    outcome = run_study(fake_config(tmp_path, budget={"trials": 3, "minutes": 0.5}), [], simulated)
     assert len(outcome.trials) == 3
+    assert outcome.wall_s > 3600.0
 
 
 def test_an_exhausted_space_is_finished_whatever_the_budget(tmp_path):
@@ -329,11 +333,11 @@ def test_several_objectives_give_a_front(tmp_path):
 
 def test_the_same_command_again_reports_and_a_larger_budget_goes_on(tmp_path):
     first = run_study(wide_config(tmp_path, budget={"trials": 8}), [])
-    begin = time.monotonic()
-    again = run_study(wide_config(tmp_path, budget={"trials": 8}), [])
+    recorder = Recorder()
+    again = run_study(wide_config(tmp_path, budget={"trials": 8}), [recorder])
     assert again.deploy == first.deploy
     assert again.extra == first.extra
-    assert time.monotonic() - begin < 10
+    assert not recorder.named("trial_started") + recorder.named("tournament_progress"), "nothing is measured"
     more = run_study(wide_config(tmp_path, budget={"trials": 14}), [])
     assert [t.to_json() for t in more.trials[:8]] == [t.to_json() for t in first.trials]
     assert len(more.trials) == 14
@@ -379,19 +383,12 @@ def test_an_outputs_folder_is_tried_without_leaving_anything(tmp_path):
         check_writable(tmp_path / ("x" * 300))
 
 
-def test_a_line_that_a_kill_cut_short_is_dropped(tmp_path):
-    outcome = run_study(fake_config(tmp_path, budget={"trials": 4}), [])
-    file = study_dir(outcome) / "trials.jsonl"
-    whole = file.read_bytes()
-    file.write_bytes(whole + b'{"number": 4, "par')
-    assert len(StudyStore(file.parent).trials()) == 4
-    assert file.read_bytes() == whole
-
-
-def test_a_foreign_line_in_the_middle_is_refused_not_dropped(tmp_path):
-    (tmp_path / "trials.jsonl").write_text("not json\n")
-    with pytest.raises(TunerError, match=r"line 1 of .* is not a trial"):
-        StudyStore(tmp_path).trials()
+def test_a_study_of_the_first_format_is_refused_in_one_line(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/trials.jsonl").write_text("{}\n")
+    with pytest.raises(TunerError, match=r"study of an earlier format") as caught:
+        run_study(fake_config(tmp_path, study="mine"), [])
+    assert "study=NAME" in caught.value.hint
 
 
 class InterruptAfter(Recorder):
@@ -414,45 +411,53 @@ def test_ctrl_c_keeps_and_reports_what_is_finished(tmp_path):
     assert "best so far, not proven" in outcome.summary
     assert (study_dir(outcome) / "report.md").exists()
     resumed = run_study(fake_config(tmp_path), [])
-    assert [t.to_json() for t in resumed.trials[:5]] == [t.to_json() for t in outcome.trials]
+    assert resumed.trials[:5] == outcome.trials
     assert resumed.verdict == "gain"
 
 
+@pytest.mark.real_machine
 @pytest.mark.parametrize(("trials", "blocks"), [(1, 0), (5, 0), (12, 3)])
-def test_kill_9_of_the_whole_tree_loses_and_repeats_nothing_that_was_finished(tmp_path, trials, blocks):
-    """Neither a trial nor a block of the tournament."""
+def test_kill_9_of_the_whole_tree_loses_and_repeats_nothing_that_was_finished(tmp_path, trials, blocks, request):
+    """Neither a trial nor a block of the tournament. (`benchmarks/kills.py` kills at hundreds of random moments.)"""
     program = textwrap.dedent(f"""
         from pathlib import Path
         from tests.tuner.fake_study import fake_config
         from tuner.study.study import run_study
         run_study(fake_config(Path({str(tmp_path)!r}), study="mine", model={{"script": [{{"do": "slow"}}]}}), [])
     """)
-    store = StudyStore(tmp_path / "mine")
+    folder = tmp_path / "mine"
 
-    def reached():
-        state = store.tournament_state()
-        file = store.directory / "trials.jsonl"
-        done = file.read_bytes().count(b"\n") if file.exists() else 0
-        return done >= trials and (not blocks or (state is not None and len(state.played.blocks) >= blocks))
+    def done():
+        return len(finished(folder)) >= trials and len(played_in(folder)) >= blocks
 
     with subprocess.Popen([sys.executable, "-c", program], start_new_session=True) as sweep:
-        deadline = time.monotonic() + 60
-        while not reached():
-            assert time.monotonic() < deadline
+        while not done():
             assert sweep.poll() is None
             time.sleep(0.02)
         os.killpg(sweep.pid, signal.SIGKILL)
-    before, state = store.trials(), store.tournament_state()
-    played = state.played.blocks if state else ()
-    assert (len(before), len(played)) >= (trials, blocks)
+    before, played = finished(folder), played_in(folder)
+    request.getfixturevalue("simulated")  # what is left need not be waited for
     outcome = run_study(fake_config(tmp_path, study="mine", model={"script": [{"do": "slow"}]}), [])
+    assert list(outcome.trials[: len(before)]) == before
     values = [[b.rounds[n].metrics["decode_tokens_per_second"] for n in sorted(b.rounds)] for b in played]
     assert [sorted(b) for b in outcome.tournament["blocks"][: len(played)]] == [sorted(v) for v in values]
     assert len(outcome.tournament["blocks"]) == 8
-    assert store.tournament_state() is None, "the verdict holds the blocks"
-    assert [t.to_json() for t in outcome.trials[: len(before)]] == [t.to_json() for t in before]
+    assert StudyStore(folder).tournament_state() is None, "the verdict holds the blocks"
     assert len({json.dumps(dict(t.params), sort_keys=True) for t in outcome.trials}) == 12
     assert outcome.verdict == "gain"
+
+
+def finished(folder):
+    """The configurations that are on disk, while the study may be running."""
+    if not (folder / "study.yaml").exists():
+        return []
+    return [r for r in results_of(folder) if r.purpose in ("baseline", "search")]
+
+
+def played_in(folder):
+    """The blocks of the tournament that are on disk."""
+    state = StudyStore(folder).tournament_state()
+    return state.played.blocks if state else ()
 
 
 def test_an_interrupted_tournament_goes_on_before_anything_is_searched(tmp_path):
@@ -484,14 +489,14 @@ def test_another_budget_forgets_an_interrupted_tournament_and_searches_on(tmp_pa
 
 def test_what_killed_the_tuner_again_and_again_is_not_tried_again(tmp_path):
     """A configuration that takes the whole machine down leaves its note behind each time."""
-    run_study(fake_config(tmp_path, study="mine"), [InterruptAfter(3)])
-    store = StudyStore(tmp_path / "mine")
-    deadly = {**dict(store.trials()[0].params), "threads": 4, "mode": "b"}
-    never_left = []
-    for times in range(1, MAX_KILLS + 1):
-        never_left.append(store.in_flight(deadly))  # as after a kill
-        never_left[-1].__enter__()
-        assert store.left_in_flight() == (deadly, times)
+    prepared = prepare(fake_config(tmp_path, study="mine"), lambda text: None)
+    first = run_study(fake_config(tmp_path, study="mine"), [InterruptAfter(3)])
+    deadly = {**first.trials[0].params, "threads": 4, "mode": "b"}
+    for _ in range(MAX_KILLS):  # as after a kill, each time
+        name = record_name(prepared.name, prepared.digest)
+        record = StudyRecord(name, prepared.objectives, prepared.space, tmp_path / "mine")
+        record.recover()
+        record.begin(deadly, "search")
     outcome = run_study(fake_config(tmp_path, study="mine"), [])
     assert outcome.trials[3].params == deadly
     assert outcome.trials[3].status == "crashed"
@@ -499,7 +504,6 @@ def test_what_killed_the_tuner_again_and_again_is_not_tried_again(tmp_path):
     assert sum(t.params == deadly for t in outcome.trials) == 1
     again = run_study(fake_config(tmp_path, study="mine"), [])
     assert len(again.trials) == len(outcome.trials) == 12
-    assert store.left_in_flight() == ({}, 0)
 
 
 def test_a_default_that_a_passing_shortage_stopped_gets_a_second_chance(tmp_path, monkeypatch):
@@ -526,18 +530,18 @@ def test_after_a_gain_it_is_known_what_each_change_brought(tmp_path):
     assert "Which knobs mattered" in page
 
 
-def test_what_there_was_no_time_to_explain_is_explained_with_more(tmp_path):
-    first = run_study(fake_config(tmp_path, budget={"minutes": 0.12}), [])
-    if first.attribution is None:
-        assert any("was not measured" in text for text in first.notices) or first.verdict != "gain"
-    more = run_study(fake_config(tmp_path, budget={"minutes": 5.0}), [])
+def test_what_there_was_no_time_to_explain_is_explained_with_more(tmp_path, simulated):
+    first = run_study(fake_config(tmp_path, budget={"minutes": 0.05}), [], simulated)
+    assert (first.verdict, first.attribution) == ("gain", None)
+    assert any("was not measured" in text for text in first.notices)
+    more = run_study(fake_config(tmp_path, budget={"minutes": 5.0}), [], simulated)
     assert more.verdict == "gain"
     assert len(more.attribution["steps"]) == 3
 
 
 def test_one_knob_after_the_other_is_a_study_of_its_own(tmp_path):
     searched = run_study(fake_config(tmp_path, budget={"trials": 3}), [])
-    walked = run_study(fake_config(tmp_path, strategy="ablation"), [])
+    walked = run_study(fake_config(tmp_path, sampler="ablation"), [])
     assert study_dir(walked) != study_dir(searched)
     assert walked.deploy["params"].items() >= OPTIMUM.items()
     baseline = walked.trials[0].params
@@ -550,23 +554,14 @@ def test_the_default_is_measured_again_and_the_machines_pace_kept(tmp_path, monk
 
     monkeypatch.setattr(drift, "SHARE_MOST", 10.0)
     monkeypatch.setattr(drift, "EVERY_TRIALS", 3)
-    monkeypatch.setattr(drift, "_disturbed", lambda result: False)
+    monkeypatch.setattr(TrialResult, "disturbed", property(lambda result: False))
     outcome = run_study(fake_config(tmp_path), [])
-    checks = StudyStore(study_dir(outcome)).pace_checks()
-    assert [c.after_trial for c in checks] == [3, 6, 9]
-    assert all(c.value == pytest.approx(outcome.trials[0].value("decode_tokens_per_second"), rel=0.2) for c in checks)
+    results = results_of(study_dir(outcome))
+    checks = [r for r in results if r.purpose == "drift"]
+    assert [sum(r.purpose != "drift" for r in results[: c.number]) for c in checks] == [4, 7, 10]
+    first = outcome.trials[0].value("decode_tokens_per_second")
+    assert all(c.value("decode_tokens_per_second") == pytest.approx(first, rel=0.2) for c in checks)
     assert all(0.8 < t.pace < 1.2 for t in outcome.trials)
-
-
-def test_a_torn_line_of_the_drift_costs_that_line_only(tmp_path):
-    from tuner.measure.drift import PaceCheck
-
-    store = StudyStore(tmp_path)
-    store.append_pace_check(PaceCheck(8, 1.0, 2.0, ""))
-    with (tmp_path / "drift.jsonl").open("a") as file:
-        file.write('{"after_trial": 16, "va')
-    store.append_pace_check(PaceCheck(24, 3.0, 2.0, ""))
-    assert [c.after_trial for c in store.pace_checks()] == [8, 24]
 
 
 def test_an_explanation_of_another_winner_does_not_stay(tmp_path):
@@ -585,10 +580,10 @@ def test_only_crashes_beside_the_default_are_no_comparison(tmp_path):
     assert run_study(config, []).verdict == "undecided"
 
 
-def test_another_strategy_under_the_same_name_is_refused_by_its_name(tmp_path):
+def test_another_sampler_under_the_same_name_is_refused_by_its_name(tmp_path):
     run_study(fake_config(tmp_path, study="mine", budget={"trials": 2}), [])
-    with pytest.raises(TunerError, match=r"is another one: strategy differs"):
-        run_study(fake_config(tmp_path, study="mine", strategy="ablation"), [])
+    with pytest.raises(TunerError, match=r"is another one: sampler differs"):
+        run_study(fake_config(tmp_path, study="mine", sampler="ablation"), [])
 
 
 def noisy(tmp_path, **changes):
@@ -601,19 +596,24 @@ def noisy(tmp_path, **changes):
 def test_rivals_are_measured_again_in_new_processes(tmp_path):
     recorder = Recorder()
     outcome = run_study(noisy(tmp_path, budget={"trials": 20}), [recorder])
-    repeats = StudyStore(study_dir(outcome)).repeats()
+    repeats = repeats_of(study_dir(outcome))
+    numbers = {t.number for t in outcome.trials if t.feasible}
     assert 0 < len(repeats) <= 24
-    assert all(outcome.trials[r.trial].feasible and r.value and r.took_s > 0 for r in repeats)
+    assert all(r.repeat_of in numbers and r.value("decode_tokens_per_second") and r.wall_s > 0 for r in repeats)
     assert len({key(t.params) for t in outcome.trials}) == len(outcome.trials) == 12, "they are no further trials"
     told = [text for (text,) in recorder.named("progress")]
-    assert f"measuring trial {repeats[0].trial} again" in told
+    assert f"measuring trial {repeats[0].repeat_of} again" in told
+
+
+def repeats_of(folder):
+    return [r for r in results_of(folder) if r.purpose == "repeat"]
 
 
 def test_a_resumed_study_knows_what_was_measured_again(tmp_path):
     first = run_study(noisy(tmp_path, budget={"trials": 11}), [])
-    known = StudyStore(study_dir(first)).repeats()
+    known = repeats_of(study_dir(first))
     second = run_study(noisy(tmp_path, budget={"trials": 20}), [])
-    repeats = StudyStore(study_dir(second)).repeats()
+    repeats = repeats_of(study_dir(second))
     assert repeats[: len(known)] == known
     assert len(repeats) <= 2 * len(second.trials) == 24
 
@@ -626,8 +626,7 @@ def test_what_was_best_in_an_earlier_study_is_tried_first(tmp_path):
     assert study_dir(later) != study_dir(earlier)
     assert later.trials[1].params == earlier.deploy["params"]
     notices = [text for (text,) in recorder.named("notice")]
-    noise_message = f"what was best in earlier studies of this engine is tried first: {study_dir(earlier).name}"
-    assert noise_message in notices
+    assert f"what was best in earlier studies of this engine is tried first: {study_dir(earlier).name}" in notices
 
 
 def test_the_study_says_how_much_of_it_others_disturbed(tmp_path, monkeypatch):
@@ -635,21 +634,21 @@ def test_the_study_says_how_much_of_it_others_disturbed(tmp_path, monkeypatch):
     monkeypatch.setattr(HostNoise, "disturbed", property(lambda noise: True))
     recorder = Recorder()
     run_study(fake_config(tmp_path, budget={"trials": 4}), [recorder])
-    (noise_message,) = [text for (text,) in recorder.named("notice") if "disturbed" in text]
-    assert "100 % of" in noise_message
-    assert "rests on the tournament's pairs" in noise_message
+    (line,) = [text for (text,) in recorder.named("notice") if "disturbed" in text]
+    assert "100 % of" in line
+    assert "rests on the tournament's pairs" in line
 
 
 def test_an_interrupt_while_a_trial_is_written_leaves_file_and_outcome_alike(tmp_path, monkeypatch):
-    write = StudyStore.append
+    write = StudyRecord.end
 
-    def interrupted(store, result):
-        write(store, result)
+    def interrupted(record, asked, result):
+        write(record, asked, result)
         if result.number == 2:
             signal.raise_signal(signal.SIGINT)
 
     before = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    monkeypatch.setattr(StudyStore, "append", interrupted)
+    monkeypatch.setattr(StudyRecord, "end", interrupted)
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background job has it ignored
     interrupts.install()
     try:
@@ -659,12 +658,13 @@ def test_an_interrupt_while_a_trial_is_written_leaves_file_and_outcome_alike(tmp
             signal.signal(number, handler)
         interrupts._state.requested = False
     assert outcome.verdict == "interrupted"
-    assert len(outcome.trials) == len(lines_of(study_dir(outcome))) == 3
+    assert len(outcome.trials) == len(results_of(study_dir(outcome))) == 3
 
 
 def test_no_trial_may_take_more_than_a_share_of_the_minutes(tmp_path, monkeypatch):
-    ran, run = [], LocalExecutor.run
-    monkeypatch.setattr(LocalExecutor, "run", lambda *args: ran.append(args[1:3]) or run(*args))
+    plans, run = [], LocalExecutor.run
+    monkeypatch.setattr(LocalExecutor, "run", lambda *args: plans.append(args[2]) or run(*args))
     run_study(fake_config(tmp_path, budget={"trials": 3, "minutes": 5.0}), [])
-    searched = [plan for spec, plan in ran if spec.purpose in ("baseline", "search")]
-    assert {plan.pruner.time_most_s for plan in searched} == {TRIAL_SHARE * 300.0}
+    searched = [plan.pruner.time_most_s for plan in plans if plan.quality]
+    assert searched
+    assert set(searched) == {TRIAL_SHARE * 300.0}

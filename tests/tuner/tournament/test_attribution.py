@@ -21,6 +21,7 @@ from tuner.search.posterior import Posterior
 from tuner.study.explanation import _idle
 from tuner.tournament.attribution import BLOCKS, Attribution, Step, _step, attribute, by_worth, path
 
+pytestmark = pytest.mark.usefixtures("_simulated_unless_real")
 SPACE = load_template("fake").bind({"cpu_cores": 8})
 LLM = load_template("llm").bind(
     {

@@ -42,7 +42,7 @@ def ended(verdict, finalists, winner=0, pairs=16, failure=""):
 
 
 @pytest.mark.parametrize(
-    ("high", "said"), [(1.08, "noise may hide a gain of up to 8 %"), (1.02, "95 % interval 0.970 to 1.020)")]
+    ("high", "noise_message"), [(1.08, "noise may hide a gain of up to 8 %"), (1.02, "95 % interval 0.970 to 1.020)")]
 )
 def test_keeping_the_default_says_how_near_the_best_finalist_came(high, said):
     """No gain, and a gain that noise hid, are not the same."""

@@ -10,19 +10,21 @@ OVERRIDE is KEY=VALUE in Hydra's syntax:
   model=PATH.gguf | hf:ORG/REPO | '{Q4_K_M: a.gguf, Q6_K: b.gguf}' | embedded      model.shape=NAME
   objective=METRIC | [METRIC,METRIC]      constraints.METRIC=LIMIT | null
   params.KNOB=VALUE                       fix a knob
-  'space.KNOB=choice(1,2,4)'              sweep a knob over values of yours: choice, range (without its end),
-                                          interval, tag(log, …)
-  baseline.KNOB=VALUE                     the default to beat
+  'space.KNOB=choice(1,2,4)'              search a knob over your values: choice, range (end excluded), interval,
+                                          tag(log, …)
+  baseline.KNOB=VALUE                     change the default that is to be beaten
   budget=quick | default | thorough       budget.trials=N  budget.minutes=N
   targets=NAME | FILE.yaml                study=NAME  outputs=DIR  seed=N  tracking.uri=URI  tracking=false
+  sampler=tuner | tpe | gp | random | nsgaii | brute_force | ablation
+  storage=sqlite:///FILE | postgresql+psycopg://USER@HOST/NAME
 """
 
 
 def add_task(parser: argparse.ArgumentParser) -> None:
     """TASK and OVERRIDE…"""
-    from engines.registry import DEFAULT_ENGINE
+    from engines.base import TASKS
 
-    parser.add_argument("task", metavar="TASK", help=f"what to tune: {', '.join(DEFAULT_ENGINE)}")
+    parser.add_argument("task", metavar="TASK", help=f"what to tune: {', '.join(TASKS)}")
     parser.add_argument("overrides", metavar="OVERRIDE", nargs="*", default=[], help="KEY=VALUE, see below")
 
 

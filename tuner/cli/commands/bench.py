@@ -14,10 +14,10 @@ from tuner.cli.console import Console
 NAME = "bench"
 HELP = "measure one configuration: the default, params.KNOB=VALUE, or deploy=FILE"
 EPILOG = f"""\
-{OVERRIDES_HELP}  deploy=FILE                             the model and the parameters of a deploy.json
-  budget.minutes=2                        end the rounds after so long, however few there were
-  report=true                             report.md and bench.json, in a folder of outputs
-  profile=true                            the same, and where the time goes: stages and kernels, where the engine tells
+{OVERRIDES_HELP}  deploy=FILE                             the model and parameters of a deploy.json
+  budget.minutes=2                        stop after this long, however few rounds there were
+  report=true                             write report.md and bench.json to a folder in outputs
+  profile=true                            the same, with a profile: stage times and kernels, if the engine reports them
 
 examples:
   python -m tuner bench llm

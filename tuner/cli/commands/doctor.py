@@ -17,15 +17,14 @@ examples:
   python -m tuner doctor
   python -m tuner doctor --json
 
-exit status 3: something is missing that a sweep needs; the command that gets it is in the output
+exit status 3: something that a sweep needs is missing; the output has the command that installs it
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """ENGINE…"""
-    parser.add_argument(
-        "engines", metavar="ENGINE", nargs="*", help="which engines to look at (default: each task's own)"
-    )
+    which = "engines to check (default: that of each task, and those of other packages)"
+    parser.add_argument("engines", metavar="ENGINE", nargs="*", help=which)
 
 
 def run(options: argparse.Namespace, console: Console) -> int:
@@ -50,8 +49,9 @@ def _print(diagnosis: Diagnosis, console: Console) -> None:
         console.print("           no NVIDIA GPU")
     console.print(f"system     {hardware.os}, Python {hardware.python}")
     for engine in diagnosis.engines:
+        of = ", ".join(part for part in (engine.task, engine.package) if part)
         console.print(
-            f"engine     {engine.name} ({engine.task}): {'missing' if engine.missing else _pairs(_facts(engine.build))}"
+            f"engine     {engine.name} ({of}): {'missing' if engine.missing else _pairs(_facts(engine.build))}"
         )
         if engine.missing:
             console.print(f"           {engine.missing}")

@@ -13,20 +13,19 @@ EPILOG = """\
 STUDY is a name, a folder, `latest`, or the path of a deploy.json.
 
 examples:
-  python -m tuner export latest --target llama-server --out serve/
   python -m tuner export latest --target python --out src/myservice/ --overwrite
   python -m tuner export outputs/my-study/deploy.json --target python --out serve/
 
-A wrong --target lists those that the study's engine has.
+A wrong --target lists the targets of the study's engine.
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """STUDY and where to."""
     parser.add_argument("study", metavar="STUDY", help="a name, a folder, `latest`, or a deploy.json")
-    parser.add_argument("--target", metavar="NAME", required=True, help="what the files are for")
-    parser.add_argument("--out", metavar="DIR", required=True, help="the folder to write to; it is made")
-    parser.add_argument("--overwrite", action="store_true", help="replace files that are there with other content")
+    parser.add_argument("--target", metavar="NAME", required=True, help="the export target, see below")
+    parser.add_argument("--out", metavar="DIR", required=True, help="the folder to write to; created if missing")
+    parser.add_argument("--overwrite", action="store_true", help="replace existing files that differ")
     add_outputs(parser)
 
 

@@ -22,7 +22,7 @@ examples:
   python -m tuner sweep llm params.quantization=Q4_K_M 'space.n_threads=range(1,9)' targets=jane
   python -m tuner sweep stt model=ggml-base.en.bin workload.audio=recordings/ constraints.wer=0.05
 
-A study lives in outputs/NAME/. The same command resumes it; Ctrl-C keeps every finished trial.
+A study lives in outputs/NAME/. Rerun the command to resume it; Ctrl-C keeps every finished trial.
 """
 EXIT_STATUS = {
     "gain": 0, "keep_default": 0, "only_feasible": 0, "undecided": 1, "no_feasible": 1, "interrupted": 130,

@@ -9,10 +9,12 @@ from dataclasses import fields
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from engines.base import Engine, Metric
 from search_spaces.errors import TunerError, unknown_name
 from tuner.cli.config.overrides import parse_literal
-from tuner.core.metrics import METRICS, Metric, metric
-from tuner.core.study_config import STRATEGIES, Budget
+from tuner.core.metrics import METRICS, metric, metrics_of
+from tuner.core.paths import user_path
+from tuner.core.study_config import SAMPLERS, Budget
 
 _STUDY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
 _UNITS = {"trials": "trials", "minutes": "minutes", "trial_timeout_s": "seconds"}
@@ -22,37 +24,32 @@ _EXAMPLES = {
 _LEAST = {"tournament_pairs": 2, "tournament_pairs_most": 2}
 
 
-def metrics_of(task: str) -> list[str]:
-    """The names of the metrics that a task has."""
-    return [m.name for m in METRICS.values() if not m.tasks or task in m.tasks]
+def check_metric(name: str, engine: Engine) -> None:
+    """The metric exists and the engine has it."""
+    if name not in (known := metrics_of(engine.task, engine.name)):
+        raise unknown_name(f"{engine.task} metric" if name in METRICS else "metric", name, known)
 
 
-def check_metric(name: str, task: str) -> None:
-    """The metric exists and the task has it."""
-    if name not in metrics_of(task):
-        raise unknown_name(f"{task} metric" if name in METRICS else "metric", name, metrics_of(task))
-
-
-def check_objectives(names: tuple[str, ...], task: str) -> tuple[str, ...]:
-    """At least one metric of the task."""
+def check_objectives(names: tuple[str, ...], engine: Engine) -> tuple[str, ...]:
+    """At least one metric of the engine."""
     if not names:
         raise TunerError("there is no objective", "write objective=METRIC or objective=[METRIC,METRIC]")
     for name in names:
-        check_metric(name, task)
+        check_metric(name, engine)
     return names
 
 
-def constraint_limit(name: str, raw: str, task: str) -> float | None:
+def constraint_limit(name: str, raw: str, engine: Engine) -> float | None:
     """The limit that the user typed; None removes the constraint."""
-    check_metric(name, task)
+    check_metric(name, engine)
     value = parse_literal(f"constraints.{name}", raw)
     return None if value is None else _limit(name, value)
 
 
-def check_constraints(limits: Mapping[str, Any], task: str) -> dict[str, float]:
-    """Limits of metrics that the task has, those of None left out."""
+def check_constraints(limits: Mapping[str, Any], engine: Engine) -> dict[str, float]:
+    """Limits of metrics that the engine has, those of None left out."""
     for name in limits:
-        check_metric(name, task)
+        check_metric(name, engine)
     return {n: _limit(n, v) for n, v in limits.items() if v is not None}
 
 
@@ -64,7 +61,7 @@ def _limit(name: str, value: Any) -> float:
     if number < of.lowest or number > of.highest:
         side, bound = ("below", of.lowest) if number < of.lowest else ("above", of.highest)
         raise TunerError(f"{key}={value} makes no sense: {name} is never {side} {bound:g}", example)
-    if number == 0 and of.kind in ("speed", "load") and of.direction == "minimize":
+    if number == 0 and of.kind in ("speed", "energy", "load") and of.direction == "minimize":
         raise TunerError(f"{key}={value} can never hold: {name} is always above 0", example)
     return number
 
@@ -128,11 +125,22 @@ def check_seed(value: Any) -> int:
     return value
 
 
-def check_strategy(value: Any) -> str:
-    """One of `STRATEGIES`."""
-    if value not in STRATEGIES:
-        raise unknown_name("strategy", str(value), STRATEGIES)
+def check_sampler(value: Any) -> str:
+    """One of `SAMPLERS`."""
+    if value not in SAMPLERS:
+        raise unknown_name("sampler", str(value), SAMPLERS)
     return str(value)
+
+
+def check_storage_url(url: str | None) -> str:
+    """The URL of a database, its file by an absolute path, so that the study is found again from any folder."""
+    if not url:
+        return ""
+    from tuner.results.storage import check_storage
+
+    check_storage(url)
+    head, _, file = url.partition("sqlite:///")
+    return url if head or not file else f"sqlite:///{user_path(file).absolute()}"
 
 
 def check_study_name(name: str | None) -> str | None:

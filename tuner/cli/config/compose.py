@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from engines.registry import DEFAULT_ENGINE, load_engine
+from engines.base import TASKS, Engine
+from engines.registry import default_engine, engines_of
 from search_spaces.errors import TunerError, unknown_name
 from search_spaces.parameter import Domain
 from search_spaces.template import load_template
@@ -17,35 +18,22 @@ from tuner.cli.config.checks import (
     check_constraints,
     check_objectives,
     check_outputs,
+    check_sampler,
     check_seed,
-    check_strategy,
+    check_storage_url,
     check_study_name,
     constraint_limit,
-    metrics_of,
     redacted,
 )
-from tuner.cli.config.hydra_files import check_complete, compose_document, group_names
+from tuner.cli.config.hydra_files import check_complete, compose_document
 from tuner.cli.config.model_choice import model_overrides, settle_model
 from tuner.cli.config.overrides import parse_scalar
-from tuner.cli.config.typed_overrides import OFF, Typed, sort_overrides
+from tuner.cli.config.typed_overrides import OFF, Typed, chosen_engine, sort_overrides
 from tuner.cli.config.workload_choice import check_workload
+from tuner.core.metrics import check_metrics, metrics_of
 from tuner.core.paths import user_path
 from tuner.core.study_config import Budget, StudyConfig
 from tuner.core.targets import concerning
-
-FILES = (
-    "vad_model",
-    "audio",
-    "prompts",
-    "sentences",
-    "voices",
-    "phrases",
-    "asr_model",
-    "repo",
-    "prompt_wav",
-    "recording",
-)
-"""Options of models and workloads that name a file or a folder of the user; a model's source is settled with it."""
 
 
 def compose(task: str, overrides: Sequence[str]) -> StudyConfig:
@@ -54,43 +42,46 @@ def compose(task: str, overrides: Sequence[str]) -> StudyConfig:
     Paths of models are absolute in it; a relative `outputs` stays relative to the working directory.
     """
     check_task(task)
-    typed = sort_overrides(overrides)
-    engine = typed.chosen("engine")
-    base = [] if engine else [f"engine={DEFAULT_ENGINE[task]}"]
+    engine = chosen_engine(overrides, lambda: default_engine(task))
+    check_serves(engine, task)
+    typed = sort_overrides(overrides, engine)
     if (workload := typed.chosen("workload")) is not None:
-        check_workload(workload, engine or DEFAULT_ENGINE[task], task)
-    model = model_overrides(typed.model)
-    overrides = [*base, *(o.text for o in typed.hydra), *model.hydra]
-    document = compose_document(overrides)
-    _check_keys(typed, document, task)
-    document = {**document, **{group: _with_absolute_files(document[group]) for group in ("model", "workload")}}
+        check_workload(workload, engine, task)
+    model = model_overrides(typed.model, engine)
+    document = compose_document(engine, [*(o.text for o in typed.hydra), *model.hydra])
+    _check_keys(typed, document, engine)
+    document = {**document, **{group: _with_absolute_files(group, document, engine) for group in ("model", "workload")}}
     document["model"] = settle_model(document["model"], model)
     check_complete(document)
-    document = {"task": task, **document, **_settled(task, typed, document)}
+    document = {"task": task, **document, **_settled(engine, typed, document)}
     return _study_config(document, typed)
 
 
 def check_task(task: str) -> None:
-    """Raises TunerError unless an engine serves `task`."""
-    if task not in DEFAULT_ENGINE:
-        raise unknown_name("task", task, DEFAULT_ENGINE)
+    """Raises TunerError for what no engine serves."""
+    if task not in TASKS:
+        raise unknown_name("task", task, TASKS)
 
 
-def _check_keys(typed: Typed, document: Mapping[str, Any], task: str) -> None:
+def check_serves(engine: Engine, task: str) -> None:
+    """Raises TunerError unless `engine` serves `task`, and what it declares can be used."""
+    if engine.task != task:
+        offered = ", ".join(other.name for other in engines_of(task))
+        raise TunerError(f"engine {engine.name!r} serves {engine.task!r}, not {task!r}", f"known: {offered}")
+    check_metrics(engine.name)
+
+
+def _check_keys(typed: Typed, document: Mapping[str, Any], engine: Engine) -> None:
     """Raises TunerError for the first override that begins with nothing known."""
     if typed.unknown:
-        knobs = load_template(load_engine(document["engine"]["name"]).space).knobs
-        raise explain_bare_name(typed.unknown[0], document, knobs, metrics_of(task))
+        knobs = load_template(engine.space).knobs
+        raise explain_bare_name(typed.unknown[0], document, knobs, metrics_of(engine.task, engine.name))
 
 
-def _settled(task: str, typed: Typed, document: dict[str, Any]) -> dict[str, Any]:
+def _settled(engine: Engine, typed: Typed, document: dict[str, Any]) -> dict[str, Any]:
     """The parts of the document that Hydra does not settle, as JSON data and checked."""
-    engine = load_engine(document["engine"]["name"])
-    if engine.task != task:
-        offered = [name for name in group_names("engine") if load_engine(name).task == task]
-        raise TunerError(f"engine {engine.name!r} serves {engine.task!r}, not {task!r}", f"known: {', '.join(offered)}")
     general = {} if typed.no_constraints else document["constraints"]
-    limits = {**general, **{n: constraint_limit(n, raw, task) for n, raw in typed.constraints.items()}}
+    limits = {**general, **{n: constraint_limit(n, raw, engine) for n, raw in typed.constraints.items()}}
     tracking = {**document["tracking"]}
     tracking["uri"] = typed.text.get("tracking.uri") or tracking["uri"] or os.environ.get("MLFLOW_TRACKING_URI") or None
     if "tracking" in typed.text:
@@ -101,27 +92,32 @@ def _settled(task: str, typed: Typed, document: dict[str, Any]) -> dict[str, Any
             )
         tracking["uri"] = ""
     return {
-        "objective": list(check_objectives(typed.objectives or tuple(document["objective"]), task)),
-        "constraints": check_constraints(limits, task),
+        "objective": list(check_objectives(typed.objectives or tuple(document["objective"]), engine)),
+        "constraints": check_constraints(limits, engine),
         "budget": check_budget(document["budget"]),
-        "targets": _targets(task, typed, document),
+        "targets": _targets(engine.task, typed, document),
         "tracking": tracking,
         "study": check_study_name(typed.text.get("study", document["study"])),
         "outputs": str(user_path(check_outputs(typed.text.get("outputs", document["outputs"])))),
         "seed": check_seed(document["seed"]),
-        "strategy": check_strategy(document["strategy"]),
+        "sampler": check_sampler(document["sampler"]),
+        "storage": check_storage_url(typed.text.get("storage", document["storage"])),
         "params": {name: parse_scalar(f"params.{name}", raw) for name, raw in typed.knobs["params"].items()},
         "space": dict(typed.knobs["space"]),
         "baseline": {name: parse_scalar(f"baseline.{name}", raw) for name, raw in typed.knobs["baseline"].items()},
     }
 
 
-def _with_absolute_files(section: Mapping[str, Any]) -> dict[str, Any]:
-    """The user's files and folders by absolute paths, so that the study can be measured again from any folder."""
+def _with_absolute_files(group: str, document: Mapping[str, Any], engine: Engine) -> dict[str, Any]:
+    """A section with the user's files by absolute paths, so that the study can be measured again from any folder."""
+    section: Mapping[str, Any] = document[group]
     found = {
         key: str(path.absolute())
-        for key in FILES
-        if isinstance(value := section.get(key), str) and value and (path := user_path(value)).exists()
+        for option in engine.files
+        if (key := option.removeprefix(f"{group}.")) != option
+        and isinstance(value := section.get(key), str)
+        and value
+        and (path := user_path(value)).exists()
     }
     return {**section, **found}
 
@@ -166,7 +162,8 @@ def _study_config(document: dict[str, Any], typed: Typed) -> StudyConfig:
         outputs=Path(document["outputs"]),
         tracking_uri=document["tracking"]["uri"],
         seed=document["seed"],
-        strategy=document["strategy"],
+        sampler=document["sampler"],
+        storage=document["storage"],
         document=redacted(document),
     )
 

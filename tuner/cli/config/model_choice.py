@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from engines.base import Engine
 from search_spaces.errors import TunerError, unknown_name
 from tuner.cli.config.hydra_files import MISSING, group_names
 from tuner.cli.config.overrides import Override, parse_mapping, unquote
@@ -23,7 +24,7 @@ class ModelChoice:
     variants: dict[str, str] = field(default_factory=dict)
 
 
-def model_overrides(entries: Sequence[Override]) -> ModelChoice:
+def model_overrides(entries: Sequence[Override], engine: Engine) -> ModelChoice:
     """Read `model=`, `model.source=`, `model.variants=` and `model.variants.NAME=`. Raises TunerError."""
     choice = ModelChoice()
     for entry in entries:
@@ -33,7 +34,7 @@ def model_overrides(entries: Sequence[Override]) -> ModelChoice:
                 f"override {entry.text!r} has no value", "write model=NAME, model=PATH or model=hf:ORG/REPO"
             )
         if entry.key == "model":
-            choice = _whole(raw)
+            choice = _whole(raw, engine)
         elif entry.key == "model.source":
             choice.source = _place(unquote(raw))
         elif entry.key == "model.variants":
@@ -43,18 +44,18 @@ def model_overrides(entries: Sequence[Override]) -> ModelChoice:
     return choice
 
 
-def _whole(raw: str) -> ModelChoice:
+def _whole(raw: str, engine: Engine) -> ModelChoice:
     text = unquote(raw)
     if raw.strip().startswith("{"):
         return ModelChoice(["model=file"], variants=_paths(parse_mapping("model", raw)))
-    if text in group_names("model"):
+    if text in group_names("model", engine):
         return ModelChoice([f"model={text}"])
     if text.startswith(_HUB):
         return ModelChoice(["model=hub"], _place(text))
     if text.startswith(_SHAPE):
         return ModelChoice([], text)  # of the engine's own file, whose other options are for it
     if not _looks_like_a_path(text):
-        error = unknown_name("model", text, group_names("model"))
+        error = unknown_name("model", text, group_names("model", engine))
         raise TunerError(error.message, f"{error.hint}; or a path, or {_HUB}ORG/REPO")
     return ModelChoice(["model=file"], _path(text))
 

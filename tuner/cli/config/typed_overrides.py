@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from engines.base import Engine
+from engines.registry import load_engine
 from search_spaces.errors import TunerError, unknown_name
 from tuner.cli.config.hydra_files import KEYS, group_names
 from tuner.cli.config.overrides import Override, parse_names, split_override, unquote
 
-_TEXT_KEYS = ("study", "outputs", "tracking", "tracking.uri")
+_TEXT_KEYS = ("study", "outputs", "storage", "tracking", "tracking.uri")
 OFF = ("false", "null", "none", "off")
 
 
@@ -34,11 +36,20 @@ class Typed:
         return next((unquote(o.raw or "").strip() for o in reversed(self.hydra) if o.key == group), None)
 
 
-def sort_overrides(texts: Sequence[str]) -> Typed:
-    """Put each override where it belongs. Raises TunerError for a malformed one."""
+def chosen_engine(texts: Sequence[str], default: Callable[[], str]) -> Engine:
+    """The engine of the last `engine=NAME`, or else the default. Raises TunerError."""
+    entries = (split_override(text) for text in reversed(texts))
+    name = next((unquote(_raw(entry)).strip() for entry in entries if entry.key == "engine"), None)
+    return load_engine(default() if name is None else name)
+
+
+def sort_overrides(texts: Sequence[str], engine: Engine) -> Typed:
+    """Put each override where it belongs; `engine=` belongs nowhere. Raises TunerError for a malformed one."""
     typed = Typed()
     for entry in (split_override(text) for text in texts):
         head, _, rest = entry.key.partition(".")
+        if entry.key == "engine":
+            continue
         if head not in KEYS:
             typed.unknown.append(entry)
         elif head in typed.knobs:
@@ -52,11 +63,11 @@ def sort_overrides(texts: Sequence[str]) -> Typed:
         elif entry.key in ("model", "model.source", "model.variants") or entry.key.startswith("model.variants."):
             typed.model.append(entry)
         elif entry.key == "objective":
-            _sort_objective(entry, typed)
+            _sort_objective(entry, typed, engine)
         elif entry.key == "targets":
-            _sort_targets(entry, typed)
+            _sort_targets(entry, typed, engine)
         else:
-            typed.hydra.append(_checked_group(entry))
+            typed.hydra.append(_checked_budget(entry, engine))
     return typed
 
 
@@ -86,34 +97,32 @@ def _sort_constraints(entry: Override, typed: Typed) -> None:
     typed.constraints.update({name.strip(): limit.strip() for name, _, limit in pairs})
 
 
-def _sort_objective(entry: Override, typed: Typed) -> None:
+def _sort_objective(entry: Override, typed: Typed, engine: Engine) -> None:
     names = parse_names("objective", _raw(entry))
-    if len(names) == 1 and names[0] in group_names("objective"):
+    if len(names) == 1 and names[0] in group_names("objective", engine):
         typed.hydra.append(entry)
         typed.objectives = ()
     else:
         typed.objectives = names
 
 
-def _sort_targets(entry: Override, typed: Typed) -> None:
+def _sort_targets(entry: Override, typed: Typed, engine: Engine) -> None:
     name = unquote(_raw(entry)).strip()
     if name in OFF:
         name = "none"
     if name.endswith((".yaml", ".yml")):
         typed.targets_file = name
-    elif name in group_names("targets"):
+    elif name in (known := group_names("targets", engine)):
         typed.hydra.append(Override("", "targets", name))
         typed.targets_file = ""
     else:
-        error = unknown_name("targets", name, group_names("targets"))
+        error = unknown_name("targets", name, known)
         raise TunerError(error.message, f"{error.hint}; or the path of a .yaml file")
 
 
-def _checked_group(entry: Override) -> Override:
-    """`engine=` and `budget=` choose a file of their group; other keys pass."""
+def _checked_budget(entry: Override, engine: Engine) -> Override:
+    """`budget=` chooses a file of its group; other keys pass."""
     raw = _raw(entry)
-    if entry.key in ("engine", "budget"):
-        name = unquote(raw).strip()
-        if name not in group_names(entry.key):
-            raise unknown_name(entry.key, name, group_names(entry.key))
+    if entry.key == "budget" and (name := unquote(raw).strip()) not in (known := group_names("budget", engine)):
+        raise unknown_name("budget", name, known)
     return entry

@@ -117,7 +117,7 @@ class LiveDisplay(PlainDisplay):
 def trial_line(state: StudyProgress, result: TrialResult) -> Text:
     """One trial on one line, coloured by its status; a star marks a new best."""
     status = status_text(result)
-    best = state.best is not None and state.best.number == result.number and result.number != 0
+    best = state.best is not None and state.best.number == result.number and not state.is_baseline(result)
     return Text.assemble(
         (f"{result.number:4d} ", "bold" if best else ""),
         ("★ " if best else "  ", "green"),
@@ -140,7 +140,7 @@ def panel(state: StudyProgress) -> RenderableType:
     if state.baseline is not None:
         rows.add_row("default", Text(state.verdict_text(state.baseline)))
     best = state.best
-    if best is not None and best.number != 0:
+    if best is not None and not state.is_baseline(best):
         rows.add_row("best", Text.assemble((state.verdict_text(best), "bold green"), f"  trial {best.number}"))
         rows.add_row("", Text(state.label(best.params), style="green"))
     rows.add_row("ended", _statuses(state))

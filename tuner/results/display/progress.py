@@ -14,8 +14,8 @@ from tuner.results.wording import (
     describe,
     duration,
     metric_text,
+    pace_corrected_ratio,
     ratio_text,
-    ratio_to,
     reason_text,
     result_text,
     status_counts,
@@ -121,7 +121,7 @@ class StudyProgress:
 
     @property
     def baseline(self) -> TrialResult | None:
-        """Trial 0."""
+        """The first trial, which is of the engine's own defaults."""
         return baseline_of(self.trials)
 
     @property
@@ -140,12 +140,15 @@ class StudyProgress:
         ]
         return " · ".join(values)
 
+    def is_baseline(self, result: TrialResult) -> bool:
+        """Whether a result is the baseline's."""
+        return self.baseline is None or self.baseline.number == result.number
+
     def ratio_of(self, result: TrialResult) -> float | None:
-        """How many times better than the baseline on the first objective."""
+        """How many times better than the baseline on the first objective, both at the machine's first pace."""
         if not self.objectives or self.baseline is None:
             return None
-        value, default = result.value(self.objectives[0]), self.baseline.value(self.objectives[0])
-        return None if value is None or default is None else ratio_to(self.objectives[0], value, default)
+        return pace_corrected_ratio(self.objectives[0], result, self.baseline)
 
     def kept_text(self, result: TrialResult) -> str:
         """The constrained metrics of `result` that are within their limits."""
@@ -164,7 +167,7 @@ class StudyProgress:
 
     def verdict_text(self, result: TrialResult) -> str:
         """What came of a trial: its values, or why there are none."""
-        ratio = self.ratio_of(result) if result.number != 0 else None
+        ratio = None if self.is_baseline(result) else self.ratio_of(result)
         values, limits = self.values_text(result), self.info.constraints if self.info else {}
         parts = [f"{values:<18}" if ratio else values, f"{ratio_text(ratio):<7}" if ratio else ""]
         parts += [self.kept_text(result), reason_text(result, limits)]

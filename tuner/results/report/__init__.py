@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from search_spaces.errors import EnvironmentLackingError
+from tuner.core.files import write_text
 
 
 def write_report(study_dir: Path) -> list[Path]:
-    """Write report.html, report.md and its plots into `study_dir`; the files that were written.
+    """Write report.html, report.md, its plots and trials.csv into `study_dir`; the files that were written.
 
     Raises TunerError when there is no study, EnvironmentLackingError when the folder cannot be written.
     """
@@ -18,6 +18,7 @@ def write_report(study_dir: Path) -> list[Path]:
     from tuner.results.report.markdown import PLOT_FOLDER, markdown
     from tuner.results.report.page import page
     from tuner.results.report.study_files import read_study
+    from tuner.results.report.trials_csv import trials_csv
 
     study = read_study(study_dir)
     blocks = contents(study)
@@ -33,6 +34,7 @@ def write_report(study_dir: Path) -> list[Path]:
         if part
     )
     texts = {f"{PLOT_FOLDER}/{block.name}.svg": block.svg for block in blocks if isinstance(block, Plot)}
+    texts |= {"trials.csv": trials_csv(study.results)}
     texts |= {"report.md": markdown(study.name, blocks), "report.html": page(study.name, subtitle, blocks)}
     try:
         return [_write(study_dir / name, text) for name, text in texts.items()]
@@ -44,6 +46,5 @@ def write_report(study_dir: Path) -> list[Path]:
 
 def _write(path: Path, text: str) -> Path:
     path.parent.mkdir(exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    return temporary.replace(path)
+    write_text(path, text)
+    return path

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tuner.core.metrics import METRICS
-from tuner.measure.round_metrics import LEADING
+from tuner.core.metrics import METRICS, leading_metrics
 from tuner.results.report.blocks import Block, Code, Heading, Paragraph, Table
 from tuner.results.report.markdown import markdown
 from tuner.results.summary import TARGET_HEAD, target_cells
@@ -85,8 +84,9 @@ def _iterations(measured: Mapping[str, Any]) -> Iterator[Block]:
     rounds: Sequence[Mapping[str, float]] = measured["iterations"]
     if not rounds:
         return
-    names = [name for name in LEADING[measured["study"]["task"]] if name in rounds[0]]
-    unit = "tokens" if measured["study"]["task"] == "llm" else "audio, s"
+    task, engine = measured["study"]["task"], measured["study"]["engine"]["name"]
+    names = [name for name in leading_metrics(task, engine) if name in rounds[0]]
+    unit = "tokens" if task == "llm" else "audio, s"
     rows = [
         (str(at), *(metric_text(name, one[name]) for name in names), number(one["units_out"]))
         for at, one in enumerate(rounds, start=1)

@@ -202,7 +202,7 @@ def _time(study: StudyFiles) -> str:
     if not study.repeats:
         return trials
     times = f"{len(study.repeats)} time{'s' * (len(study.repeats) > 1)}"
-    return f"{trials}; {duration(sum(r.took_s for r in study.repeats))} measuring promising ones again, {times}"
+    return f"{trials}; {duration(sum(r.wall_s for r in study.repeats))} measuring promising ones again, {times}"
 
 
 def _noise(study: StudyFiles) -> str:

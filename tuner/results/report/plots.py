@@ -45,7 +45,7 @@ def history_plot(study: StudyFiles) -> str | None:
     rated = [(trial, value) for trial in study.trials if (value := trial.value(objective)) is not None]
     if not rated:
         return None
-    again = [(c.after_trial + 0.5, c.value) for c in study.pace_checks] if study.raced == objective else []
+    again = [(float(c.number), v) for c in study.drift_checks if (v := c.value(objective)) is not None]
     edges = [
         *_edges(study.trials, objective),
         *(v for _, v in again),
@@ -151,7 +151,7 @@ def _trial_dot(surface: Surface, study: StudyFiles, trial: TrialResult, x: float
     title = trial_title(study, trial)
     if trial.number == study.winner:
         surface.diamond(x, y, "best", title)
-    elif trial.number == 0:
+    elif trial is study.baseline:
         surface.diamond(x, y, "base", title, 5)
     elif trial.feasible:
         surface.dot(x, y, "ok", title)
@@ -206,10 +206,11 @@ def _best_so_far(trials: Sequence[TrialResult], objective: str) -> list[tuple[fl
 def _marks(study: StudyFiles, objective: str) -> list[tuple[str, str]]:
     """The kinds of measured trials that occur."""
     rated = [trial for trial in study.trials if trial.value(objective) is not None]
+    baseline = study.baseline.number if study.baseline else None
     kinds = [
-        ("base", "default", any(t.number == 0 for t in rated)),
-        ("best", "winner", bool(study.winner)),
-        ("ok", "within limits", any(t.feasible and t.number for t in rated)),
+        ("base", "default", study.baseline in rated),
+        ("best", "winner", study.winner is not None and study.winner != baseline),
+        ("ok", "within limits", any(t.feasible and t.number != baseline for t in rated)),
         ("over", "over a limit", any(not t.feasible and t.status is not TrialStatus.PRUNED for t in rated)),
         ("cut", "cut off", any(t.status is TrialStatus.PRUNED for t in rated)),
     ]

@@ -2,34 +2,53 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from search_spaces.errors import TunerError
 from tuner.core.metrics import METRICS
 from tuner.core.trial import TrialResult
-from tuner.measure.drift import PaceCheck
-from tuner.measure.round_metrics import LEADING
+from tuner.measure.drift import tells_the_pace
+from tuner.results.record import read_results
 from tuner.results.study_store import StudyStore
-from tuner.search.repeats import Repeat
+from tuner.results.wording import baseline_of
 
 
 @dataclass(frozen=True)
 class StudyFiles:
-    """The documents of a study. `tournament`, `deploy` and what explains them are empty before there is a verdict."""
+    """The documents of a study, and the results of all its trials in order, whatever their purpose.
+
+    `tournament`, `deploy` and what explains them are empty before there is a verdict.
+    """
 
     directory: Path
     study: Mapping[str, Any]
-    trials: tuple[TrialResult, ...]
+    results: tuple[TrialResult, ...]
     tournament: Mapping[str, Any]
     deploy: Mapping[str, Any]
     importance: Mapping[str, Any] = field(default_factory=dict)
     attribution: Mapping[str, Any] = field(default_factory=dict)
-    pace_checks: tuple[PaceCheck, ...] = ()
-    repeats: tuple[Repeat, ...] = ()
+
+    @cached_property
+    def trials(self) -> tuple[TrialResult, ...]:
+        """The configurations, each as it was measured first."""
+        return self._of("baseline", "search")
+
+    @cached_property
+    def repeats(self) -> tuple[TrialResult, ...]:
+        """Trials that were measured again."""
+        return self._of("repeat")
+
+    @cached_property
+    def drift_checks(self) -> tuple[TrialResult, ...]:
+        """The baseline measured again during the search, where that tells the machine's pace."""
+        return tuple(r for r in self._of("drift") if tells_the_pace(r))
+
+    def _of(self, *purposes: str) -> tuple[TrialResult, ...]:
+        return tuple(r for r in self.results if r.purpose in purposes)
 
     @property
     def name(self) -> str:
@@ -53,12 +72,6 @@ class StudyFiles:
         return tuple(named or [str(self.tournament.get("objective") or next(iter(METRICS)))])
 
     @property
-    def raced(self) -> str:
-        """The metric that rounds are raced by, and that the machine's pace is read from."""
-        leading = LEADING.get(self.task, ())
-        return next((name for name in self.objectives if name in leading), next(iter(leading), ""))
-
-    @property
     def limits(self) -> Mapping[str, float]:
         """The constraints."""
         limits: Mapping[str, float] = self.study.get("constraints") or self.configuration.get("constraints") or {}
@@ -66,8 +79,8 @@ class StudyFiles:
 
     @property
     def baseline(self) -> TrialResult | None:
-        """Trial 0."""
-        return next((trial for trial in self.trials if trial.number == 0), None)
+        """The first trial, which is of the engine's own defaults."""
+        return baseline_of(self.trials)
 
     @property
     def winner(self) -> int | None:
@@ -84,38 +97,17 @@ class StudyFiles:
 def read_study(directory: Path) -> StudyFiles:
     """The study in `directory`. Raises TunerError when there is none, or when its trials cannot be read."""
     store = StudyStore(directory)
+    store.check_format()
     study = store.read_yaml("study.yaml")
     if study is None:
         raise TunerError(f"{str(directory)!r} holds no study", "python -m tuner studies lists those there are")
+    results = read_results(str(study.get("record") or ""), directory, str(study.get("storage") or ""))
     return StudyFiles(
         directory,
         study,
-        _trials(directory),
+        tuple(results),
         store.read_json("tournament.json") or {},
         store.read_json("deploy.json") or {},
         store.read_json("importance.json") or {},
         store.read_json("attribution.json") or {},
-        tuple(store.pace_checks()),
-        tuple(store.repeats()),
     )
-
-
-def _trials(directory: Path) -> tuple[TrialResult, ...]:
-    """The finished trials; a last line that is still being written does not count."""
-    file = directory / "trials.jsonl"
-    try:
-        lines = file.read_bytes().splitlines(keepends=True)
-    except FileNotFoundError:
-        return ()
-    except OSError as error:
-        raise TunerError(f"cannot read {str(file)!r}: {error.strerror}", "check its permissions") from None
-    trials = []
-    for line in lines:
-        try:
-            trials.append(TrialResult.from_json(json.loads(line)))
-        except (ValueError, KeyError, TypeError):
-            if line.endswith(b"\n"):
-                raise TunerError(
-                    f"line {len(trials) + 1} of {str(file)!r} is not a trial", "restore the file, or sweep again"
-                ) from None
-    return tuple(trials)

@@ -8,7 +8,7 @@ from tuner.core.metrics import METRICS
 from tuner.core.trial import TrialResult
 from tuner.results.report.blocks import Table
 from tuner.results.report.study_files import StudyFiles
-from tuner.results.wording import describe, number, ratio_to, reason_text, status_text, with_interval
+from tuner.results.wording import describe, number, pace_corrected_ratio, reason_text, status_text, with_interval
 
 ALSO_SHOWN = ("ftl_ms", "latency_ms", "rss_peak_mib", "vram_peak_mib")
 
@@ -49,6 +49,4 @@ def _bare(trial: TrialResult, metric: str) -> str:
 
 
 def _ratio(study: StudyFiles, trial: TrialResult) -> float | None:
-    objective = study.objectives[0]
-    value, default = trial.value(objective), study.baseline.value(objective) if study.baseline else None
-    return None if value is None or default is None else ratio_to(objective, value, default)
+    return pace_corrected_ratio(study.objectives[0], trial, study.baseline) if study.baseline else None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tuner.core.files import write_json
 
 FILE_NAME = "tracking.json"
 
@@ -64,6 +65,4 @@ class Ledger:
             "parent_run_id": self.parent_run_id,
             "trials": {str(number): self.trials[number] for number in sorted(self.trials)},
         }
-        temporary = self.path.with_suffix(f".{os.getpid()}.tmp")
-        temporary.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-        temporary.replace(self.path)
+        write_json(self.path, document)

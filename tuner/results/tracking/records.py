@@ -20,8 +20,8 @@ from tuner.results.wording import (
     describe,
     higher_is_better,
     knob_value,
+    pace_corrected_ratio,
     percent,
-    ratio_to,
     reason_text,
     shorten,
 )
@@ -91,15 +91,15 @@ def parent_tags(info: StudyInfo, study_id: str) -> dict[str, str]:
 
 
 def trial_record(info: StudyInfo, result: TrialResult, trials: Mapping[int, TrialResult], study_id: str) -> RunRecord:
-    """The nested run of a trial. `trials` are all that are known; trial 0 among them is the baseline."""
-    baseline = trials.get(0)
+    """The nested run of a trial. `trials` are all that are known; the first of them is the baseline."""
+    baseline = baseline_of(list(trials.values()))
     label = describe(result.params, baseline.params if baseline else None)
     start_ms = _epoch_ms(result.started_at)
     tags = {
         STUDY_TAG: study_id,
         TRIAL_TAG: str(result.number),
         "study": info.name,
-        "kind": "baseline" if result.number == 0 else "trial",
+        "kind": "baseline" if baseline is result else "trial",
         "engine": info.engine,
         "model": info.model,
         "hardware": str(info.hardware.get("class", "")),
@@ -135,7 +135,7 @@ def trial_metrics(info: StudyInfo, result: TrialResult, baseline: TrialResult | 
     metrics |= {"trial/wall_s": result.wall_s, "trial/engine_s": result.engine_s, "trial/rounds": result.rounds}
     metrics["trial/pace"] = result.pace
     for objective in info.objectives:
-        ratio = _ratio(objective, result, baseline)
+        ratio = pace_corrected_ratio(objective, result, baseline) if baseline else None
         if ratio is not None and result.feasible:
             metrics[ratio_name(info, objective)] = ratio
     return metrics
@@ -179,11 +179,6 @@ def _run_status(result: TrialResult) -> str:
     if result.status is TrialStatus.INFEASIBLE and result.metrics:
         return "FINISHED"
     return RUN_STATUS.get(result.status, "FAILED")
-
-
-def _ratio(objective: str, result: TrialResult, baseline: TrialResult | None) -> float | None:
-    value, default = result.value(objective), baseline.value(objective) if baseline else None
-    return None if value is None or default is None else ratio_to(objective, value, default)
 
 
 def _note(info: StudyInfo, result: TrialResult) -> str:

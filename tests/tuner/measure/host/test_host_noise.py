@@ -1,8 +1,8 @@
 import os
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -44,11 +44,12 @@ def watched(monkeypatch, tmp_path, cores, busy_s, worker_cpu_s, affinity=None):
         (tmp_path / "stat").write_text("\n".join([*lines, "intr 1 2 3"]))
 
     clock = iter([100.0, 101.0])
+    own_time = SimpleNamespace(monotonic=lambda: next(clock), process_time=lambda: 0.0)
     monkeypatch.setattr(host_noise, "_STAT", tmp_path / "stat")
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: affinity or set(range(cores)), raising=False)
     write([50.0] * cores)
     with monkeypatch.context() as patched:
-        patched.setattr(time, "monotonic", lambda: next(clock))
+        patched.setattr(host_noise, "time", own_time)
         watch = NoiseWatch(os.getpid())
         write([50.0 + s for s in busy_s])
         return watch.stop(worker_cpu_s)
@@ -80,7 +81,7 @@ def test_waiting_for_a_core_is_a_share_of_the_round(monkeypatch):
     seconds, clock = iter([7.0, 7.5]), iter([100.0, 102.0])
     monkeypatch.setattr(host_noise, "pressure_seconds", lambda: next(seconds))
     with monkeypatch.context() as patched:
-        patched.setattr(time, "monotonic", lambda: next(clock))
+        patched.setattr(host_noise, "time", SimpleNamespace(monotonic=lambda: next(clock), process_time=lambda: 0.0))
         assert NoiseWatch(os.getpid()).stop(0.0).pressure_share == 0.25
     monkeypatch.setattr(host_noise, "pressure_seconds", lambda: None)
     assert NoiseWatch(os.getpid()).stop(0.0).pressure_share is None

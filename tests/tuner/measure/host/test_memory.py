@@ -17,14 +17,23 @@ def nvml(monkeypatch):
     monkeypatch.setitem(sys.modules, "pynvml", fake)
     monkeypatch.setattr(memory, "_POLL_S", 0.005)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    ask, fake.asked = memory.ask, []
+    monkeypatch.setattr(memory, "ask", lambda *question: (fake.asked.append(question), ask(*question))[1])
     return fake
 
 
-def peak_while(change):
+def seen_by_the_poll(nvml):
+    """Wait for a look that began after now: each asks two questions of two devices, and one may be under way."""
+    enough = len(nvml.asked) + 8
+    while len(nvml.asked) < enough:
+        time.sleep(0.005)
+
+
+def peak_while(nvml, change):
     """The peak after `change` has been seen by the poll."""
     with DevicePeak(ME) as peak:
         change()
-        time.sleep(0.2)
+        seen_by_the_poll(nvml)
     return peak.peak_mib
 
 
@@ -48,7 +57,7 @@ def test_the_peak_of_a_process_is_its_own(nvml):
         nvml.used = [GIB, GIB]
         nvml.processes = [[(ME, GIB // 2), (ME + 1, GIB // 2)], []]
 
-    assert peak_while(change) == 512
+    assert peak_while(nvml, change) == 512
 
 
 @pytest.mark.parametrize("told", [[], [(ME, None)], [(987654321, GIB)]], ids=["none", "no figure", "other pids"])
@@ -57,7 +66,7 @@ def test_where_processes_are_not_told_apart_the_growth_of_the_device_counts(nvml
         nvml.used = [GIB, 0]
         nvml.processes = [told, []]
 
-    assert peak_while(change) == 1024
+    assert peak_while(nvml, change) == 1024
 
 
 @pytest.mark.parametrize("broken", ["nvmlDeviceGetMemoryInfo", "nvmlDeviceGetComputeRunningProcesses"])
@@ -69,7 +78,7 @@ def test_a_question_that_the_device_refuses_ends_nothing(nvml, broken):
         nvml.processes = [[(ME, GIB // 4)], []]
 
     refused_memory = broken == "nvmlDeviceGetMemoryInfo"
-    assert peak_while(change) == (256 if refused_memory else 1024)
+    assert peak_while(nvml, change) == (256 if refused_memory else 1024)
     assert available_device_mib() == (None if refused_memory else 2048)
     assert device_processes() == ({ME} if refused_memory else set())
 
@@ -77,12 +86,13 @@ def test_a_question_that_the_device_refuses_ends_nothing(nvml, broken):
 def test_a_device_that_begins_to_refuse_does_not_end_the_watch(nvml):
     def change():
         nvml.used = [GIB, 0]
-        time.sleep(0.2)
+        seen_by_the_poll(nvml)
         nvml.broken = {"nvmlDeviceGetMemoryInfo", "nvmlDeviceGetComputeRunningProcesses"}
 
-    assert peak_while(change) == 1024
+    assert peak_while(nvml, change) == 1024
 
 
 def test_without_a_device_there_is_no_peak(monkeypatch):
     monkeypatch.setitem(sys.modules, "pynvml", None)
-    assert peak_while(lambda: None) is None
+    with DevicePeak(ME) as peak:
+        assert peak.peak_mib is None

@@ -55,7 +55,7 @@ def measured(**changes: Any) -> dict[str, Any]:
 
 def test_it_says_what_was_measured_and_what_is_in_force(tmp_path: Path) -> None:
     report = write_bench(tmp_path / "b", measured())[0].read_text()
-    for noise_message in (
+    for shown in (
         "| flow estimator | eager |",
         "| fp16 | on |",
         "## Averages of 2 iterations",
@@ -63,7 +63,7 @@ def test_it_says_what_was_measured_and_what_is_in_force(tmp_path: Path) -> None:
         "| 1 | 2392 ms | 3.60 | 2.52 |",
         "| 2 | 0.51 | 3.9 | 4.5 s |",
     ):
-        assert noise_message in report, report
+        assert shown in report, report
     assert "RTF &lt; 1.0" in report
 
 

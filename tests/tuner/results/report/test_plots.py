@@ -40,7 +40,7 @@ def test_history_marks_every_trial_once(study: StudyFiles) -> None:
     assert sorted(heads) == sorted(
         [
             "trial 0: ok", "trial 1: ok", "trial 2: crashed", "trial 3: over limit", "trial 4: out of memory",
-            "trial 5: ok", "trial 6: cut off", "trial 7: timed out",
+            "trial 5: ok", "trial 6: pruned", "trial 7: timed out",
         ]
     )  # fmt: skip
     assert any("killed by signal 11" in title for title in titles(svg))

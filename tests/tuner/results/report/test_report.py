@@ -180,7 +180,7 @@ def test_every_trial_is_in_the_table_with_its_reason(tmp_path: Path) -> None:
     assert rows["2"][1] == "crashed"
     assert rows["2"][-1] == "killed by signal 11; last line: <b>assert</b> & co"
     assert rows["3"][1] == "over limit"
-    assert rows["6"][1] == "cut off"
+    assert rows["6"][1] == "pruned"
     assert rows["5"][-2] == "quantization=Q6_K flash_attn=on"
 
 

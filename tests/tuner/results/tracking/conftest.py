@@ -6,8 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.tuner.tracking.stores import Recorded
+from tests.tuner.results.tracking.stores import Recorded
+from tuner.results.tracking import tracker
 from tuner.results.tracking.store import MlflowStore
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine may take its time: what is not about waiting must not depend on it."""
+    for name in ("FIRST_WAIT_S", "FIRST_WAIT_SERVER_S", "WAIT_S", "LAST_WAIT_S"):
+        monkeypatch.setattr(tracker, name, 240.0)
 
 
 @pytest.fixture(scope="session")

@@ -58,13 +58,13 @@ class Watched:
     """A tracker with what it said."""
 
     tracker: NullTracker
-    noise_message: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
 
 
 def watched(uri: str | None) -> Watched:
     """A tracker on `uri`."""
-    noise_message: list[str] = []
-    return Watched(make_tracker(config(uri), noise_message.append), noise_message)
+    notices: list[str] = []
+    return Watched(make_tracker(config(uri), notices.append), notices)
 
 
 def config(uri: str | None) -> StudyConfig:

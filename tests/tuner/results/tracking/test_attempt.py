@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
 
@@ -10,7 +9,7 @@ from tuner.results.tracking.attempt import Backoff, BoundedJob
 
 def test_waits_for_a_job_that_is_quick() -> None:
     done: list[float] = []
-    assert BoundedJob().run(done.append, 5.0)
+    assert BoundedJob().run(done.append, 60.0)
     assert len(done) == 1
 
 
@@ -19,17 +18,14 @@ def test_gives_up_on_a_job_that_hangs_and_starts_no_second_one() -> None:
 
     def hang(deadline: float) -> None:
         started.append(deadline)
-        release.wait(10)
+        release.wait()
 
     jobs = BoundedJob()
-    begin = time.monotonic()
     assert not jobs.run(hang, 0.1)
     assert not jobs.run(hang, 0.1)
-    assert time.monotonic() - begin < 1.0
-    assert len(started) == 1
     release.set()
-    assert jobs.run(lambda deadline: started.append(deadline), 5.0)
-    assert len(started) == 2
+    assert jobs.run(started.append, 60.0)
+    assert len(started) == 2, "one of them hung"
 
 
 def test_raises_what_the_job_raised() -> None:
@@ -37,22 +33,22 @@ def test_raises_what_the_job_raised() -> None:
         raise OSError("gone")
 
     with pytest.raises(OSError, match="gone"):
-        BoundedJob().run(fail, 5.0)
+        BoundedJob().run(fail, 60.0)
 
 
 def test_raises_later_what_an_overrunning_job_raised() -> None:
     release = threading.Event()
 
     def fail_late(deadline: float) -> None:
-        release.wait(10)
+        release.wait()
         raise OSError("gone")
 
     jobs = BoundedJob()
     assert not jobs.run(fail_late, 0.05)
     release.set()
     with pytest.raises(OSError, match="gone"):
-        jobs.run(lambda deadline: None, 5.0)
-    assert jobs.run(lambda deadline: None, 5.0)
+        jobs.run(lambda deadline: None, 60.0)
+    assert jobs.run(lambda deadline: None, 60.0)
 
 
 def test_attempts_are_spaced_out_while_they_fail() -> None:

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from search_spaces.errors import TunerError
+from tests.tuner.results.tracking.stores import Recorded, config, run_study, watched
 from tests.tuner.synthetic import OBJECTIVE, TRIALS, outcome, study_info, write_study
-from tests.tuner.tracking.stores import Recorded, config, run_study, watched
 from tuner.results.tracking import make_tracker
 from tuner.results.tracking.store import MlflowStore, without_password
 
@@ -42,7 +42,7 @@ def test_a_study_is_a_parent_run_with_a_run_per_trial(store: Recorded, tmp_path:
     run = run_study(store.uri, study)
     assert_logged_once(store)
     (parent,) = store.parents()
-    assert run.noise_message == []
+    assert run.notices == []
     assert run.tracker.tracking == {"tracking_uri": store.uri, "run_id": parent.info.run_id}
     assert parent.info.status == "FINISHED"
     assert parent.data.tags["verdict"] == "gain"
@@ -132,7 +132,7 @@ WRITER = """
 import sys
 from pathlib import Path
 from tests.tuner.synthetic import TRIALS, study_info
-from tests.tuner.tracking.stores import watched
+from tests.tuner.results.tracking.stores import watched
 tracker = watched(sys.argv[1]).tracker
 tracker.study_started(study_info(Path(sys.argv[2])))
 print("started", flush=True)
@@ -225,9 +225,9 @@ def test_nothing_is_written_while_rounds_are_measured(
 
 def test_a_study_folder_that_cannot_be_written_is_told_and_survived(store: Recorded, tmp_path: Path) -> None:
     run = run_study(store.uri, tmp_path / "gone")
-    assert "cannot be used" in run.noise_message[0]
-    assert "No such file or directory" in run.noise_message[0]
-    assert "MLflow lacks 8 of 8 trials" in run.noise_message[-1]
+    assert "cannot be used" in run.notices[0]
+    assert "No such file or directory" in run.notices[0]
+    assert "MLflow lacks 8 of 8 trials" in run.notices[-1]
 
 
 def test_files_that_cannot_be_stored_do_not_keep_results_out(
@@ -241,9 +241,9 @@ def test_files_that_cannot_be_stored_do_not_keep_results_out(
     monkeypatch.setattr(MlflowClient, "log_artifact", no_bucket)
     run = run_study(store.uri, write_study(tmp_path / "study"))
     assert_logged_once(store)
-    assert len(run.noise_message) == 1
-    assert "not the files" in run.noise_message[0]
-    assert "Permission denied" in run.noise_message[0]
+    assert len(run.notices) == 1
+    assert "not the files" in run.notices[0]
+    assert "Permission denied" in run.notices[0]
 
 
 def test_a_run_that_mlflow_refuses_does_not_block_the_others(
@@ -261,7 +261,7 @@ def test_a_run_that_mlflow_refuses_does_not_block_the_others(
 
     monkeypatch.setattr(MlflowStore, "fill_trial", refuse_third)
     run = run_study(store.uri, tmp_path)
-    assert run.noise_message == ["MLflow refused trial 3: Param value is too odd"]
+    assert run.notices == ["MLflow refused trial 3: Param value is too odd"]
     assert store.parents()[0].data.tags["verdict"] == "gain"
 
 
@@ -276,16 +276,16 @@ def test_an_exception_of_a_plug_in_ends_tracking_and_not_the_sweep(
 
     monkeypatch.setattr(MlflowStore, "open_trial", fail)
     run = run_study(store.uri, tmp_path)
-    assert len(run.noise_message) == 2
-    assert "BucketError: no credentials" in run.noise_message[0]
-    assert "off for this run" in run.noise_message[0]
+    assert len(run.notices) == 2
+    assert "BucketError: no credentials" in run.notices[0]
+    assert "off for this run" in run.notices[0]
 
 
 def test_off_means_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     run = run_study("", tmp_path)
     assert run.tracker.tracking == {"tracking_uri": "", "run_id": ""}
-    assert run.noise_message == []
+    assert run.notices == []
     assert list(tmp_path.iterdir()) == []
 
 
@@ -323,7 +323,7 @@ def test_no_password_is_written_down(uri: str, shown: str) -> None:
 
 def test_nothing_heavy_is_imported_before_a_study_starts() -> None:
     code = (
-        "import sys; from tests.tuner.tracking.stores import watched; watched(None);"
+        "import sys; from tests.tuner.results.tracking.stores import watched; watched(None);"
         "print([m for m in ('mlflow', 'optuna', 'matplotlib', 'rich') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)

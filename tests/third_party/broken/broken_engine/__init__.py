@@ -1,0 +1,1 @@
+"""Ways to be of no use as an engine."""

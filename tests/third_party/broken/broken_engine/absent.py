@@ -1,0 +1,3 @@
+"""A library that is not there."""
+
+import a_library_that_nobody_has  # noqa: F401

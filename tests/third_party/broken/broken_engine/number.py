@@ -1,0 +1,4 @@
+"""An entry point that is no class; and a module that talks."""
+
+print("a line on standard output")
+ENGINE = 3

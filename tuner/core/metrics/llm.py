@@ -1,0 +1,65 @@
+"""Metrics of language models. Speeds are pooled over the round's items: long answers weigh more."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+
+from engines.base import Metric, Sample
+from engines.errors import InvalidOutputError
+from tuner.core.metrics.latency import FIRST_OUTPUT
+from tuner.core.stats import percentile
+
+
+def _decode_speed(samples: Sequence[Sample]) -> float:
+    """A sum of tokens over a sum of seconds."""
+    seconds = sum(s.output_times_s[-1] - s.output_times_s[0] for s in samples)
+    tokens = sum(s.units_out - 1 for s in samples)
+    if seconds <= 0 or tokens <= 0:
+        raise InvalidOutputError("no item has more than one token, so there is no decode speed")
+    return tokens / seconds
+
+
+def _prefill_speed(samples: Sequence[Sample]) -> float:
+    return sum(s.units_in for s in samples) / sum(s.output_times_s[0] for s in samples)
+
+
+def _gaps_ms_p95(samples: Sequence[Sample]) -> float:
+    gaps = [b - a for s in samples for a, b in zip(s.output_times_s, s.output_times_s[1:], strict=False)]
+    return 1e3 * percentile(gaps, 0.95)
+
+
+def _response_s(samples: Sequence[Sample]) -> float:
+    return statistics.fmean([s.done_s for s in samples])
+
+
+METRICS = (
+    Metric(
+        "decode_tokens_per_second", "tok/s", "maximize", "speed",
+        "tokens after the first ÷ time from first to last token", _decode_speed, leading=True,
+    ),
+    Metric(
+        "prefill_tokens_per_second", "tok/s", "maximize", "speed",
+        "prompt tokens ÷ time to the first token", _prefill_speed, leading=True,
+    ),
+    *FIRST_OUTPUT,
+    Metric(
+        "itl_ms_p95", "ms", "minimize", "speed",
+        "time between consecutive tokens, 95th percentile", _gaps_ms_p95, leading=True,
+    ),
+    Metric(
+        "response_s", "s", "minimize", "speed", "submitted → last token, mean over items", _response_s, leading=True
+    ),
+    Metric(
+        "kld", "nat", "minimize", "quality",
+        "mean KL divergence of the next-token distribution from the most precise variant",
+    ),
+    Metric(
+        "top1_agreement", "", "maximize", "quality",
+        "share of positions whose likeliest token is the most precise variant's", highest=1.0,
+    ),
+    Metric(
+        "perplexity", "", "minimize", "quality",
+        "exp of the mean negative log-likelihood of the held-out text", lowest=1.0,
+    ),
+)  # fmt: skip

@@ -1,0 +1,182 @@
+"""The search: ask for a configuration, measure it, tell what came of it, until the budget ends or nothing is left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import optuna
+
+from search_spaces.parameter import Params
+from tuner.core import interrupts
+from tuner.core.objective import Objective
+from tuner.core.params import key
+from tuner.core.trial import Purpose, TrialResult, TrialStatus
+from tuner.core.watchers import Watchers
+from tuner.measure.drift import PaceWatch
+from tuner.measure.executor import Executor
+from tuner.measure.plan import MeasurementPlan, drift_plan, search_plan, single_round_plan
+from tuner.measure.preparation import Prepared, check_measured
+from tuner.measure.pruning import Best, Pruner, pruner_against
+from tuner.results.record import Asked, StudyRecord
+from tuner.search.observations import Observations
+from tuner.search.proposing import ProposingSampler
+from tuner.search.samplers import propose
+from tuner.search.search_time import SearchTime
+from tuner.study.search_notices import baseline_notice
+
+RETRYABLE = (TrialStatus.CRASHED, TrialStatus.OUT_OF_MEMORY, TrialStatus.INFEASIBLE)
+"""How a baseline may end for a passing shortage: it gets a second chance, because without it there is no proof."""
+MAX_KILLS = 3
+"""A configuration during which the tuner itself was killed so many times in a row is not tried again."""
+TRIAL_SHARE = 0.1
+"""Of the minutes, after which a trial gets no further rounds: on a machine that is never quiet each would be repeated,
+and one slow configuration would take the whole time."""
+
+
+class Search:
+    """Measures what `sampler` proposes; whatever is measured is told to `record` and added to `observations`.
+
+    `on_result` is told each result after that, repeats and drift checks among them.
+    """
+
+    def __init__(
+        self,
+        prepared: Prepared,
+        record: StudyRecord,
+        observations: Observations,
+        executor: Executor,
+        watchers: Watchers,
+        limit: SearchTime,
+        clock: Callable[[], float] = time.monotonic,
+        on_result: Callable[[TrialResult], None] = lambda result: None,
+    ) -> None:
+        self._prepared, self._record, self._observations = prepared, record, observations
+        self._executor, self._watchers, self._limit, self._clock = executor, watchers, limit, clock
+        self._on_result = on_result
+        self.exhausted = False
+
+    def run(self, sampler: optuna.samplers.BaseSampler) -> None:
+        """Search what is left of the budget; `exhausted` says afterwards whether the space was tried as a whole."""
+        self._record.study.sampler = sampler
+        trials = self._observations.trials
+        pace = PaceWatch(self._pruning_objective, self._check_drift, self._clock, resumed=bool(trials))
+        if not trials:
+            self._measure_baseline()
+        if notice := baseline_notice(trials[0]):
+            self._watchers.notice(notice)
+        begun = self._measured
+        while self._limit.for_another(self._measured == begun):
+            check_measured(self._prepared, trials)
+            pace.look(trials, len(self._observations.repeats))
+            now = pace.now(trials[0], self._observations.load_noise())
+            complete = self.exhausted or len(trials) >= self._prepared.config.budget.trials
+            if complete and not self._limit.for_telling_apart():
+                break
+            if again := self._worth_repeating(sampler, complete):
+                self._repeat(again, now)
+            elif complete:
+                break
+            elif proposed := self._propose(sampler):
+                self._try(*proposed, now)
+            else:
+                self.exhausted = True
+        check_measured(self._prepared, trials)
+
+    def _measure_baseline(self) -> None:
+        """The first trial: the default, without which there is no proof, and which gets a second chance."""
+        asked = self._record.begin(self._prepared.space.baseline, "baseline")
+        self._watchers.trial_started(asked.spec.number, asked.spec.params, "baseline")
+        plan = self._search_plan(1.0)
+        result = self._measure(asked, plan)
+        if not result.metrics and result.status in RETRYABLE:
+            result = self._measure(asked, plan)
+        self._tell(asked, result)
+
+    def rule_out_killers(self) -> None:
+        """Count what took the tuner itself down, again and again, as a trial that crashed."""
+        params, times = self._record.killed_in_a_row()
+        if self._observations.trials and times >= MAX_KILLS:
+            reason = f"the tuner itself was killed {times} times in a row while it ran"
+            asked = self._record.begin(params, "search")
+            self._tell(asked, TrialResult(asked.spec.number, params, TrialStatus.CRASHED, reason))
+
+    def _worth_repeating(self, sampler: optuna.samplers.BaseSampler, complete: bool) -> TrialResult | None:
+        """What is worth measuring again more than any new configuration; only our own samplers can tell."""
+        return sampler.again(self._record.study, complete) if isinstance(sampler, ProposingSampler) else None
+
+    def _propose(self, sampler: optuna.samplers.BaseSampler) -> tuple[optuna.Trial, Params] | None:
+        seen = {key(t.params) for t in self._observations.trials}
+        return propose(self._record.study, sampler, self._prepared.space, seen, self._executor.known_infeasible)
+
+    def _try(self, trial: optuna.Trial, params: Params, pace: float) -> None:
+        """Measure a new configuration."""
+        asked = self._record.begun(trial, params, "search")
+        self._watchers.trial_started(asked.spec.number, params, "search")
+        self._tell(asked, self._measure(asked, self._search_plan(pace), pace))
+
+    def _repeat(self, trial: TrialResult, pace: float) -> None:
+        """Measure a trial again: one round in a new process."""
+        self._watchers.progress(f"measuring trial {trial.number} again")
+        asked = self._record.begin(trial.params, "repeat", trial.number)
+        plan = replace(single_round_plan(repeat_disturbed="new_process"), time_left_s=self._limit.until_up_s())
+        self._tell(asked, self._measure(asked, plan, pace))
+
+    def _check_drift(self) -> TrialResult:
+        """The baseline once more, by a round or two."""
+        self._watchers.progress("measuring the default again")
+        baseline = self._observations.trials[0]
+        asked = self._record.begin(baseline.params, "drift", baseline.number)
+        pruner = pruner_against(None, self._pruning_objective, 1.0, (1, 2))
+        result = self._measure(asked, drift_plan(pruner, self._limit.until_up_s()))
+        self._tell(asked, result)
+        return result
+
+    def _measure(self, asked: Asked, plan: MeasurementPlan, pace: float = 1.0) -> TrialResult:
+        interrupts.check()
+        try:
+            result = self._executor.run(asked.spec, plan, lambda rounds, value: self._on_round(asked, rounds, value))
+        except BaseException:
+            self._record.abandon(asked)
+            raise
+        return replace(result, pace=round(pace, 4))
+
+    def _on_round(self, asked: Asked, rounds: int, value: float | None) -> None:
+        if asked.spec.purpose in ("baseline", "search"):
+            self._watchers.round_finished(asked.spec.number, rounds, value)
+        if value is not None and self._pruning_objective == self._prepared.objectives[0]:
+            self._record.report(asked, rounds, value)
+
+    def _tell(self, asked: Asked, result: TrialResult) -> None:
+        with interrupts.deferred():
+            self._record.end(asked, result)
+            self._observations.add(result)
+        if _is_new(result.purpose):
+            self._watchers.trial_finished(result)
+        self._on_result(result)
+
+    def _search_plan(self, pace: float) -> MeasurementPlan:
+        return search_plan(self._pruner(pace), self._prepared.cold_loads, self._limit.until_up_s())
+
+    def _pruner(self, pace: float) -> Pruner:
+        """Against the best, if the one objective is what rounds show; several objectives have no single best."""
+        budget, objectives, raced = self._prepared.config.budget, self._prepared.objectives, self._pruning_objective
+        single = len(objectives) == 1 and objectives[0] == raced
+        leader = self._observations.leader() if single else None
+        rounds, most_s = (budget.rounds_least, budget.rounds_most), TRIAL_SHARE * 60 * budget.minutes
+        best = None if leader is None or leader.value is None else Best(leader.value, leader.trial.round_s)
+        return pruner_against(best, raced, pace, rounds, self._observations.load_noise(), most_s)
+
+    @property
+    def _pruning_objective(self) -> Objective:
+        return Objective(self._prepared.pruning_metric)
+
+    @property
+    def _measured(self) -> int:
+        """How many trials and repeats there are."""
+        return len(self._observations.trials) + len(self._observations.repeats)
+
+
+def _is_new(purpose: Purpose) -> bool:
+    return purpose in ("baseline", "search")
