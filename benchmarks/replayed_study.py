@@ -158,13 +158,6 @@ class NoFolder(StudyStore):
     def check_format(self) -> None:
         """A study always begins anew."""
 
-    def _lines(self, name: str, read: Callable[[Mapping[str, Any]], T]) -> list[T]:
-        """None yet."""
-        return []
-
-    def _append(self, name: str, document: Mapping[str, Any]) -> None:
-        """Forget."""
-
     def point_latest(self) -> None:
         """There is no folder to point to."""
 
@@ -172,11 +165,11 @@ class NoFolder(StudyStore):
         """Nothing."""
         return None
 
+    def write(self, name: str, document: Any) -> None:
+        """Forget."""
+
     def remove(self, name: str) -> None:
         """Nothing is there."""
-
-    def _replace(self, name: str, text: str) -> None:
-        """Forget."""
 
 
 @dataclass
