@@ -168,11 +168,7 @@ class NoFolder(StudyStore):
     def point_latest(self) -> None:
         """There is no folder to point to."""
 
-    def read_json(self, name: str) -> dict[str, Any] | None:
-        """Nothing."""
-        return None
-
-    def read_yaml(self, name: str) -> dict[str, Any] | None:
+    def read(self, kind: type[T], name: str) -> T | None:
         """Nothing."""
         return None
 
@@ -217,7 +213,7 @@ class ReplayedStudy(Study):
     def _conclude(self, result: TournamentResult) -> Outcome:
         outcome = super()._conclude(result)
         if outcome.deploy is not None:
-            self.trace.answer(self.clock(), outcome.deploy["params"])
+            self.trace.answer(self.clock(), outcome.deploy.params)
         return outcome
 
     def _explain(self, winner: TrialResult | None) -> None:
@@ -279,7 +275,7 @@ def _prepared(problem: Problem, world: World, seed: int, limit_s: float) -> Prep
         objectives=tuple(o.metric for o in objectives),
         constraints=problem.constraints,
         budget=Budget(trials=trials, minutes=limit_s / 60),
-        targets={},
+        targets=(),
         seed=seed,
     )
     model = Model(**setting["model"])

@@ -18,7 +18,7 @@ from search_spaces.errors import EnvironmentLackingError, TunerError
 
 JOURNAL = "journal.log"
 SCHEMES = ("sqlite", "postgresql", "mysql")
-_KEPT = "finished trials are kept; the same command goes on once it is there"
+_KEPT = "finished trials are kept; rerun to continue once it is there"
 
 
 def check_storage(url: str) -> None:
@@ -45,7 +45,7 @@ def check_storage(url: str) -> None:
 def open_storage(url: str, folder: Path, writing: bool = True) -> BaseStorage:
     """The storage at `url`, or the journal in `folder` where that is empty.
 
-    What a kill left of a last line is cut off where `writing`. Raises EnvironmentLackingError when it is not reached.
+    What a kill left of a last line is pruned where `writing`. Raises EnvironmentLackingError when it is not reached.
     """
     if url:
         return _database(url)
@@ -98,7 +98,7 @@ def reached(url: str) -> Iterator[None]:
         raise _unreached(url, error) from None
     except OSError as error:
         raise EnvironmentLackingError(
-            f"the study's storage cannot be written: {error.strerror or error}", f"free space, or mend it; {_KEPT}"
+            f"the study's storage cannot be written: {error.strerror or error}", f"free space, or fix it; {_KEPT}"
         ) from None
 
 
