@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from optuna.storages import InMemoryStorage
 
+from benchmarks.peers import Strategy
 from benchmarks.problem import Problem, Trace
 from benchmarks.world import FailedError, Process, World
 from engines.base import Capabilities, Model, ModelFile
@@ -157,13 +158,6 @@ class NoFolder(StudyStore):
     def check_format(self) -> None:
         """A study always begins anew."""
 
-    def _lines(self, name: str, read: Callable[[Mapping[str, Any]], T]) -> list[T]:
-        """None yet."""
-        return []
-
-    def _append(self, name: str, document: Mapping[str, Any]) -> None:
-        """Forget."""
-
     def point_latest(self) -> None:
         """There is no folder to point to."""
 
@@ -171,11 +165,11 @@ class NoFolder(StudyStore):
         """Nothing."""
         return None
 
+    def write(self, name: str, document: Any) -> None:
+        """Forget."""
+
     def remove(self, name: str) -> None:
         """Nothing is there."""
-
-    def _replace(self, name: str, text: str) -> None:
-        """Forget."""
 
 
 @dataclass
@@ -230,6 +224,17 @@ def replay_study(problem: Problem, seed: int, limit_s: float) -> Trace:
 def replay_study_without_advice(problem: Problem, seed: int, limit_s: float) -> Trace:
     """The same, but the values that the space file advises to try first are not."""
     return _run(replace(replayed(problem, seed, limit_s), advised=False))
+
+
+def replay_study_by(sampler: str) -> Strategy:
+    """The same study with another sampler (`tuner.search.samplers`), which gets no advice."""
+
+    def replay(problem: Problem, seed: int, limit_s: float) -> Trace:
+        study = replayed(problem, seed, limit_s)
+        config = replace(study.prepared.config, sampler=sampler)
+        return _run(replace(study, prepared=replace(study.prepared, config=config), advised=False))
+
+    return replay
 
 
 def _run(study: ReplayedStudy) -> Trace:

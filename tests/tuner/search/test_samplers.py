@@ -12,15 +12,16 @@ from search_spaces.narrowing import narrow
 from search_spaces.template import load_template
 from tuner.core.objective import Objective
 from tuner.core.params import key
+from tuner.core.study_config import SAMPLERS
 from tuner.search.optuna_trials import PARAMS, PURPOSE, REASON, REFUSED
 from tuner.search.sampler import TunerSampler
-from tuner.search.samplers import SAMPLERS, make_sampler, propose
+from tuner.search.samplers import make_sampler, propose
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 SPACE = load_template("fake").bind({"cpu_cores": 8})
 SPEED = [Objective("decode_tokens_per_second")]
 SMALL = narrow(SPACE, {"scale": 1.0, "precision": "high", "turbo": False}, {}, {})
-INSTALLED = [name for name in SAMPLERS if name != "gp" or importlib.util.find_spec("torch")]
+INSTALLED = [n for n in SAMPLERS if n != "ablation" and (n != "gp" or importlib.util.find_spec("torch"))]
 
 
 def begun(name, space, **how):
