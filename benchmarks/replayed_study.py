@@ -22,7 +22,7 @@ from engines.registry import load_engine
 from search_spaces.parameter import Params
 from tuner.core.events import Outcome
 from tuner.core.objective import Objective
-from tuner.core.params import changed_knobs
+from tuner.core.params import count_changes
 from tuner.core.study_config import Budget, StudyConfig
 from tuner.core.trial import TrialResult, TrialStatus
 from tuner.core.watchers import Watchers
@@ -158,13 +158,6 @@ class NoFolder(StudyStore):
     def check_format(self) -> None:
         """A study always begins anew."""
 
-    def _lines(self, name: str, read: Callable[[Mapping[str, Any]], T]) -> list[T]:
-        """None yet."""
-        return []
-
-    def _append(self, name: str, document: Mapping[str, Any]) -> None:
-        """Forget."""
-
     def point_latest(self) -> None:
         """There is no folder to point to."""
 
@@ -172,11 +165,11 @@ class NoFolder(StudyStore):
         """Nothing."""
         return None
 
+    def write(self, name: str, document: Any) -> None:
+        """Forget."""
+
     def remove(self, name: str) -> None:
         """Nothing is there."""
-
-    def _replace(self, name: str, text: str) -> None:
-        """Forget."""
 
 
 @dataclass
@@ -207,7 +200,7 @@ class ReplayedStudy(Study):
         values = [e.value or 1.0 for e in able]
         equal = [e for e, value in zip(able, values, strict=True) if objective.gain(value, values[0]) >= EQUAL]
         if equal:
-            plainest = min(equal, key=lambda e: changed_knobs(e.params, self.trials[0].params))
+            plainest = min(equal, key=lambda e: count_changes(e.params, self.trials[0].params))
             self.trace.answer(self.clock(), plainest.params)
 
     def _conclude(self, result: TournamentResult) -> Outcome:

@@ -26,7 +26,7 @@ from tuner.results.record import StudyRecord, record_name
 from tuner.results.study_store import StudyStore, check_writable
 from tuner.search.earlier import Earlier, earlier_best
 from tuner.search.observations import Observations
-from tuner.search.samplers import make_sampler
+from tuner.search.samplers import check_sampler, make_sampler
 from tuner.search.search_time import SearchTime
 from tuner.study.explanation import EXPLANATIONS, explain
 from tuner.study.final import Final
@@ -52,6 +52,7 @@ def run_study(
     watchers = Watchers(observers)
     check_writable(config.outputs / (config.study or ""))
     prepared = prepare(config, watchers.progress)
+    check_sampler(config.sampler, prepared.space)
     store = StudyStore(config.outputs / prepared.name)
     with store.locked():
         return Study(prepared, store, watchers, begin, clock).run()

@@ -13,6 +13,7 @@ import pytest
 
 from search_spaces.errors import EnvironmentLackingError, NoAnswerError, TunerError
 from search_spaces.parameter import IntRange
+from tests.tuner.fake_study import results_of
 from tuner.cli import main as cli
 from tuner.cli.commands import show
 from tuner.cli.console import Console
@@ -431,13 +432,13 @@ def test_ctrl_c_keeps_what_was_measured(tmp_path):
         start_new_session=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job of a shell has it ignored
     )
-    trials = tmp_path / "outputs/mine/trials.jsonl"
-    while process.poll() is None and not (trials.exists() and trials.read_text().count("\n") >= 2):
+    folder = tmp_path / "outputs/mine"
+    while process.poll() is None and not ((folder / "study.yaml").exists() and len(results_of(folder)) >= 2):
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the whole group
     out, err = process.communicate()
     assert process.returncode == 130, err
     document = json.loads(out)
     assert document["verdict"] == "interrupted"
-    assert document["trials"] == trials.read_text().count("\n") >= 2
+    assert document["trials"] == sum(r.purpose in ("baseline", "search") for r in results_of(folder)) >= 2
     assert "Traceback" not in err

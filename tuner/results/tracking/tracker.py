@@ -28,7 +28,7 @@ class MlflowTracker(NullTracker):
     """Logs each trial when it ends, keeps what could not be logged, and tries again between later trials.
 
     It works between trials only: rounds are measured without it. Nothing is lost when the server is absent, dies or
-    returns: trials wait here, and after the process they wait in `trials.jsonl`, from where the next run of the study
+    returns: trials wait here, and after the process they wait in the study's record, from where the next run of it
     hands them over. Nothing is logged twice: see Ledger.
     """
 

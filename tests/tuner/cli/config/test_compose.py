@@ -484,3 +484,26 @@ def test_a_shape_is_the_engines_own_to_make(tmp_path, monkeypatch):
     config = compose("tts", ["engine=cosyvoice", "model=shape:v2", "model.layers=2", "engine.repo=CosyVoice"])
     assert (config.model["source"], config.model["layers"]) == ("shape:v2", 2)
     assert config.model["repo"] == str(tmp_path / "CosyVoice"), "the study can be measured from another folder"
+
+
+def test_a_storage_is_taken_as_typed_and_its_file_by_an_absolute_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert compose("llm", []).storage == ""
+    assert compose("llm", ["storage=sqlite:///a b.db"]).storage == f"sqlite:///{tmp_path}/a b.db"
+    url = "postgresql+psycopg://me@host:5433/studies"
+    assert compose("llm", [f"storage={url}"]).storage == url
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("storage=studies.db", "is no database URL"),
+        ("storage=postgresql+psycopg://me:secret@host/db", "has a password in it"),
+        ("sampler=tpee", "unknown sampler 'tpee'"),
+    ],
+)
+def test_a_storage_or_a_sampler_that_cannot_be_is_refused(override, said):
+    with pytest.raises(TunerError, match=said) as caught:
+        compose("llm", [override])
+    assert "secret" not in str(caught.value)
+    assert "tpe" in caught.value.hint or "storage" in caught.value.hint or "environment" in caught.value.hint
