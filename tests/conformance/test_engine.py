@@ -268,7 +268,7 @@ def test_a_worker_process_serves_it(case: Case, tmp_path: Path) -> None:
         worker.ask("prepare_quality", _TIMEOUT_S, **resolved)
         worker.ask("open", _TIMEOUT_S, **resolved, params=params, evict="")
         samples = RoundAnswer.from_json(worker.ask("round", _TIMEOUT_S)).samples
-        quality = worker.ask("quality", _TIMEOUT_S)["quality"]
+        quality = worker.ask("quality", _TIMEOUT_S)
         worker.ask("close", _TIMEOUT_S)
     task, engine = case.engine.task, case.engine.name
     assert set(quality) <= set(metrics_of(task, engine))
