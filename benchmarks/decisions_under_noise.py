@@ -128,12 +128,14 @@ def sweep(overrides: Sequence[str], number: int, share: float, folder: Path) -> 
     """
     with running(share, seed=number):
         outcome = run_study(replace(configuration(overrides, folder, "sweep"), seed=number), [])
+    played = outcome.directory / "tournament.json"
+    noise = json.loads(played.read_text()).get("noise", {}) if played.exists() else {}
     return {
         "verdict": outcome.verdict,
-        "params": dict((outcome.deploy or {}).get("params") or {}),
+        "params": dict(outcome.deploy.params) if outcome.deploy else {},
         "wall_s": outcome.wall_s,
-        "pairs": (outcome.tournament or {}).get("pairs", 0),
-        "disturbed_share": (outcome.tournament or {}).get("noise", {}).get("disturbed_share", 0.0),
+        "pairs": outcome.deploy.gain.pairs if outcome.deploy else 0,
+        "disturbed_share": noise.get("disturbed_share", 0.0),
     }
 
 

@@ -60,7 +60,7 @@ def swept(recording: Recording, seeds: Sequence[int], share: float = SHARE) -> R
     for seed in seeds:
         study = replayed(problem, seed, share * problem.exhaustive_s)
         outcome = study.run()
-        answer = outcome.deploy["params"] if outcome.deploy else None
+        answer = outcome.deploy.params if outcome.deploy else None
         right += problem.regret(answer) <= NEAR
         gains += outcome.verdict == "gain"
         failed = [t for t in study.trials if t.status not in MEASURED]

@@ -21,7 +21,7 @@ from benchmarks.replayed_study import replayed
 from benchmarks.synthetic import flat
 from benchmarks.world import Bias, Surface, Switching
 from tuner.core.objective import Objective
-from tuner.core.params import changed_knobs
+from tuner.core.params import count_changes
 from tuner.measure.host.host_noise import HostNoise
 from tuner.tournament.attribution import attribute, path
 
@@ -100,7 +100,7 @@ def false_effects(loads_differ: float, seeds: Sequence[int]) -> Row:
     problem = flat_problem(loads_differ)
     space = problem.space
     grid = [trial.params for trial in problem.surface.recording.trials]
-    ways = path(space, space.baseline, max(grid, key=lambda p: changed_knobs(p, space.baseline)))
+    ways = path(space, space.baseline, max(grid, key=lambda p: count_changes(p, space.baseline)))
     effects = steps = 0
     for seed in seeds:
         executor = replayed(problem, seed, problem.exhaustive_s).prepared.executor()

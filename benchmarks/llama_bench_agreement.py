@@ -87,8 +87,8 @@ def main() -> None:
     options = parser.parse_args()
     file = options.deploy or newest_deploy(Path("outputs"))
     deploy = read_deploy(file)
-    if deploy["engine"]["name"] != ENGINE:
-        sys.exit(f"{file} is of the engine {deploy['engine']['name']}; llama-bench measures {ENGINE} only")
+    if deploy.engine.name != ENGINE:
+        sys.exit(f"{file} is of the engine {deploy.engine.name}; llama-bench measures {ENGINE} only")
     program = options.llama_bench or build(DEFAULT_OUT, ("llama-bench",)) / "llama-bench"
     rows: dict[str, tuple[list[float], list[float]]] = {"default": ([], []), "winner": ([], [])}
     prompts = file.parent / "agreement-prompt.jsonl"
@@ -98,7 +98,7 @@ def main() -> None:
     config = compose("llm", [*model, f"workload.prompts={prompts.resolve()}"])
     prepared = prepare(config, lambda text: None, for_quality=False)
     with ExitStack() as stack:
-        params = {"default": deploy["baseline"]["params"], "winner": deploy["params"]}
+        params = {"default": deploy.baseline.params, "winner": deploy.params}
         # the sampler and the prompt lookup are not in llama-bench: both sides decode token by token
         plain = {name: {**p, **_neutral(p)} for name, p in params.items()}
         ours = {name: Ours(stack, prepared, p) for name, p in plain.items()}

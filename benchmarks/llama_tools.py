@@ -18,6 +18,8 @@ from pathlib import Path
 
 DEFAULT_OUT = Path("build/llama-tools")
 TARGETS = ("llama-bench", "llama-server")
+_NO_AMX = ("-DCMAKE_C_FLAGS=-mno-amx-int8", "-DCMAKE_CXX_FLAGS=-mno-amx-int8")
+"""Built by gcc, llama.cpp's AMX kernels end with an illegal instruction (see the Makefile)."""
 _OPTIONS = ("-DCMAKE_BUILD_TYPE=Release", "-DLLAMA_CURL=OFF", "-DLLAMA_BUILD_TESTS=OFF", "-DLLAMA_BUILD_EXAMPLES=OFF")
 
 
@@ -28,9 +30,14 @@ def build(out: Path, targets: tuple[str, ...] = TARGETS) -> Path:
         return programs
     with tempfile.TemporaryDirectory() as folder:
         source = _source(Path(folder))
-        _run("cmake", "-S", str(source), "-B", str(programs.parent), *_OPTIONS)
+        _run("cmake", "-S", str(source), "-B", str(programs.parent), *_OPTIONS, *_without_amx())
         _run("cmake", "--build", str(programs.parent), "-j", str(os.cpu_count() or 2), "--target", *targets)
     return programs
+
+
+def _without_amx() -> tuple[str, ...]:
+    flags = Path("/proc/cpuinfo")
+    return _NO_AMX if flags.exists() and " amx_int8" in flags.read_text() else ()
 
 
 def _source(folder: Path) -> Path:

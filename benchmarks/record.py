@@ -28,6 +28,7 @@ from engines.errors import InvalidOutputError
 from search_spaces.errors import TunerError
 from search_spaces.parameter import Params
 from tuner.cli.config.compose import compose
+from tuner.core.documents import dump
 from tuner.core.params import key
 from tuner.core.trial import TrialStatus
 from tuner.measure.loaded import Loaded, RunFailedError
@@ -191,7 +192,7 @@ def _about(prepared: Prepared, out: Path, options: argparse.Namespace, size: int
     return {
         "name": out.name.removesuffix(".json.gz"),
         "date": time.strftime("%Y-%m-%d"),
-        "hardware": prepared.hardware.to_json(),
+        "hardware": dump(prepared.hardware),
         "engine": {"name": prepared.engine.name, **prepared.capabilities.build},
         "model": prepared.model.name,
         "configurations": size,
@@ -236,7 +237,7 @@ def main() -> None:
     except TunerError as error:
         sys.exit(f"error: {error.message}\nhint: {error.hint}")
     except KeyboardInterrupt:
-        sys.exit("interrupted: the same command goes on")
+        sys.exit("interrupted: rerun to continue")
     print(recording.summary())
 
 

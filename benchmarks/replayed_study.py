@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from optuna.storages import InMemoryStorage
 
+from benchmarks.peers import Strategy
 from benchmarks.problem import Problem, Trace
 from benchmarks.world import FailedError, Process, World
 from engines.base import Capabilities, Model, ModelFile
@@ -21,7 +22,7 @@ from engines.registry import load_engine
 from search_spaces.parameter import Params
 from tuner.core.events import Outcome
 from tuner.core.objective import Objective
-from tuner.core.params import changed_knobs
+from tuner.core.params import count_changes
 from tuner.core.study_config import Budget, StudyConfig
 from tuner.core.trial import TrialResult, TrialStatus
 from tuner.core.watchers import Watchers
@@ -157,29 +158,18 @@ class NoFolder(StudyStore):
     def check_format(self) -> None:
         """A study always begins anew."""
 
-    def _lines(self, name: str, read: Callable[[Mapping[str, Any]], T]) -> list[T]:
-        """None yet."""
-        return []
-
-    def _append(self, name: str, document: Mapping[str, Any]) -> None:
-        """Forget."""
-
     def point_latest(self) -> None:
         """There is no folder to point to."""
 
-    def read_json(self, name: str) -> dict[str, Any] | None:
+    def read(self, kind: type[T], name: str) -> T | None:
         """Nothing."""
         return None
 
-    def read_yaml(self, name: str) -> dict[str, Any] | None:
-        """Nothing."""
-        return None
+    def write(self, name: str, document: Any) -> None:
+        """Forget."""
 
     def remove(self, name: str) -> None:
         """Nothing is there."""
-
-    def _replace(self, name: str, text: str) -> None:
-        """Forget."""
 
 
 @dataclass
@@ -210,13 +200,13 @@ class ReplayedStudy(Study):
         values = [e.value or 1.0 for e in able]
         equal = [e for e, value in zip(able, values, strict=True) if objective.gain(value, values[0]) >= EQUAL]
         if equal:
-            plainest = min(equal, key=lambda e: changed_knobs(e.params, self.trials[0].params))
+            plainest = min(equal, key=lambda e: count_changes(e.params, self.trials[0].params))
             self.trace.answer(self.clock(), plainest.params)
 
     def _conclude(self, result: TournamentResult) -> Outcome:
         outcome = super()._conclude(result)
         if outcome.deploy is not None:
-            self.trace.answer(self.clock(), outcome.deploy["params"])
+            self.trace.answer(self.clock(), outcome.deploy.params)
         return outcome
 
     def _explain(self, winner: TrialResult | None) -> None:
@@ -234,6 +224,17 @@ def replay_study(problem: Problem, seed: int, limit_s: float) -> Trace:
 def replay_study_without_advice(problem: Problem, seed: int, limit_s: float) -> Trace:
     """The same, but the values that the space file advises to try first are not."""
     return _run(replace(replayed(problem, seed, limit_s), advised=False))
+
+
+def replay_study_by(sampler: str) -> Strategy:
+    """The same study with another sampler (`tuner.search.samplers`), which gets no advice."""
+
+    def replay(problem: Problem, seed: int, limit_s: float) -> Trace:
+        study = replayed(problem, seed, limit_s)
+        config = replace(study.prepared.config, sampler=sampler)
+        return _run(replace(study, prepared=replace(study.prepared, config=config), advised=False))
+
+    return replay
 
 
 def _run(study: ReplayedStudy) -> Trace:
@@ -267,7 +268,7 @@ def _prepared(problem: Problem, world: World, seed: int, limit_s: float) -> Prep
         objectives=tuple(o.metric for o in objectives),
         constraints=problem.constraints,
         budget=Budget(trials=trials, minutes=limit_s / 60),
-        targets={},
+        targets=(),
         seed=seed,
     )
     model = Model(**setting["model"])

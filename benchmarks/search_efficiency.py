@@ -1,6 +1,7 @@
 """How soon a search finds the best configuration: searches replayed on recorded machines, with all time accounted.
 
-    python -m benchmarks.search_efficiency [--recording FILE…] [--objective METRIC] [--seeds 100] [--optimus PYTHON]
+    python -m benchmarks.search_efficiency [--recording FILE…] [--objective METRIC] [--seeds 100]
+                                           [--sampler NAME…] [--optimus PYTHON]
 
 Prints a table for each recording, by default those in `benchmarks/recordings/` and two synthetic surfaces. A search
 has found the optimum from when its answer, which is what it would likeliest deploy, stays within 3 % of the best
@@ -8,6 +9,7 @@ feasible configuration of the whole grid. Times are shares of measuring the whol
 rounds, quality and an overhead for each configuration. The tuner gets a tenth of the grid's time for everything, its
 tournament included; the others, which prove nothing, get more, so that their times can be told. The tuner runs a
 second time without the values that the space file advises to try first, as it would search an engine nobody knows.
+`--sampler tpe` runs the tuner's study with that sampler of Optuna's instead of its own, and with nothing else changed.
 
 The truth is a fit to the grid where processes differ, with an effect for each knob and each pair of knobs; the tuner's
 own model is of that kind. `--as-measured` takes what each configuration did in the one process that was recorded
@@ -30,10 +32,11 @@ from typing import Any
 from benchmarks.peers import Strategy, hill_climbing, optuna_tpe, random_search
 from benchmarks.problem import NEAR, Problem, Trace
 from benchmarks.recording import Recording, RecordingError
-from benchmarks.replayed_study import replay_study, replay_study_without_advice
+from benchmarks.replayed_study import replay_study, replay_study_by, replay_study_without_advice
 from benchmarks.synthetic import cpu_like, gpu_like
 from benchmarks.world import Surface
 from tuner.core.objective import Objective
+from tuner.core.study_config import SAMPLERS
 
 RECORDINGS = Path(__file__).parent / "recordings"
 SYNTHETIC = {"cpu_like": cpu_like, "gpu_like": gpu_like}
@@ -44,6 +47,7 @@ OPTIMUS_SEEDS = 20
 """llama-optimus runs as a program of its own, which takes seconds a seed."""
 OURS = "voice-stack tuner"
 OURS_UNADVISED = "the same without advice"
+OPTIMUS = "llama-optimus"
 TOLD = "llama-optimus, told the best file"
 PEERS: Mapping[str, Strategy] = {
     "random": random_search,
@@ -136,7 +140,7 @@ def verdict(rows: Sequence[Row]) -> str:
     """
     named = {r.name: r for r in rows}
     ours, unadvised, told = named[OURS], named.get(OURS_UNADVISED), named.get(TOLD)
-    untold = [r for r in rows if r.name not in (OURS, OURS_UNADVISED, TOLD)]
+    untold = [r for r in rows if r.name in PEERS or r.name == OPTIMUS]
     lines = [f"found in a tenth of the time: {100 * ours.in_time:.0f} % of seeds (90 %: {_met(ours.in_time >= 0.9)})"]
     if unadvised is not None:
         lines.append(f"without advice {100 * unadvised.in_time:.0f} %")
@@ -160,17 +164,18 @@ def _met(met: bool) -> str:
     return "met" if met else "NOT met"
 
 
-def strategies_of(optimus: Path | None) -> dict[str, tuple[Strategy, float, int]]:
-    """All searches by name."""
+def strategies_of(optimus: Path | None, samplers: Sequence[str] = ()) -> dict[str, tuple[Strategy, float, int]]:
+    """All searches by name; `samplers` are those of the tuner's study."""
     chosen: dict[str, tuple[Strategy, float, int]] = {
         OURS: (replay_study, SHARE, sys.maxsize),
         OURS_UNADVISED: (replay_study_without_advice, SHARE, sys.maxsize),
     }
+    chosen |= {f"the same by {name}": (replay_study_by(name), SHARE, sys.maxsize) for name in samplers}
     chosen |= {name: (strategy, PEERS_SHARE, sys.maxsize) for name, strategy in PEERS.items()}
     if optimus is not None:
         from benchmarks.llama_optimus import LlamaOptimus
 
-        chosen["llama-optimus"] = (LlamaOptimus(optimus), math.inf, OPTIMUS_SEEDS)
+        chosen[OPTIMUS] = (LlamaOptimus(optimus), math.inf, OPTIMUS_SEEDS)
         chosen[TOLD] = (LlamaOptimus(optimus, best_file=True), math.inf, OPTIMUS_SEEDS)
     return chosen
 
@@ -195,6 +200,7 @@ def main() -> None:
     parser.add_argument("--constraint", action="append", default=[], metavar="METRIC=LIMIT", help="default: kld=0.05")
     parser.add_argument("--seeds", type=int, default=100)
     parser.add_argument("--first-seed", type=int, default=0, help="such as 100, for seeds by which nothing was chosen")
+    parser.add_argument("--sampler", action="append", default=[], choices=SAMPLERS[1:], help="of Optuna's")
     parser.add_argument("--optimus", type=Path, help="the Python of an environment with llama-optimus 0.1.9")
     parser.add_argument(
         "--as-measured", action="store_true", help="take for the truth what was recorded, and not the fit to the grid"
@@ -215,7 +221,7 @@ def main() -> None:
             problem = Problem(surface, Objective(name), constraints)
             default = f"the default is {100 * problem.regret(problem.space.baseline):.0f} % worse"
             print(f"\n{recording.summary()}\nbest {name} with {', '.join(given)}; {default}\n", flush=True)
-            rows = compare(problem, options.seeds, strategies_of(options.optimus), options.first_seed)
+            rows = compare(problem, options.seeds, strategies_of(options.optimus, options.sampler), options.first_seed)
             print(f"{table(rows)}\n\n{verdict(rows)}", flush=True)
             document.append({"recording": recording.name, "objective": name, "rows": [vars(r) for r in rows]})
     if options.json:

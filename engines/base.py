@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
+from engines.deploy import Deployment
 from search_spaces.parameter import Params, Value
 
 TASKS = ("llm", "stt", "tts")
@@ -110,7 +111,7 @@ ADVICE = ("unused", "rebuild")
 """What a build may say of itself beside what it is."""
 
 
-def without_advice(build: Mapping[str, Any]) -> dict[str, Any]:
+def without_advice(build: Mapping[str, str]) -> dict[str, str]:
     """What the build is, in the order given."""
     return {name: value for name, value in build.items() if name not in ADVICE}
 
@@ -266,8 +267,8 @@ class Engine(Protocol):
         """What `params` will take, from the model's facts alone."""
         ...
 
-    def export(self, target: str, deploy: Mapping[str, Any]) -> list[ExportFile]:
-        """The production files of a deploy.json document for one of `export_targets`."""
+    def export(self, target: str, deploy: Deployment) -> list[ExportFile]:
+        """The production files of a measured configuration for one of `export_targets`."""
         ...
 
     @property

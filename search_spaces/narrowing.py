@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from search_spaces.build import build, never_used
@@ -78,7 +78,7 @@ def _waits(space: SearchSpace, knob: Parameter) -> bool:
     return knob.name in space.off and space.off[knob.name] == never_used(knob, space.knobs, space.fixed, others)
 
 
-def _refuse_idle(space: SearchSpace, narrowed: SearchSpace, asked: Mapping[str, object]) -> None:
+def _refuse_idle(space: SearchSpace, narrowed: SearchSpace, asked: Iterable[str]) -> None:
     """A wish for a knob that another wish puts out of use is a contradiction."""
     for name in asked:
         if name in narrowed.off and (name not in space.off or _waits(space, space.parameter(name))):

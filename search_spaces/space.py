@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import islice
 from random import Random
-from typing import Any
 
 from search_spaces.coercion import check_legal, coerce
 from search_spaces.domains import contains, count, draw, nearest, next_to, values
@@ -21,6 +20,8 @@ from search_spaces.tree import telling, walk
 _REJECTIONS_MOST = 200
 _DRAWS = 32
 """Values of a range tried at each knob when rules are so tight that drawing whole configurations fails."""
+_EXPLAINED = ("help", "unit", "scope", "initial_value")
+"""What does not make a knob another knob: how it is explained, when it is applied, where a search begins."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,8 @@ class SearchSpace:
     @cached_property
     def digest(self) -> str:
         """16 hex digits, stable across processes; any range, rule, condition, default or fixed value changes them."""
-        knobs = sorted((_identity(k) for k in self.knobs), key=lambda k: str(k["name"]))
+        parts = [{**asdict(knob), "affects": sorted(knob.affects)} for knob in sorted(self.knobs, key=lambda k: k.name)]
+        knobs = [{name: value for name, value in part.items() if name not in _EXPLAINED} for part in parts]
         rules = sorted(json.dumps([type(r).__name__, {**asdict(r), "because": ""}], sort_keys=True) for r in self.rules)
         content = [self.name, knobs, rules, dict(self.fixed), dict(self.baseline), sorted(self.off)]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
@@ -184,9 +186,3 @@ class SearchSpace:
         if size is None:
             tried = [draw(knob.domain, rng) for _ in range(_DRAWS)] + tried
         return rng.sample(tried, len(tried))
-
-
-def _identity(knob: Parameter) -> dict[str, Any]:
-    """What makes a knob the same knob: all but how it is explained and when it is applied."""
-    told = {n: v for n, v in asdict(knob).items() if n not in ("help", "unit", "scope", "affects", "initial_value")}
-    return {**told, "affects": sorted(knob.affects)}

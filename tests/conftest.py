@@ -13,6 +13,12 @@ settings.load_profile("tuner")
 os.environ.pop("MLFLOW_TRACKING_URI", None)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Tests run in a random order: whoever wants the same one again gives its seed."""
+    if (seed := config.getoption("randomly_seed", None)) is not None:
+        terminalreporter.write_line(f"the same order again: --randomly-seed={seed}")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _session_cache():
     """Embedded models and quantized variants are made once for the session and are not the user's."""

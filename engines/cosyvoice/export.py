@@ -6,12 +6,11 @@ import json
 import pprint
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
 
 from engines.base import ExportFile
 from engines.cosyvoice.settings import Settings
+from engines.deploy import Deployment
 from engines.export_text import files_of, title
-from search_spaces.parameter import Params
 
 TARGETS: Mapping[str, str] = {
     "python": "module that loads CosyVoice with the measured settings and speaks",
@@ -19,43 +18,37 @@ TARGETS: Mapping[str, str] = {
 }
 
 
-def export(target: str, deploy: Mapping[str, Any]) -> list[ExportFile]:
+def export(target: str, deploy: Deployment) -> list[ExportFile]:
     """The files of `target`. Raises TunerError."""
     return files_of(target, deploy, {"python": _python, "json": _json})
 
 
-def _settings(deploy: Mapping[str, Any]) -> dict[str, Any]:
-    params: Params = deploy["params"]
-    return asdict(Settings.of(params))
+def _version(deploy: Deployment) -> int:
+    return int(deploy.facts.get("cosyvoice_version", 3))
 
 
-def _version(deploy: Mapping[str, Any]) -> int:
-    return int(deploy["model"].get("facts", {}).get("cosyvoice_version", 3))
-
-
-def _json(deploy: Mapping[str, Any]) -> list[ExportFile]:
+def _json(deploy: Deployment) -> list[ExportFile]:
     document = {
-        "model_dir": deploy["model"]["path"],
+        "model_dir": deploy.path,
         "class": f"CosyVoice{_version(deploy)}",
-        "settings": _settings(deploy),
+        "settings": asdict(Settings.of(deploy.params)),
     }
     return [ExportFile("cosyvoice.json", json.dumps(document, indent=2) + "\n")]
 
 
-def _python(deploy: Mapping[str, Any]) -> list[ExportFile]:
-    params: Params = deploy["params"]
-    settings, version = Settings.of(params), _version(deploy)
+def _python(deploy: Deployment) -> list[ExportFile]:
+    settings, version = Settings.of(deploy.params), _version(deploy)
     constructor = {**settings.constructor(version), "load_trt": settings.load_trt}
     if settings.load_trt:
         constructor["trt_concurrent"] = settings.trt_concurrent
     values = {
-        "REPOSITORY": str(deploy["model"].get("facts", {}).get("repository", "")),
-        "MODEL_DIR": deploy["model"]["path"],
+        "REPOSITORY": str(deploy.facts.get("repository", "")),
+        "MODEL_DIR": deploy.path,
         "CONSTRUCTOR": constructor,
         "SETTINGS": {**asdict(settings), "hop_tokens_most": settings.hop_most},
     }
     notes = []
-    if not deploy["model"]["path"]:
+    if not deploy.path:
         notes.append("# measured with generated weights: write the folder of the published ones here")
     if settings.load_trt:
         notes.append(

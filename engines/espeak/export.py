@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import pprint
 from collections.abc import Mapping
-from typing import Any
 
 from engines.base import ExportFile
+from engines.deploy import Deployment
 from engines.espeak.library import DEFAULT_MODE, LEAST_BUFFER_MS, MODES
 from engines.export_text import files_of, title
 from engines.synthesis.export import splitting_file
 from engines.synthesis.splitting import KNOBS
-from search_spaces.parameter import Params
 
 TARGETS: Mapping[str, str] = {
     "python": "module that streams speech with the measured settings, through espeakng-loader"
 }
 
 
-def export(target: str, deploy: Mapping[str, Any]) -> list[ExportFile]:
+def export(target: str, deploy: Deployment) -> list[ExportFile]:
     """The files of `target`. Raises TunerError."""
     return files_of(target, deploy, {"python": _python_module})
 
 
-def _python_module(deploy: Mapping[str, Any]) -> list[ExportFile]:
-    params: Params = deploy["params"]
-    facts = deploy["model"].get("facts", {})
+def _python_module(deploy: Deployment) -> list[ExportFile]:
+    params, facts = deploy.params, deploy.facts
     values = {
         "VOICE": str(facts.get("voice", "en-us")),
         "WORDS_PER_MINUTE": int(facts.get("words_per_minute", 175)),

@@ -36,6 +36,7 @@ from engines.base import (
     WorkItem,
     Workload,
 )
+from engines.deploy import Deployment
 from engines.errors import InvalidOutputError, ModelFileError, OutOfMemoryError, UnsupportedError
 from search_spaces.errors import unknown_name
 from search_spaces.parameter import Params, Value
@@ -212,9 +213,9 @@ class FakeEngine:
         """One target."""
         return {"json": "the parameters as a JSON file"}
 
-    def export(self, target: str, deploy: Mapping[str, Any]) -> list[ExportFile]:
+    def export(self, target: str, deploy: Deployment) -> list[ExportFile]:
         """The parameters as JSON."""
-        return [ExportFile("params.json", json.dumps(deploy["params"], indent=2) + "\n")]
+        return [ExportFile("params.json", json.dumps(dict(deploy.params), indent=2) + "\n")]
 
 
 def _faults(model: Model, params: Params) -> frozenset[str]:

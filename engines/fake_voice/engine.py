@@ -15,6 +15,7 @@ from typing import Any
 
 from engines.assembled import AssembledEngine
 from engines.base import Capabilities, ExportFile, MemoryPrediction, Model, ModelFile, Progress, Workload
+from engines.deploy import Deployment
 from engines.errors import ModelFileError
 from engines.synthesis.gate import letters
 from engines.synthesis.references import References
@@ -136,9 +137,9 @@ class FakeVoiceEngine(AssembledEngine):
         """The same for all."""
         return MemoryPrediction(50.0, 0.0)
 
-    def export(self, target: str, deploy: Mapping[str, Any]) -> list[ExportFile]:
+    def export(self, target: str, deploy: Deployment) -> list[ExportFile]:
         """The parameters as JSON."""
-        return [ExportFile("params.json", json.dumps(deploy["params"], indent=2) + "\n")]
+        return [ExportFile("params.json", json.dumps(dict(deploy.params), indent=2) + "\n")]
 
 
 ENGINE = FakeVoiceEngine

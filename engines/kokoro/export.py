@@ -4,32 +4,30 @@ from __future__ import annotations
 
 import pprint
 from collections.abc import Mapping
-from typing import Any
 
 from engines.base import ExportFile
+from engines.deploy import Deployment
 from engines.export_text import files_of, place_notes, title
 from engines.kokoro.session import CLAUSE_PAUSE_S, SENTENCE_PAUSE_S
 from engines.kokoro.settings import arguments
 from engines.synthesis.export import splitting_file
 from engines.synthesis.splitting import KNOBS
-from search_spaces.parameter import Params
 
 TARGETS: Mapping[str, str] = {
     "python": "module with the model's path, the SessionOptions of onnxruntime and speak(), through kokoro-onnx"
 }
 
 
-def export(target: str, deploy: Mapping[str, Any]) -> list[ExportFile]:
+def export(target: str, deploy: Deployment) -> list[ExportFile]:
     """The files of `target`. Raises TunerError."""
     return files_of(target, deploy, {"python": _python_module})
 
 
-def _python_module(deploy: Mapping[str, Any]) -> list[ExportFile]:
-    params: Params = deploy["params"]
-    facts = deploy["model"].get("facts", {})
+def _python_module(deploy: Deployment) -> list[ExportFile]:
+    params, facts = deploy.params, deploy.facts
     asked = arguments(params)
     values = {
-        "MODEL_PATH": deploy["model"]["path"],
+        "MODEL_PATH": deploy.path,
         "VOICES_PATH": str(facts.get("voices", "")),
         "VOICE": str(facts.get("voice", "")),
         "LANGUAGE": str(facts.get("language", "en-us")),

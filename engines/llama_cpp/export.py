@@ -10,9 +10,9 @@ import json
 import pprint
 import shlex
 from collections.abc import Mapping
-from typing import Any
 
 from engines.base import ExportFile
+from engines.deploy import Deployment
 from engines.export_text import files_of, one_line, place_notes, title
 from engines.llama_cpp.settings import (
     LOOKUP_NGRAM,
@@ -55,13 +55,13 @@ _LIBRARY_DEFAULTS: Params = {"flash_attn": False, "n_batch": 512, "n_ubatch": 51
 """Where llama-server's own default differs from llama-cpp-python's, an absent knob is exported at the latter."""
 
 
-def export(target: str, deploy: Mapping[str, Any]) -> list[ExportFile]:
+def export(target: str, deploy: Deployment) -> list[ExportFile]:
     """The files of `target`. `deploy.model.facts.n_ctx` is the context. Raises TunerError."""
     makers = {"llama-server": _llama_server, "llama-cpp-python-server": _python_server, "python": _python_module}
     return files_of(target, deploy, makers)
 
 
-def _llama_server(deploy: Mapping[str, Any]) -> list[ExportFile]:
+def _llama_server(deploy: Deployment) -> list[ExportFile]:
     options, notes = server_options(deploy)
     vector = ["llama-server", *(word for option in options for word in option)]
     comments = [f"# {one_line(text)}" for text in (title(deploy), *notes)]
@@ -73,13 +73,13 @@ def _llama_server(deploy: Mapping[str, Any]) -> list[ExportFile]:
     ]
 
 
-def server_options(deploy: Mapping[str, Any]) -> tuple[list[tuple[str, ...]], list[str]]:
+def server_options(deploy: Deployment) -> tuple[list[tuple[str, ...]], list[str]]:
     """The options of llama-server for a deploy document, and notes on what they do not express."""
-    given: Params = deploy["params"]
+    given: Params = deploy.params
     model_arguments(given, _context(deploy))
     params: Params = {**_LIBRARY_DEFAULTS, **given}
     options: list[tuple[str, ...]] = [
-        ("--model", deploy["model"]["path"]),
+        ("--model", deploy.path),
         ("--ctx-size", str(_context(deploy))),
         ("--parallel", "1"),
     ]
@@ -111,14 +111,14 @@ def server_options(deploy: Mapping[str, Any]) -> tuple[list[tuple[str, ...]], li
     return [*options, ("--host", _HOST), ("--port", str(_PORTS["llama-server"]))], notes
 
 
-def _python_server(deploy: Mapping[str, Any]) -> list[ExportFile]:
-    params = dict(deploy["params"])
+def _python_server(deploy: Deployment) -> list[ExportFile]:
+    params = dict(deploy.params)
     arguments = model_arguments(params, _context(deploy))
     notes = place_notes(deploy)
     if "op_offload" in arguments:
         notes.append(f"op_offload={arguments.pop('op_offload')} has no setting in this server: it stays at its default")
     # The server locks memory wherever the system allows it, unless told; the library does not.
-    model = {"model": deploy["model"]["path"], "use_mlock": False, "use_mmap": True, **arguments, "logits_all": False}
+    model = {"model": deploy.path, "use_mlock": False, "use_mmap": True, **arguments, "logits_all": False}
     if tokens := speculation_tokens(params):
         # See the session: the library's buffer of logits is too short without logits_all.
         model |= {"draft_model": "prompt-lookup-decoding", "draft_model_num_pred_tokens": tokens, "logits_all": True}
@@ -139,15 +139,15 @@ def _python_server(deploy: Mapping[str, Any]) -> list[ExportFile]:
     ]
 
 
-def _python_module(deploy: Mapping[str, Any]) -> list[ExportFile]:
-    params = dict(deploy["params"])
+def _python_module(deploy: Deployment) -> list[ExportFile]:
+    params = dict(deploy.params)
     values = {
         "KWARGS": model_arguments(params, _context(deploy)),
         "SPECULATION_TOKENS": speculation_tokens(params),
         "SAMPLING": dict(sampling(params)),
     }
     assignments = [f"{name} = {pprint.pformat(value, width=100, sort_dicts=False)}" for name, value in values.items()]
-    path = [*(f"# {note}" for note in place_notes(deploy)), f"MODEL_PATH = {deploy['model']['path']!r}"]
+    path = [*(f"# {note}" for note in place_notes(deploy)), f"MODEL_PATH = {deploy.path!r}"]
     return [ExportFile("llm.py", _MODULE.format(title=repr(title(deploy)), values="\n".join([*path, *assignments])))]
 
 
@@ -176,8 +176,8 @@ def chat(llama: Any, messages: list[dict[str, str]], **overrides: Any) -> Any:
 '''
 
 
-def _context(deploy: Mapping[str, Any]) -> int:
-    context = deploy["model"].get("facts", {}).get("n_ctx")
+def _context(deploy: Deployment) -> int:
+    context = deploy.facts.get("n_ctx")
     if context is None:
         raise TunerError(
             "the document does not tell the context length",

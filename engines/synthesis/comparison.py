@@ -28,7 +28,7 @@ FLOOR_DB = -80.0
 """Below the reference's loudest band; what is softer is not heard, and the logarithm of nothing is not a sound."""
 PITCH_HZ = (65.0, 500.0)
 WORST = ("mel_distance_db", "duration_ratio")
-"""Metrics that are also told of the worst text: a mean hides one that is garbled or cut off among others."""
+"""Metrics that are also told of the worst text: a mean hides one that is garbled or prune among others."""
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ import json
 import pprint
 import shlex
 from collections.abc import Mapping
-from typing import Any
 
 from engines.base import ExportFile
+from engines.deploy import Deployment
 from engines.export_text import files_of, one_line, place_notes, title
 from engines.whisper_cpp.settings import (
     CLIP,
@@ -38,17 +38,16 @@ _LIBRARY_ONLY = {"single_segment": False, "max_tokens": 0}
 """Knobs that whisper-cli does not have, and their defaults, at which nothing is lost."""
 
 
-def export(target: str, deploy: Mapping[str, Any]) -> list[ExportFile]:
+def export(target: str, deploy: Deployment) -> list[ExportFile]:
     """The files of `target`. Raises TunerError."""
     return files_of(target, deploy, {"python": _python_module, "whisper-cli": _whisper_cli})
 
 
-def _python_module(deploy: Mapping[str, Any]) -> list[ExportFile]:
-    params: Params = deploy["params"]
-    facts = deploy["model"].get("facts", {})
+def _python_module(deploy: Deployment) -> list[ExportFile]:
+    params, facts = deploy.params, deploy.facts
     asked = arguments(params, str(facts.get("language", "en")), str(facts.get("vad_model", "")))
     values = {
-        "MODEL_PATH": deploy["model"]["path"],
+        "MODEL_PATH": deploy.path,
         "KWARGS": dict(asked.model),
         "CALL": dict(asked.call),
         "AUDIO_CTX": params.get("audio_ctx", FULL),
@@ -94,9 +93,9 @@ def transcribe(model: Any, audio: Any, **overrides: Any) -> str:
 '''
 
 
-def _whisper_cli(deploy: Mapping[str, Any]) -> list[ExportFile]:
+def _whisper_cli(deploy: Deployment) -> list[ExportFile]:
     options, notes = cli_options(deploy)
-    params: Params = deploy["params"]
+    params = deploy.params
     choice, vector = str(params.get("audio_ctx", FULL)), ["whisper-cli", *(word for o in options for word in o)]
     comments = [f"# {one_line(text)}" for text in (title(deploy), *notes)]
     lines = ["#!/bin/sh", *comments]
@@ -127,13 +126,12 @@ def _context_in_shell(params: Params) -> str:
     )
 
 
-def cli_options(deploy: Mapping[str, Any]) -> tuple[list[tuple[str, ...]], list[str]]:
+def cli_options(deploy: Deployment) -> tuple[list[tuple[str, ...]], list[str]]:
     """The options of whisper-cli for a deploy document, and notes on what they do not express."""
-    params: Params = deploy["params"]
-    facts = deploy["model"].get("facts", {})
+    params, facts = deploy.params, deploy.facts
     arguments(params, "en", "")  # refuses knobs that the engine does not have
     options: list[tuple[str, ...]] = [
-        ("--model", deploy["model"]["path"]),
+        ("--model", deploy.path),
         ("--language", str(facts.get("language", "en"))),
         # whisper-cli searches with five beams unless told; one is greedy.
         ("--beam-size", str(params.get("beam_size", DEFAULT_BEAM_SIZE) if uses_beams(params) else 1)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 
 from engines.errors import ModelFileError
@@ -40,5 +40,5 @@ def _quantization(match: re.Match[str] | None) -> str:
     return match["quantization"].upper() if match and match["quantization"] else _F16
 
 
-def _some(names: Mapping[str, object]) -> str:
+def _some(names: Iterable[str]) -> str:
     return ", ".join(sorted(names)[:12])

@@ -1,18 +1,20 @@
 """Which study llama-bench is compared with."""
 
-import json
-
 import pytest
 
 from benchmarks.llama_bench_agreement import newest_deploy
+from tests.tuner import synthetic
+from tests.tuner.synthetic import study_document
+from tuner.results.study_store import StudyStore
 
 
 def add_study(outputs, name, engine, created_at, deploy=True):
     folder = outputs / name
     folder.mkdir(parents=True)
-    (folder / "study.yaml").write_text(f"name: {name}\nengine: {{name: {engine}}}\ncreated_at: '{created_at}'\n")
+    store = StudyStore(folder)
+    store.write("study.yaml", study_document(name=name, engine={"name": engine}, created_at=created_at))
     if deploy:
-        (folder / "deploy.json").write_text(json.dumps({"study": name}))
+        store.write("deploy.json", synthetic.deploy())
 
 
 def test_the_newest_study_of_a_language_model_is_taken(tmp_path):

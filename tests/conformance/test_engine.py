@@ -18,6 +18,7 @@ import pytest
 
 from engines.base import TASKS, Capabilities, Engine, Inspectable, Model, Session, Workload
 from engines.declaration import check_engine
+from engines.deploy import Deployment
 from engines.discovery import shipped
 from engines.errors import EngineError
 from engines.registry import default_engine, load_engine
@@ -244,14 +245,8 @@ def test_any_configuration_of_its_space_runs_or_is_refused(case: Case) -> None:
 
 
 def test_every_export_target_gives_files(case: Case) -> None:
-    model_file = case.engine.prepare(case.model, case.space.baseline, quiet)
-    model = {
-        "name": case.model.name,
-        "source": case.model.source,
-        "facts": dict(case.model.facts),
-        **asdict(model_file),
-    }
-    deploy = {"study": "a-study", "model": model, "params": dict(case.space.baseline)}
+    file, model, params = case.engine.prepare(case.model, case.space.baseline, quiet), case.model, case.space.baseline
+    deploy = Deployment("a-study", model.name, file.quantization, file.path, params, model.facts)
     assert case.engine.export_targets
     for target, help_line in case.engine.export_targets.items():
         assert help_line

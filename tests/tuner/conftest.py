@@ -1,8 +1,22 @@
-"""What the tests of the loop share: a machine of their own."""
+"""What the tests of the loop share: a machine of their own, and no interrupt that is left from the test before."""
+
+import signal
+from collections.abc import Iterator
 
 import pytest
 
 from tests.tuner.simulated import Clock, simulate
+from tuner.core import interrupts
+
+
+@pytest.fixture(autouse=True)
+def _interrupts_as_before() -> Iterator[None]:
+    """A command that a test runs in this process installs handlers, and one that it interrupts stays interrupted."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+    interrupts._state.requested, interrupts._state.deferred = False, 0
 
 
 @pytest.fixture

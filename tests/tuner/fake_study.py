@@ -27,7 +27,7 @@ def fake_config(outputs: Path, **changes) -> StudyConfig:
         "objectives": ("decode_tokens_per_second",),
         "constraints": {"kld": 0.05},
         "budget": budget,
-        "targets": {},
+        "targets": (),
         "params": FIXED,
         "space": SMALL,
         "outputs": outputs,

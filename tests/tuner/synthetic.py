@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from engines.base import Model
 from search_spaces.parameter import Value
 from tests.tuner.records import write_results
-from tuner.core.documents import dump
+from tuner.core.deploy import (
+    ConstraintVerdict,
+    DeployConfig,
+    DeployedBaseline,
+    DeployedEngine,
+    DeployedModel,
+    DeployedWorkload,
+    Gain,
+    TrackingRun,
+)
 from tuner.core.events import Outcome, StudyInfo
+from tuner.core.hardware import HardwareProfile
+from tuner.core.study_document import StudyDocument, StudySpace, StudyWorkload
+from tuner.core.targets import TargetVerdict
 from tuner.core.trial import MetricValue, TrialResult, TrialStatus
+from tuner.results.study_store import StudyStore
+from tuner.tournament.document import BaselineDocument, FinalistDocument, TournamentDocument
 
 OBJECTIVE = "decode_tokens_per_second"
 BASELINE: Mapping[str, Value] = {"quantization": "F16", "n_threads": 2, "flash_attn": False, "lookup": 0.5}
@@ -62,6 +74,8 @@ TRIALS: tuple[TrialResult, ...] = (
     failed(7, TrialStatus.TIMED_OUT, "no answer within 600 s", n_threads=8),
 )
 
+HARDWARE = HardwareProfile("test-2c-4g", "A CPU", 2, 4.0)
+
 
 def study_info(directory: Path, finished: Sequence[TrialResult] = (), **changes: Any) -> StudyInfo:
     """A study at its start."""
@@ -76,80 +90,101 @@ def study_info(directory: Path, finished: Sequence[TrialResult] = (), **changes:
         budget_trials=8,
         budget_minutes=4.0,
         configuration={"task": "llm", "seed": 0},
-        hardware={"class": "test-2c-4g", "cpu": "A CPU", "cores": 2},
+        hardware=HARDWARE,
         finished=tuple(finished),
     )
     return replace(info, **changes)
 
 
-def tournament(trials: Sequence[TrialResult] = TRIALS) -> dict[str, Any]:
-    """The document of tournament.json: trials 5 and 1 against the baseline."""
+def study_document(**changes: Any) -> StudyDocument:
+    """study.yaml of that study."""
+    document = StudyDocument(
+        name="llm-tiny-0a1b",
+        digest="0a1b",
+        task="llm",
+        hardware=HARDWARE,
+        engine={"name": "fake", "version": "1.0", "build": "test"},
+        model=Model("tiny", "t", "77aa", {}, "F16", "F16"),
+        workload=StudyWorkload("turns", "0123456789abcdef", 3),
+        space=StudySpace("fake", "0123", {}),
+        baseline=dict(BASELINE),
+        objectives=(OBJECTIVE,),
+        constraints={"kld": 0.05},
+        configuration={"task": "llm", "budget": {"trials": 8, "minutes": 4.0}},
+        created_at=START.isoformat(),
+        record="llm-tiny-0a1b",
+    )
+    return replace(document, **changes)
+
+
+def tournament(trials: Sequence[TrialResult] = TRIALS, **changes: Any) -> TournamentDocument:
+    """tournament.json: trials 5 and 1 against the baseline."""
     by_number = {trial.number: trial for trial in trials}
-    baseline = by_number[0]
 
-    def finalist(number: int, ratio: float) -> dict[str, Any]:
-        trial = by_number[number]
-        return {
-            "number": number,
-            "params": dict(trial.params),
-            "search_ratio": ratio + 0.05,
-            "ratio": ratio,
-            "ci95": [ratio - 0.04, ratio + 0.04],
-            "p_value": 0.0004,
-            "p_adjusted": 0.0008,
-            "pairs": 8,
-            "significant": True,
-            "metrics": dump(trial)["metrics"],
-        }
+    def finalist(number: int, ratio: float) -> FinalistDocument:
+        return FinalistDocument(
+            number=number,
+            params=by_number[number].params,
+            search_ratio=ratio + 0.05,
+            ratio=ratio,
+            ci95=(ratio - 0.04, ratio + 0.04),
+            p_value=0.0004,
+            p_adjusted=0.0008,
+            pairs=8,
+            significant=True,
+            failure="",
+            breaks="",
+            metrics=by_number[number].metrics,
+        )
 
-    return {
-        "objective": OBJECTIVE,
-        "baseline": {"number": 0, "params": dict(baseline.params)},
-        "finalists": [finalist(5, 1.75), finalist(1, 1.45)],
-        "baseline_metrics": dump(baseline)["metrics"],
-        "pairs": 8,
-        "blocks": [[100.0 + i, 175.0 + i, 145.0 - i] for i in range(8)],
-        "quiet": [[True] * 3] * 8,
-        "repeated_rounds": 1,
-        "verdict": "gain",
-        "winner": 5,
-    }
+    document = TournamentDocument(
+        objective=OBJECTIVE,
+        baseline=BaselineDocument(0, by_number[0].params),
+        baseline_metrics=by_number[0].metrics,
+        finalists=(finalist(5, 1.75), finalist(1, 1.45)),
+        pairs=8,
+        pairs_most=32,
+        blocks=tuple((100.0 + i, 175.0 + i, 145.0 - i) for i in range(8)),
+        quiet=((True,) * 3,) * 8,
+        repeated_rounds=1,
+        noise={},
+        winner=5,
+        verdict="gain",
+        trials=len(trials),
+        exhausted=False,
+        summary="trial 5 is 1.75 times as good as the default",
+    )
+    return replace(document, **changes)
 
 
-def deploy(trials: Sequence[TrialResult] = TRIALS) -> dict[str, Any]:
-    """The document of deploy.json: trial 5 won."""
-    played = tournament(trials)
-    winner = played["finalists"][0]
-    return {
-        "schema_version": 1,
-        "study": "llm-tiny-0a1b",
-        "engine": {"name": "fake", "version": "1.0", "build": "test"},
-        "model": {
-            "name": "tiny",
-            "path": "/models/tiny.gguf",
-            "sha256": "ab" * 32,
-            "quantization": "Q6_K",
-            "source": "t",
-        },
-        "params": winner["params"],
-        "workload": {"name": "turns", "digest": "0123456789abcdef"},
-        "hardware": {"class": "test-2c-4g"},
-        "metrics": winner["metrics"],
-        "quality": {"kld": 0.01},
-        "baseline": {"params": played["baseline"]["params"], "metrics": played["baseline_metrics"]},
-        "gain": {
-            "objective": OBJECTIVE,
-            "ratio": winner["ratio"],
-            "ci95": winner["ci95"],
-            "p_value": winner["p_adjusted"],
-            "pairs": 8,
-            "significant": True,
-        },
-        "constraints": [{"metric": "kld", "limit": 0.05, "value": 0.01, "satisfied": True}],
-        "targets": [{"metric": "ftl_ms", "target": 30.0, "value": 45.0, "met": False, "gap": 1.5}],
-        "mlflow": {"tracking_uri": "", "run_id": ""},
-        "created_at": START.isoformat(),
-    }
+def undecided(verdict: str, summary: str) -> TournamentDocument:
+    """tournament.json of a study in which nothing was played."""
+    return TournamentDocument(
+        OBJECTIVE, BaselineDocument(0, dict(BASELINE)), {}, (), 0, 32, (), (), 0, {}, None, verdict, 2, True, summary
+    )  # type: ignore[arg-type]
+
+
+def deploy(trials: Sequence[TrialResult] = TRIALS, **changes: Any) -> DeployConfig:
+    """deploy.json: trial 5 won."""
+    winner, document = tournament(trials).finalists[0], study_document()
+    known = DeployConfig(
+        schema_version=1,
+        study=document.name,
+        engine=DeployedEngine(name="fake", version="1.0", build="test"),
+        model=DeployedModel("tiny", "/models/tiny.gguf", "ab" * 32, "Q6_K", "t"),
+        params=winner.params,
+        workload=DeployedWorkload("turns", "0123456789abcdef"),
+        hardware=HARDWARE,
+        metrics=winner.metrics,
+        quality={"kld": 0.01},
+        baseline=DeployedBaseline(dict(BASELINE), tournament(trials).baseline_metrics, {"kld": 0.0}),
+        gain=Gain(OBJECTIVE, winner.ratio, winner.ci95, winner.p_adjusted, 8, True),
+        constraints=(ConstraintVerdict("kld", 0.05, 0.01, True),),
+        targets=(TargetVerdict("ftl_ms", 30.0, 45.0, False, 1.5, "≤ 30 ms", "ms"),),
+        mlflow=TrackingRun(),
+        created_at=START.isoformat(),
+    )
+    return replace(known, **changes)
 
 
 def outcome(trials: Sequence[TrialResult] = TRIALS, **changes: Any) -> Outcome:
@@ -158,6 +193,8 @@ def outcome(trials: Sequence[TrialResult] = TRIALS, **changes: Any) -> Outcome:
     for trial in trials:
         statuses[str(trial.status)] = statuses.get(str(trial.status), 0) + 1
     ended = Outcome(
+        study="llm-tiny-0a1b",
+        directory=Path("outputs/llm-tiny-0a1b"),
         verdict="gain",
         summary="trial 5 is 1.75 times faster than the default (95 % interval 1.71–1.79)",
         trials=tuple(trials),
@@ -165,7 +202,6 @@ def outcome(trials: Sequence[TrialResult] = TRIALS, **changes: Any) -> Outcome:
         wall_s=50.0,
         engine_s=45.0,
         deploy=deploy(trials),
-        tournament=tournament(trials),
         front=(5,),
     )
     return replace(ended, **changes)
@@ -174,31 +210,13 @@ def outcome(trials: Sequence[TrialResult] = TRIALS, **changes: Any) -> Outcome:
 def write_study(directory: Path, trials: Sequence[TrialResult] = TRIALS, *, decided: bool = True) -> Path:
     """The folder that the study would leave; without tournament and deploy.json unless `decided`."""
     (directory / "samples").mkdir(parents=True)
-    study = {
-        "name": "llm-tiny-0a1b",
-        "digest": "0a1b",
-        "record": "llm-tiny-0a1b",
-        "created_at": START.isoformat(),
-        "configuration": {
-            "task": "llm",
-            "engine": "fake",
-            "objectives": [OBJECTIVE],
-            "constraints": {"kld": 0.05},
-            "budget": {"trials": 8, "minutes": 4.0},
-        },
-        "hardware": {"class": "test-2c-4g", "cpu": "A <CPU> & more", "cores": 2, "memory_gib": 4.0},
-        "engine": {"name": "fake", "version": "1.0", "build": "test"},
-        "model": {"name": "tiny", "source": "t", "digest": "77aa"},
-        "workload": {"name": "turns", "digest": "0123456789abcdef"},
-        "space": {"n_threads": {"low": 1, "high": 8}},
-        "baseline": dict(BASELINE),
-    }
-    (directory / "study.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
-    write_results(directory, study["record"], trials, OBJECTIVE)
+    store = StudyStore(directory)
+    store.write("study.yaml", study_document())
+    write_results(directory, study_document().record, trials, OBJECTIVE)
     for trial in trials:
         if trial.samples_file:
             (directory / trial.samples_file).write_text("[]")
     if decided:
-        (directory / "tournament.json").write_text(json.dumps(tournament(trials)))
-        (directory / "deploy.json").write_text(json.dumps(deploy(trials)))
+        store.write("tournament.json", tournament(trials))
+        store.write("deploy.json", deploy(trials))
     return directory

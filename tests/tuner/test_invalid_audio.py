@@ -1,7 +1,5 @@
 """Studies of a voice whose fastest configurations make audio that nobody could deploy, on a simulated machine."""
 
-from pathlib import Path
-
 import pytest
 
 from search_spaces.parameter import Choices
@@ -51,13 +49,13 @@ def test_what_nobody_could_deploy_has_no_speed_but_a_reason(outcome, speaker):
 
 def test_it_never_wins_however_fast_it_is(outcome):
     assert outcome.verdict == "gain"
-    assert outcome.deploy["params"]["speaker"] == "sound"
-    assert outcome.deploy["params"]["delay_ms"] == 2
+    assert outcome.deploy.params["speaker"] == "sound"
+    assert outcome.deploy.params["delay_ms"] == 2
 
 
 def test_the_metrics_of_a_voice_are_there(outcome):
-    winner = outcome.deploy["metrics"]
+    winner = outcome.deploy.metrics
     assert {"ftl_ms", "rtf", "synthesis_s", "throughput_x"} <= set(winner)
-    assert winner["rtf"]["value"] * winner["throughput_x"]["value"] == pytest.approx(1, rel=0.05)
-    assert outcome.deploy["quality"]["mel_distance_db"] == 0
-    assert Path(outcome.extra["study_dir"], "deploy.json").exists()
+    assert winner["rtf"].value * winner["throughput_x"].value == pytest.approx(1, rel=0.05)
+    assert outcome.deploy.quality["mel_distance_db"] == 0
+    assert (outcome.directory / "deploy.json").exists()

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from search_spaces.parameter import Value
+from tuner.core.deploy import DeployConfig, TrackingRun
+from tuner.core.explanation import Attribution
+from tuner.core.hardware import HardwareProfile
 from tuner.core.trial import TrialResult
 
 
 @dataclass(frozen=True)
 class StudyInfo:
-    """A study at its start. `finished` are the trials of earlier runs; `budget_*` are what this run may use up to."""
+    """A study at its start. `finished` are the trials of earlier runs; `budget_*` are what this run may use up to.
+
+    `tracking_uri` is where it is logged: None is MLflow's own default, "" is nowhere.
+    """
 
     name: str
     directory: Path
@@ -25,8 +31,9 @@ class StudyInfo:
     budget_trials: int
     budget_minutes: float
     configuration: Mapping[str, Any]
-    hardware: Mapping[str, Any]
+    hardware: HardwareProfile
     finished: tuple[TrialResult, ...] = ()
+    tracking_uri: str | None = None
 
 
 @dataclass(frozen=True)
@@ -54,23 +61,22 @@ class Outcome:
     - `no_feasible`: nothing meets the constraints;
     - `interrupted`.
 
-    `deploy` is the document of deploy.json, or None when there is nothing to deploy. `tournament` and
-    `attribution` are those of their files. `wall_s` and `engine_s` are of this run; `statuses` count all trials of the
-    study.
+    `deploy` is None when there is nothing to deploy. `directory` is the study's folder. `wall_s` and `engine_s` are of
+    this run; `statuses` count all trials of the study.
     """
 
+    study: str
+    directory: Path
     verdict: str
     summary: str
     trials: tuple[TrialResult, ...]
     statuses: Mapping[str, int]
     wall_s: float
     engine_s: float
-    deploy: Mapping[str, Any] | None = None
-    tournament: Mapping[str, Any] | None = None
-    attribution: Mapping[str, Any] | None = None
+    deploy: DeployConfig | None = None
+    attribution: Attribution | None = None
     front: tuple[int, ...] = ()
     notices: tuple[str, ...] = ()
-    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Observer(Protocol):
@@ -114,6 +120,6 @@ class Tracker(Observer, Protocol):
     """An observer that logs to a tracking server."""
 
     @property
-    def tracking(self) -> Mapping[str, str]:
-        """`{tracking_uri, run_id}` of the study's run, both empty when it could not be reached."""
+    def tracking(self) -> TrackingRun:
+        """The study's run, both parts empty when the server could not be reached."""
         ...

@@ -12,6 +12,6 @@ def key(params: Params) -> str:
     return json.dumps(dict(params), sort_keys=True)
 
 
-def changed_knobs(params: Params, baseline: Params) -> int:
+def count_changes(params: Params, baseline: Params) -> int:
     """How many knobs differ from the baseline, those that only one of the two has included."""
     return sum(params.get(name) != baseline.get(name) for name in {*params, *baseline})

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from search_spaces.parameter import Domain, Value
+from tuner.core.targets import Target
 
 SAMPLERS = ("tuner", "tpe", "gp", "random", "nsgaii", "brute_force", "ablation")
 """How configurations are proposed: by our own sampler, by one of Optuna's, or one knob after the other."""
@@ -40,7 +41,7 @@ class StudyConfig:
     objectives: tuple[str, ...]
     constraints: Mapping[str, float]
     budget: Budget
-    targets: Mapping[str, Any]
+    targets: tuple[Target, ...]
     params: Mapping[str, Value] = field(default_factory=dict)
     space: Mapping[str, Domain] = field(default_factory=dict)
     baseline: Mapping[str, Value] = field(default_factory=dict)

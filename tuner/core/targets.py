@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+from annotated_types import Ge
 
 from search_spaces.errors import TunerError, unknown_name
+from tuner.core.documents import load
 from tuner.core.metrics import metric, metrics_of
 from tuner.core.trial import MetricValue
 
@@ -70,83 +73,80 @@ class Target:
         return f"{text.strip()} ({', '.join(self.no_worse)} no worse)" if self.no_worse else text.strip()
 
 
-def parse_targets(document: Mapping[str, Any]) -> tuple[Target, ...]:
-    """The targets of a preset `{name, title, targets}`. Raises TunerError naming what is not sound in it."""
-    origin = f"targets {document.get('name', '')!r}"
-    _known_keys(document, {"name", "title", "targets"}, origin)
-    entries = document.get("targets") or []
-    if not isinstance(entries, list):
-        raise TunerError(f"{origin}: targets must be a list", _FORM)
-    return tuple(_target(entry, f"{origin}, number {n}") for n, entry in enumerate(entries, 1))
+@dataclass(frozen=True)
+class TargetPreset:
+    """A named table of targets, of which any task and workload finds its own."""
+
+    targets: tuple[Target, ...] = ()
+    title: str = ""
+    name: str = ""
+
+    def concerning(self, task: str, workload: str) -> TargetPreset:
+        """The preset with the targets of other tasks and workloads left out."""
+        kept = tuple(t for t in self.targets if t.task == task and t.workload in ("", workload))
+        return replace(self, targets=kept)
 
 
-def concerning(document: Mapping[str, Any], task: str, workload: str) -> dict[str, Any]:
-    """The preset with the targets of other tasks and workloads left out. Raises TunerError as `parse_targets`."""
-    kept = [
-        entry
-        for entry, target in zip(document.get("targets") or (), parse_targets(document), strict=True)
-        if target.task == task and target.workload in ("", workload)
-    ]
-    return {**document, "targets": kept}
+@dataclass(frozen=True)
+class TargetVerdict:
+    """What became of one target. `target` is the value to reach (of a range its nearer end), `wanted` says it in words.
+
+    `target` is None for a relative target without a baseline. `met` is None where the metric was not measured, or a
+    relative target has no baseline. `gap` is the factor by which the value misses its limit (RTF 3.77 against < 1.0:
+    3.77), None unless the target is missed by its own metric.
+    """
+
+    metric: str
+    target: float | None
+    value: float | None
+    met: bool | None
+    gap: Annotated[float, Ge(1)] | None
+    wanted: str = ""
+    unit: str = ""
+    source: str = ""
 
 
-def _target(entry: Any, origin: str) -> Target:
-    if not isinstance(entry, Mapping):
-        raise TunerError(f"{origin}: must be a mapping, not {entry!r}", _FORM)
-    _known_keys(entry, {f.name for f in fields(Target)}, origin)
-    given = [name for name in _LIMITS if entry.get(name) is not None]
+def read_targets(document: object, name: str) -> TargetPreset:
+    """The preset that the data of a file holds. Raises TunerError naming what is not sound in it."""
+    where = f"targets {name!r}"
+    try:
+        preset = replace(load(TargetPreset, document, where), name=name)
+    except TunerError as error:
+        raise TunerError(error.message, error.hint or _FORM) from None
+    for at, target in enumerate(preset.targets):
+        _check(target, f"{where}.targets[{at}]")
+    return preset
+
+
+def _check(target: Target, where: str) -> None:
+    given = [name for name in _LIMITS if getattr(target, name) is not None]
     if len(given) != 1:
         raise TunerError(
-            f"{origin}: has {' and '.join(given) or 'no limit'}", f"give exactly one of {', '.join(_LIMITS)}"
+            f"{where}: has {' and '.join(given) or 'no limit'}", f"give exactly one of {', '.join(_LIMITS)}"
         )
-    for field in ("task", "metric"):
-        if not entry.get(field):
-            raise TunerError(f"{origin}: has no {field}", _FORM)
-    quality = tuple(entry.get("no_worse") or ())
-    for name in (str(entry.get("metric")), *quality):
-        _check_metric(name, str(entry.get("task")), origin)
-    numbers = entry[given[0]] if given[0] == "between" else [entry[given[0]]]
-    sound = isinstance(numbers, list) and all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers)
-    if not sound or len(numbers) != (2 if given[0] == "between" else 1) or list(numbers) != sorted(numbers):
-        raise TunerError(f"{origin}: {given[0]} is {entry[given[0]]!r}", "give a number, or for between [LOW, HIGH]")
-    value = tuple(numbers) if given[0] == "between" else numbers[0]
-    return Target(**{**entry, "no_worse": quality, given[0]: value})
-
-
-def _check_metric(name: str, task: str, origin: str) -> None:
-    known = metrics_of(task)
-    if name not in known:
-        error = unknown_name(f"metric of {task!r}", name, known)
-        raise TunerError(f"{origin}: {error.message}", error.hint)
-
-
-def _known_keys(document: Mapping[str, Any], known: set[str], origin: str) -> None:
-    for key in document:
-        if key not in known:
-            error = unknown_name("key", str(key), known)
-            raise TunerError(f"{origin}: {error.message}", error.hint)
+    if target.between is not None and target.between[0] > target.between[1]:
+        raise TunerError(f"{where}.between: {list(target.between)} is empty", "give [LOW, HIGH]")
+    known = metrics_of(target.task)
+    for name in (target.metric, *target.no_worse):
+        if name not in known:
+            error = unknown_name(f"metric of {target.task!r}", name, known)
+            raise TunerError(f"{where}: {error.message}", error.hint)
 
 
 def judge(
-    targets: Mapping[str, Any],
+    targets: Sequence[Target],
     metrics: Mapping[str, MetricValue | float],
     baseline: Mapping[str, MetricValue | float] | None = None,
-) -> list[dict[str, Any]]:
-    """The verdict on each target of a preset document: `{metric, target, wanted, value, met, gap, unit, source}`.
-
-    `target` is the value to reach (of a range its nearer end), None for a relative target without a baseline; `wanted`
-    says it in words.
-    `met` is None where the metric was not measured, or a relative target has no baseline. `gap` is the factor by which
-    the value misses its limit (RTF 3.77 against < 1.0: 3.77), None unless the target is missed by its own metric.
-    """
-    return [_verdict(target, _numbers(metrics), _numbers(baseline or {})) for target in parse_targets(targets)]
+) -> tuple[TargetVerdict, ...]:
+    """The verdict on each target, from what was measured of a configuration and of the baseline."""
+    return tuple(_verdict(target, _numbers(metrics), _numbers(baseline or {})) for target in targets)
 
 
 def _numbers(metrics: Mapping[str, MetricValue | float]) -> dict[str, float]:
     return {name: m.value if isinstance(m, MetricValue) else float(m) for name, m in metrics.items()}
 
 
-def _verdict(target: Target, metrics: Mapping[str, float], baseline: Mapping[str, float]) -> dict[str, Any]:
+def _verdict(target: Target, metrics: Mapping[str, float], baseline: Mapping[str, float]) -> TargetVerdict:
     value = metrics.get(target.metric)
     limit = target.limit(baseline.get(target.metric))
     met: bool | None = None
@@ -156,16 +156,9 @@ def _verdict(target: Target, metrics: Mapping[str, float], baseline: Mapping[str
         gap = None if met else _factor(value, limit)
         if met and target.no_worse:
             met = _kept(target.no_worse, metrics, baseline)
-    return {
-        "metric": target.metric,
-        "target": limit,
-        "wanted": target.words(),
-        "value": value,
-        "met": met,
-        "gap": gap,
-        "unit": metric(target.metric).unit,
-        "source": target.source,
-    }
+    return TargetVerdict(
+        target.metric, limit, value, met, gap, target.words(), metric(target.metric).unit, target.source
+    )
 
 
 def _reached(kind: str, less_is_better: bool, value: float, limit: float) -> bool:

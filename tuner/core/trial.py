@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -49,6 +49,22 @@ class TrialSpec:
 
 
 @dataclass(frozen=True)
+class Stage:
+    """Mean seconds of an item in one stage, and its share of all stages."""
+
+    s: float
+    share: float
+
+
+@dataclass(frozen=True)
+class Stages:
+    """Where an item's time goes. Stages may run beside each other, so that shares are of their sum."""
+
+    stages: Mapping[str, Stage]
+    bottleneck: str
+
+
+@dataclass(frozen=True)
 class Inspected:
     """What a run that was asked to look closer tells beside its metrics.
 
@@ -57,9 +73,9 @@ class Inspected:
     """
 
     iterations: tuple[Mapping[str, float], ...] = ()
-    stages: Mapping[str, Any] = field(default_factory=dict)
+    stages: Stages | None = None
     in_force: Mapping[str, str] = field(default_factory=dict)
-    profiles: Mapping[str, Any] = field(default_factory=dict)
+    profiles: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -113,21 +129,3 @@ class TrialResult:
         if metric in self.metrics:
             return self.metrics[metric].value
         return self.quality.get(metric)
-
-    def to_json(self) -> dict[str, Any]:
-        """A JSON document that `from_json` reads back."""
-        return asdict(self)
-
-    @staticmethod
-    def from_json(document: Mapping[str, Any]) -> TrialResult:
-        """Read what `to_json` wrote. Raises KeyError, TypeError or ValueError on anything else."""
-        fields = dict(document)
-        fields["status"] = TrialStatus(fields["status"])
-        fields["metrics"] = {name: metric_from_json(m) for name, m in fields["metrics"].items()}
-        return TrialResult(**fields)
-
-
-def metric_from_json(document: Mapping[str, Any]) -> MetricValue:
-    """A MetricValue from `{value, ci95, unit}`."""
-    ci95 = document["ci95"]
-    return MetricValue(float(document["value"]), None if ci95 is None else (ci95[0], ci95[1]), document["unit"])

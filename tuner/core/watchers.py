@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from search_spaces.parameter import Value
+from tuner.core.deploy import TrackingRun
 from tuner.core.events import Observer, Outcome, Standing, StudyInfo, Tracker
 from tuner.core.trial import TrialResult
 
@@ -17,9 +18,9 @@ class Watchers:
         self.notices: list[str] = []
 
     @property
-    def tracking(self) -> Mapping[str, str] | None:
-        """Where the tracker among the observers logs to, if there is one."""
-        return next((o.tracking for o in self._observers if isinstance(o, Tracker)), None)
+    def tracking(self) -> TrackingRun:
+        """Where the tracker among the observers logs to; nowhere if there is none."""
+        return next((o.tracking for o in self._observers if isinstance(o, Tracker)), TrackingRun())
 
     def study_started(self, info: StudyInfo) -> None:
         """Before the first trial of this run."""

@@ -6,8 +6,8 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,10 @@ from engines.cache import cache_root
 from engines.errors import UnusableEngineError
 from engines.registry import default_engine, load_engine, of_other_packages
 from search_spaces.errors import TunerError
+from search_spaces.parameter import Value
+from tuner.core.hardware import HardwareProfile
 from tuner.core.metrics import check_metrics
-from tuner.measure.host.hardware import HardwareProfile, detect_hardware
+from tuner.measure.host.hardware import detect_hardware
 
 _ASK_TIMEOUT_S = 60.0
 _WATCH_S = 1.0
@@ -38,8 +40,8 @@ class EngineState:
     task: str
     package: str = ""
     needed: bool = True
-    build: dict[str, Any] = field(default_factory=dict)
-    facts: dict[str, Any] = field(default_factory=dict)
+    build: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, Value] = field(default_factory=dict)
     missing: str = ""
     remedy: str = ""
 
@@ -107,18 +109,6 @@ class Diagnosis:
     def healthy(self) -> bool:
         """Whether every task's engine, or those asked for, can run and results can be written."""
         return not any(e.missing and e.needed for e in self.engines) and self.cache.writable and self.outputs.writable
-
-    def to_json(self) -> dict[str, Any]:
-        """As JSON data."""
-        return {
-            "healthy": self.healthy,
-            "hardware": self.hardware.to_json(),
-            "engines": [asdict(engine) for engine in self.engines],
-            "cache": asdict(self.cache),
-            "outputs": asdict(self.outputs),
-            "surroundings": asdict(self.surroundings),
-            "warnings": self.warnings,
-        }
 
 
 def diagnose(engines: Sequence[str] = ()) -> Diagnosis:

@@ -3,7 +3,7 @@
 A trial's figures are kept as they were measured. Beside them stands the machine's pace at that time, relative to when
 the baseline was measured first, and what compares trials takes it out (`core.objective.pace_corrected`). One odd
 measurement must not do harm: disturbed checks do not count, two in a row must agree that the pace has changed, the
-smaller change is believed, and no configuration is cut off because of it.
+smaller change is believed, and no configuration is pruned because of it.
 """
 
 from __future__ import annotations

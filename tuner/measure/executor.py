@@ -1,6 +1,6 @@
 """The one way in which search, tournament, bench, repeats and the benchmarks' replay measure a configuration.
 
-Quality comes last: most configurations are cut off for being slow within a round, and judging takes longer than that.
+Quality comes last: most configurations are pruned for being slow within a round, and judging takes longer than that.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ class LocalExecutor:
         measurement: Measurement,
         metrics: Mapping[str, MetricValue],
     ) -> TrialResult:
-        """The result of what ran; one that was cut off is known to be slow, and its quality is not asked for."""
+        """The result of what ran; one that was pruned is known to be slow, and its quality is not asked for."""
         known = {**{name: m.value for name, m in metrics.items()}, **result.quality}
         reasons = broken(self.constraints, known, plan.quality and not measurement.pruned)
         status = TrialStatus.INFEASIBLE if reasons else TrialStatus.PRUNED if measurement.pruned else TrialStatus.OK

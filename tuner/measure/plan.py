@@ -23,7 +23,7 @@ RepeatDisturbed = Literal["never", "same_process", "new_process"]
 class MeasurementPlan:
     """One load and the rounds after it.
 
-    `pruner` says how many rounds there are and when a configuration is cut off. Without `quality` it is neither judged
+    `pruner` says how many rounds there are and when a configuration is pruned. Without `quality` it is neither judged
     nor are limits on it. A `cold_load` is from a file out of the page cache, where the system allows it, and counts as
     `load_s`, any other as `load_cached_s`; `cached_load_too` adds a second load, in a process of its own, for that.
     Once `time_left_s` seconds have passed since the run began, the round that counts next is the last one.
@@ -40,7 +40,7 @@ class MeasurementPlan:
 
 
 def search_plan(pruner: Pruner, cold_load: bool = False, time_left_s: float = math.inf) -> MeasurementPlan:
-    """A trial of the search: rounds until the pruner has enough of them, and quality of what is not cut off."""
+    """A trial of the search: rounds until the pruner has enough of them, and quality of what is not pruned."""
     return MeasurementPlan(pruner, cold_load=cold_load, time_left_s=time_left_s)
 
 

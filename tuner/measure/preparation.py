@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,16 @@ from search_spaces.narrowing import narrow
 from search_spaces.parameter import Choices
 from search_spaces.space import SearchSpace
 from search_spaces.template import Template, load_template
+from tuner.core.hardware import HardwareProfile
 from tuner.core.metrics import leading_metrics, metric
 from tuner.core.objective import Constraint, Objective
 from tuner.core.study_config import SAMPLERS, StudyConfig
+from tuner.core.study_document import StudyDocument, StudySpace, StudyWorkload
 from tuner.core.trial import TrialResult
 from tuner.measure.answers import capabilities_from_json, workload_from_json
 from tuner.measure.executor import Executor, LocalExecutor
 from tuner.measure.host.energy import energy_joules
-from tuner.measure.host.hardware import HardwareProfile, detect_hardware
+from tuner.measure.host.hardware import detect_hardware
 from tuner.measure.host.memory import available_device_mib
 from tuner.measure.loaded import Loader
 from tuner.measure.quality_cache import QualityCache
@@ -71,7 +73,7 @@ class Prepared:
             "model": self.model.digest,
             "workload": self.workload.digest,
             "space": self.space.digest,
-            "hardware": self.hardware.hardware_class,
+            "hardware": self.hardware.class_,
             "objectives": list(self.config.objectives),
             "constraints": dict(sorted(self.config.constraints.items())),
         }
@@ -84,24 +86,26 @@ class Prepared:
         """The study's name: the user's, or one that carries the digest."""
         return self.config.study or f"{self.engine.task}-{_slug(self.model.name)}-{self.digest[:8]}"
 
-    def document(self) -> dict[str, Any]:
+    def document(self, record: str = "", created_at: str = "") -> StudyDocument:
         """study.yaml."""
-        return {
-            "name": self.name,
-            "digest": self.digest,
-            "task": self.engine.task,
-            "configuration": dict(self.config.document),
-            "hardware": self.hardware.to_json(),
-            "engine": {"name": self.engine.name, **self.capabilities.build},
-            "model": asdict(self.model),
-            "workload": {"name": self.workload.name, "digest": self.workload.digest, "items": len(self.workload.items)},
-            "space": {"name": self.space.name, "digest": self.space.digest, "off": dict(self.space.off)},
-            "baseline": dict(self.space.baseline),
-            "objectives": list(self.config.objectives),
-            "constraints": dict(self.config.constraints),
-            "sampler": self.config.sampler,
-            "storage": self.config.storage,
-        }
+        return StudyDocument(
+            name=self.name,
+            digest=self.digest,
+            task=self.engine.task,
+            hardware=self.hardware,
+            engine={"name": self.engine.name, **self.capabilities.build},
+            model=self.model,
+            workload=StudyWorkload(self.workload.name, self.workload.digest, len(self.workload.items)),
+            space=StudySpace(self.space.name, self.space.digest, self.space.off),
+            baseline=self.space.baseline,
+            objectives=self.config.objectives,
+            constraints=self.config.constraints,
+            configuration=self.config.document,
+            sampler=self.config.sampler,
+            storage=self.config.storage,
+            record=record,
+            created_at=created_at,
+        )
 
     @property
     def cold_loads(self) -> bool:

@@ -14,14 +14,14 @@ from tuner.core.stats import relative_half_width
 RoundDecision = Literal["go_on", "enough", "pruned"]
 
 WARM_UP_PRUNE_RATIO = 1.6
-"""A configuration whose warm-up round is this many times worse than the best is cut off at once."""
+"""A configuration whose warm-up round is this many times worse than the best is pruned at once."""
 DEADLINE = 3.0
 """A warm-up round ends before its last item once it has taken this many times a round of the best."""
 TIMEOUT = 20.0
 """A round that takes this many times a round of the best is ended with its process."""
 TIMEOUT_LEAST_S = 30.0
 ROUND_PRUNE_RATIO = 1.3
-"""One that is this many times worse in a measured, undisturbed round is cut off after it. From one process to the next
+"""One that is this many times worse in a measured, undisturbed round is pruned after it. From one process to the next
 the same configuration differed by 7 % with one thread and by 11 % with two on a virtual machine of two cores (standard
 deviation; `benchmarks/recordings`)."""
 LOADS_APART, LOADS_UNKNOWN = 3.3, 0.11
@@ -72,7 +72,7 @@ class Pruner:
         return min(most_s, max(TIMEOUT_LEAST_S, TIMEOUT * self.best_round_s))
 
     def after_warm_up(self, value: float) -> RoundDecision:
-        """Go on, or cut off a configuration that cannot win."""
+        """Go on, or prune a configuration that cannot win."""
         return "pruned" if self._times_worse(value) > WARM_UP_PRUNE_RATIO else "go_on"
 
     def after_round(self, values: Sequence[float], disturbed: bool = False) -> RoundDecision:

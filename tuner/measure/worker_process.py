@@ -181,6 +181,8 @@ class Worker:
         status, how = TrialStatus.CRASHED, f"ended with exit status {code}"
         if code == -signal.SIGKILL:
             status, how = TrialStatus.OUT_OF_MEMORY, "was killed by SIGKILL, as the system's out-of-memory killer does"
+        elif code == -signal.SIGILL:
+            how = "was killed by SIGILL: its library uses instructions that this machine refuses (make clean setup)"
         elif code < 0:
             how = f"was killed by {signal.Signals(-code).name}"
         tail = self._tail()

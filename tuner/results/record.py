@@ -12,6 +12,7 @@ import os
 import socket
 import warnings
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -94,6 +95,10 @@ class StudyRecord:
             for name, value in known.items():
                 trial.set_user_attr(name, value)
         return Asked(TrialSpec(trial.number, dict(params), purpose), trial)
+
+    def reached(self) -> AbstractContextManager[None]:
+        """For what a sampler reads and writes: EnvironmentLackingError where the storage is gone meanwhile."""
+        return reached(self._url)
 
     def report(self, asked: Asked, rounds: int, value: float) -> None:
         """Report the objective after so many rounds, the first time that there are so many.

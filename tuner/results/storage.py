@@ -10,6 +10,7 @@ from typing import Any, TextIO
 import optuna
 import yaml
 from optuna.storages import BaseStorage, JournalStorage
+from optuna.storages._rdb.models import NOT_FOUND_MSG
 from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._file import BaseJournalFileLock
 
@@ -18,7 +19,7 @@ from search_spaces.errors import EnvironmentLackingError, TunerError
 
 JOURNAL = "journal.log"
 SCHEMES = ("sqlite", "postgresql", "mysql")
-_KEPT = "finished trials are kept; the same command goes on once it is there"
+_KEPT = "finished trials are kept; rerun to continue once it is there"
 
 
 def check_storage(url: str) -> None:
@@ -45,7 +46,7 @@ def check_storage(url: str) -> None:
 def open_storage(url: str, folder: Path, writing: bool = True) -> BaseStorage:
     """The storage at `url`, or the journal in `folder` where that is empty.
 
-    What a kill left of a last line is cut off where `writing`. Raises EnvironmentLackingError when it is not reached.
+    What a kill left of a last line is pruned where `writing`. Raises EnvironmentLackingError when it is not reached.
     """
     if url:
         return _database(url)
@@ -97,14 +98,16 @@ def reached(url: str) -> Iterator[None]:
         yield
     except (StorageInternalError, SQLAlchemyError) as error:
         raise _unreached(url, error) from None
-    except KeyError:  # Optuna's word for a study or trial that is not there
+    except KeyError as error:
+        if error.args != (NOT_FOUND_MSG,):
+            raise
         raise EnvironmentLackingError(
             f"the study is no longer in the storage {url or 'in the study folder'}: it was deleted meanwhile",
             "begin another one with study=NAME",
         ) from None
     except OSError as error:
         raise EnvironmentLackingError(
-            f"the study's storage cannot be written: {error.strerror or error}", f"free space, or mend it; {_KEPT}"
+            f"the study's storage cannot be written: {error.strerror or error}", f"free space, or fix it; {_KEPT}"
         ) from None
 
 

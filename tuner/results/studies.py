@@ -9,15 +9,20 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from search_spaces.errors import NoAnswerError, TunerError, unknown_name
+from tuner.core.deploy import DeployConfig
 from tuner.core.paths import user_path
+from tuner.core.study_document import StudyDocument
 from tuner.results.record import read_results
 from tuner.results.study_store import LATEST, StudyStore
+from tuner.results.wording import plain
+from tuner.tournament.document import TournamentDocument
 
 STUDY_FILE = "study.yaml"
 DEPLOY_FILE = "deploy.json"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -37,10 +42,6 @@ class StudySummary:
     verdict: str
     hardware: str
     created_at: str
-
-    def to_json(self) -> dict[str, Any]:
-        """As JSON data."""
-        return {**self.__dict__, "directory": str(self.directory), "statuses": dict(self.statuses)}
 
 
 def find_study(reference: str, outputs: Path) -> Path:
@@ -83,36 +84,41 @@ def list_studies(outputs: Path) -> list[StudySummary]:
 
 
 def summarise(folder: Path) -> StudySummary | None:
-    """A study's line; None where its study.yaml cannot be read."""
-    store = StudyStore(folder)
-    study = store.read_yaml(STUDY_FILE)
+    """A study's line, which lacks what cannot be read; None where that is its study.yaml."""
+    study, deploy = _sound(folder, StudyDocument, STUDY_FILE), _sound(folder, DeployConfig, DEPLOY_FILE)
+    tournament = _sound(folder, TournamentDocument, "tournament.json")
     if study is None:
         return None
-    deploy = store.read_json(DEPLOY_FILE) or {}
-    tournament = store.read_json("tournament.json") or {}
-    objective = str((study.get("objectives") or [""])[0])
+    objective = study.objectives[0]
     statuses = _statuses(folder, study)
     return StudySummary(
         name=folder.name,
         directory=folder,
-        task=str(study.get("task", "")),
-        engine=str((study.get("engine") or {}).get("name", "")),
-        model=str((study.get("model") or {}).get("name", "")),
+        task=study.task,
+        engine=study.engine["name"],
+        model=study.model.name,
         trials=sum(statuses.values()),
         statuses=statuses,
         objective=objective,
-        best=((deploy.get("metrics") or {}).get(objective) or {}).get("value"),
-        ratio=(deploy.get("gain") or {}).get("ratio"),
-        verdict=str(tournament.get("verdict", "")),
-        hardware=str((study.get("hardware") or {}).get("class", "")),
-        created_at=str(study.get("created_at", "")),
+        best=plain(deploy.measured[objective]) if deploy and objective in deploy.measured else None,
+        ratio=deploy.gain.ratio if deploy else None,
+        verdict=tournament.verdict if tournament else "",
+        hardware=study.hardware.class_,
+        created_at=study.created_at,
     )
 
 
-def _statuses(folder: Path, study: Mapping[str, Any]) -> dict[str, int]:
+def _sound(folder: Path, kind: type[T], name: str) -> T | None:
+    try:
+        return StudyStore(folder).read(kind, name)
+    except TunerError:
+        return None
+
+
+def _statuses(folder: Path, study: StudyDocument) -> dict[str, int]:
     """Finished trials by status; none where the record is not reached."""
     try:
-        results = read_results(str(study.get("record") or ""), folder, str(study.get("storage") or ""))
+        results = read_results(study.record, folder, study.storage)
     except TunerError:
         return {}
     return dict(Counter(str(r.status) for r in results if r.purpose in ("baseline", "search")).most_common())

@@ -6,10 +6,10 @@ import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from engines.file_lock import lock
 from search_spaces.errors import EnvironmentLackingError, TunerError
@@ -21,6 +21,8 @@ LATEST = "latest"
 TOURNAMENT_STATE = "tournament_state.json"
 EARLIER = "trials.jsonl"
 """Where studies of the first format kept their trials."""
+
+T = TypeVar("T")
 
 
 def check_writable(folder: Path) -> None:
@@ -85,42 +87,42 @@ class StudyStore:
     def tournament_state(self) -> TournamentState | None:
         """The tournament that has no verdict yet, as of its last whole block; None without one that can be read."""
         try:
-            return load(TournamentState, self.read_json(TOURNAMENT_STATE))
+            return self.read(TournamentState, TOURNAMENT_STATE)
         except TunerError:
             return None
 
     def write_tournament_state(self, state: TournamentState) -> None:
         """Keep a tournament before its first block and after each."""
-        self.write_json(TOURNAMENT_STATE, dump(state))
+        self.write(TOURNAMENT_STATE, state)
 
     def end_tournament(self) -> None:
         """The verdict is written, and holds the blocks."""
         self.remove(TOURNAMENT_STATE)
 
-    def write_json(self, name: str, document: Mapping[str, Any]) -> None:
-        """Write a JSON file atomically."""
-        with self._writable():
-            files.write_json(self.directory / name, document)
-
-    def write_yaml(self, name: str, document: Mapping[str, Any]) -> None:
-        """Write a YAML file atomically."""
+    def write(self, name: str, document: Any) -> None:
+        """Write a document of ours atomically, as YAML or as JSON by its name."""
         import yaml
 
-        self._replace(name, yaml.safe_dump(json.loads(json.dumps(document)), sort_keys=False, allow_unicode=True))
+        data = dump(document)
+        if name.endswith(".yaml"):
+            self._replace(name, yaml.safe_dump(data, sort_keys=False, allow_unicode=True))
+        else:
+            self._replace(name, json.dumps(data, indent=2) + "\n")
 
-    def read_json(self, name: str) -> dict[str, Any] | None:
-        """A JSON file of the study; None when it is absent or not whole."""
-        return files.read_json(self.directory / name)
-
-    def read_yaml(self, name: str) -> dict[str, Any] | None:
-        """A YAML file of the study; None when it is absent or cannot be read."""
+    def read(self, kind: type[T], name: str) -> T | None:
+        """A document of the study; None when it is absent or not whole. Raises TunerError for one of another form."""
         import yaml
 
         try:
-            document = yaml.safe_load((self.directory / name).read_text(encoding="utf-8"))
-        except (OSError, yaml.YAMLError):
+            text = (self.directory / name).read_text(encoding="utf-8")
+            data = yaml.safe_load(text) if name.endswith(".yaml") else json.loads(text)
+        except (OSError, ValueError, yaml.YAMLError):
             return None
-        return document if isinstance(document, dict) else None
+        try:
+            return load(kind, data, repr(str(self.directory / name)))
+        except TunerError as error:
+            hint = "; ".join(t for t in (error.hint, "of an earlier format? sweep again with study=NAME") if t)
+            raise TunerError(error.message, hint) from None
 
     def remove(self, name: str) -> None:
         """Remove a file of the study, if it is there."""

@@ -6,12 +6,14 @@ import io
 import shlex
 import shutil
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from engines.registry import load_engine
+from search_spaces.parameter import Params
+from tuner.core.targets import TargetVerdict
+from tuner.core.trial import MetricValue
 from tuner.results.studies import reference_to
-from tuner.results.wording import knob_value, number
+from tuner.results.wording import knob_value, with_interval
 
 if TYPE_CHECKING:
     from tuner.core.events import Outcome
@@ -46,8 +48,7 @@ def print_after_sweep(outcome: Outcome, stream: TextIO) -> None:
     if outcome.deploy is None:
         return
     stream.write("\nexport:\n")
-    study = reference_to(Path(outcome.extra.get("study_dir") or Path("outputs") / outcome.deploy["study"]))
-    for command, purpose in export_commands(study, outcome.deploy["engine"]["name"]):
+    for command, purpose in export_commands(reference_to(outcome.directory), outcome.deploy.engine.name):
         stream.write(f"  {purpose}:\n    {command}\n")
 
 
@@ -60,30 +61,20 @@ def export_commands(study: str, engine: str) -> list[tuple[str, str]]:
     ]
 
 
-def print_targets(verdicts: Sequence[Mapping[str, Any]], stream: TextIO) -> None:
+def print_targets(verdicts: Sequence[TargetVerdict], stream: TextIO) -> None:
     """The table that also ends a sweep: target, wanted, measured, verdict; nothing when there are no targets."""
     from tuner.results.summary import TARGET_HEAD, target_cells
 
     if verdicts:
         stream.write("\n")
-        print_table(stream, TARGET_HEAD, target_cells({"targets": verdicts}), left=range(len(TARGET_HEAD)))
+        print_table(stream, TARGET_HEAD, target_cells(verdicts), left=range(len(TARGET_HEAD)))
 
 
-def metric_rows(metrics: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str]]:
-    """Name and `412 ± 3.1 tok/s` of each metric document `{value, ci95, unit}`."""
-    rows = []
-    for name, document in metrics.items():
-        ci95 = document["ci95"]
-        half = "" if ci95 is None else f" ± {number((ci95[1] - ci95[0]) / 2, 2)}"
-        rows.append(
-            (
-                name,
-                "—" if document["value"] is None else f"{number(document['value'])}{half} {document['unit']}".rstrip(),
-            )
-        )
-    return rows
+def metric_rows(metrics: Mapping[str, MetricValue]) -> list[tuple[str, str]]:
+    """Name and `412 ± 3.1 tok/s` of each metric."""
+    return [(name, with_interval(metric)) for name, metric in metrics.items()]
 
 
-def params_line(params: Mapping[str, Any]) -> str:
+def params_line(params: Params) -> str:
     """`n_threads=2 flash_attn=on`."""
     return " ".join(f"{name}={knob_value(value)}" for name, value in params.items())

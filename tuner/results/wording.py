@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from engines.base import without_advice
 from search_spaces.parameter import Value
+from tuner.core.hardware import HardwareProfile
 from tuner.core.metrics import METRICS
 from tuner.core.objective import pace_corrected
 from tuner.core.trial import MetricValue, TrialResult, TrialStatus
+
+Measured = MetricValue | float
+"""What was measured of one metric: of speed and memory with an interval, of quality a bare value."""
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -30,9 +33,16 @@ def knob_value(value: Value) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def engine_text(engine: Mapping[str, Any]) -> str:
+def machine_text(hardware: HardwareProfile) -> str:
+    """A machine on one line: processor, cores and memory that are usable, devices, system and class."""
+    size = f"{hardware.cores} cores", f"{hardware.memory_gib:g} GiB"
+    parts = (hardware.cpu, *size, *(gpu.name for gpu in hardware.gpus), hardware.os, f"class {hardware.class_}")
+    return ", ".join(part for part in parts if part)
+
+
+def engine_text(engine: Mapping[str, str]) -> str:
     """An engine's name and build on one line, without the advice on it, which `doctor` gives."""
-    return " ".join(str(v) for v in without_advice(engine).values() if isinstance(v, str | int | float))
+    return " ".join(without_advice(engine).values())
 
 
 def changed_knobs(params: Mapping[str, Value], baseline: Mapping[str, Value]) -> dict[str, tuple[str, str]]:
@@ -74,12 +84,20 @@ def metric_text(name: str, value: float) -> str:
     return f"{number(value)} {unit}".rstrip()
 
 
+def plain(measured: Measured) -> float:
+    """The value without its interval."""
+    return measured.value if isinstance(measured, MetricValue) else measured
+
+
+def measured_text(name: str, measured: Measured) -> str:
+    """A value of the metric called `name` with its unit, and its interval where it has one."""
+    return with_interval(measured) if isinstance(measured, MetricValue) else metric_text(name, measured)
+
+
 def result_text(result: TrialResult, metric: str) -> str:
     """The value of `metric` in `result` with its interval and unit, or `—`."""
-    if metric in result.metrics:
-        return with_interval(result.metrics[metric])
-    value = result.value(metric)
-    return "—" if value is None else metric_text(metric, value)
+    measured = result.metrics.get(metric, result.quality.get(metric))
+    return "—" if measured is None else measured_text(metric, measured)
 
 
 def higher_is_better(metric: str) -> bool:

@@ -5,16 +5,17 @@ Nothing is believed of them: their best configurations are ordinary trials of th
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from search_spaces.domains import contains
 from search_spaces.errors import TunerError
 from search_spaces.parameter import Params
 from search_spaces.space import SearchSpace
+from tuner.core.deploy import DeployConfig
+from tuner.core.documents import load_file
 
 MOST = 3
 
@@ -32,37 +33,27 @@ def earlier_best(outputs: Path, own: str, engine: str, objective: str, space: Se
 
     Only a study that ended with a gain says anything. `own` is the folder of this study.
     """
-    able = [d for d in _deployed(outputs, own) if _of(d, "engine", "name") == engine and _of(d, "gain", "significant")]
-    newest = sorted(able, key=lambda d: str(d.get("created_at", "")), reverse=True)
+    able = [d for d in _deployed(outputs, own) if d.engine.name == engine and d.gain.significant]
+    newest = sorted(able, key=lambda d: d.created_at, reverse=True)
     found: list[Earlier] = []
-    for document in sorted(newest, key=lambda d: _of(d, "gain", "objective") != objective):
-        params = _placed(document.get("params"), space)
+    for deploy in sorted(newest, key=lambda d: d.gain.objective != objective):
+        params = _placed(deploy.params, space)
         if params is not None and params != space.baseline and all(params != e.params for e in found):
-            found.append(Earlier(str(document.get("study", "")), params))
+            found.append(Earlier(deploy.study, params))
     return found[:MOST]
 
 
-def _deployed(outputs: Path, own: str) -> Iterator[Mapping[str, Any]]:
+def _deployed(outputs: Path, own: str) -> Iterator[DeployConfig]:
+    """The sound documents in `outputs`; a folder may hold anything."""
     for file in sorted(outputs.glob("*/deploy.json")):
         if file.parent.is_symlink() or file.parent.name == own:
             continue
-        try:
-            document = json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        if isinstance(document, dict):
-            yield document
+        with contextlib.suppress(TunerError):
+            yield load_file(DeployConfig, file, "deploy.json", "")
 
 
-def _of(document: Mapping[str, Any], part: str, name: str) -> Any:
-    section = document.get(part)
-    return section.get(name) if isinstance(section, dict) else None
-
-
-def _placed(params: Any, space: SearchSpace) -> Params | None:
+def _placed(params: Params, space: SearchSpace) -> Params | None:
     """The values that are searched here too, on top of the baseline; None where a rule forbids what comes of it."""
-    if not isinstance(params, dict):
-        return None
     searched = {k.name: params[k.name] for k in space.parameters if k.name in params}
     known = {name: value for name, value in searched.items() if contains(space.parameter(name).domain, value)}
     try:

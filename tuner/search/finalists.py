@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from tuner.core.objective import Objective, pareto_front
-from tuner.core.params import changed_knobs
+from tuner.core.params import count_changes
 from tuner.core.trial import TrialResult
 from tuner.search.estimate import Estimate
 
@@ -33,7 +33,7 @@ def finalists(estimates: Sequence[Estimate], objectives: Sequence[Objective]) ->
         return []
     lead = ranked[0].value or 0.0
     close = [e for e in ranked if not lead or first.gain(e.value or lead, lead) >= CLOSE]
-    plainest = min(close, key=lambda e: changed_knobs(e.params, baseline.params))
+    plainest = min(close, key=lambda e: count_changes(e.params, baseline.params))
     rest = [e for e in ranked[1:] if e is not plainest]
     return list({e.number: e.trial for e in (ranked[0], plainest, *rest)}.values())[:FINALISTS]
 

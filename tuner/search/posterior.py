@@ -25,15 +25,10 @@ from tuner.core.trial import TrialResult
 from tuner.search.estimate import Estimate
 from tuner.search.evidence import ROWS_MOST, bounded
 from tuner.search.scale import Scale, scale_of
-from tuner.search.surrogate import ALONE, ENGINE, PAIRED, REACH, Array, Encoder, Prior, Surrogate
+from tuner.search.surrogate import ENGINE, EXACT_NOISE, GENERAL, Array, Encoder, Surrogate
 
 NOISE = 0.03
 """Standard deviation of the logarithm of one round's speed."""
-EXACT_NOISE = 0.003
-"""The same of a quantity about which nothing is known, which may not be noisy at all."""
-PRIORS = tuple(
-    Prior(reach, paired, (EXACT_NOISE, 0.03, 0.15)) for reach in (0.1, 0.2, REACH) for paired in (PAIRED, ALONE)
-)
 CHANGE_PENALTY = 0.01
 """What each knob that differs from the baseline must bring to be worth a measurement: of what is about as good the
 plainest is deployed in the end (`tournament/decision.py`), so that time spent on others is spent in vain. On the
@@ -71,7 +66,7 @@ class Posterior:
     ) -> None:
         self.space, self._objective = space, objective
         self.scale = scale or scale_of(objective, results)
-        self.results, self._declared = list(results), declared
+        self.results, self.declared = list(results), declared
         rows = self._rows(repeats)
         self._places = {trial.number: at for at, (trial, _, _) in enumerate(rows)}
         self.measured = [r for r in results if r.number in self._places]
@@ -106,7 +101,7 @@ class Posterior:
         params = [p for p, _, _ in seen]
         values = np.array([goodness for _, goodness, _ in seen])
         noise = np.array([self._noise / math.sqrt(max(1, rounds)) for _, _, rounds in seen])
-        encoders = [Encoder(self.space.parameters, prior) for prior in ((ENGINE,) if self._declared else PRIORS)]
+        encoders = [Encoder(self.space.parameters, prior) for prior in ((ENGINE,) if self.declared else GENERAL)]
         models = [Surrogate(encoder, encoder(params), values, noise) for encoder in encoders]
         model = max(models, key=lambda m: m.likelihood)
         off = np.abs(values - model.seen()[0])
@@ -211,7 +206,7 @@ class Posterior:
 
     def _plain(self, rows: Array) -> Array:
         """What a change of each knob costs that differs from the baseline, knobs that are not in use included."""
-        if not self._declared:
+        if not self.declared:
             return np.zeros(len(rows))
         same = (rows == self._baseline) | (np.isnan(rows) & np.isnan(self._baseline))
         return np.asarray(-CHANGE_PENALTY * (~same).sum(axis=1))

@@ -17,7 +17,16 @@ from tuner.core.metrics import METRICS
 from tuner.core.trial import TrialResult, TrialStatus
 from tuner.search.evidence import bounded
 from tuner.search.posterior import Posterior
-from tuner.search.surrogate import Array, Encoder, Surrogate, probability_below_zero
+from tuner.search.surrogate import (
+    ENGINE,
+    EXACT_NOISE,
+    GENERAL,
+    Array,
+    Encoder,
+    Prior,
+    Surrogate,
+    probability_below_zero,
+)
 
 TRIFLE = 1e-4
 """Where nothing promises more than this, what is likely to run goes first."""
@@ -30,6 +39,8 @@ knobs and pairs of them could tell, and then a promising configuration is worth 
 REPEATS = (1, 2, 4, 8)
 """How many times a trial may be measured again until that tells (Frazier and Powell, Paradoxes in Learning and the
 Marginal Value of Information, 2010)."""
+SHARP = Prior(reach=0.03)
+"""Where a range may end in the middle, of which nobody told: on one side all runs, on the other nothing."""
 JUDGED_MOST = 200
 """The chance of being feasible is computed for this many of the most promising candidates."""
 ROWS_MOST = 60
@@ -47,7 +58,7 @@ def by_promise(posterior: Posterior, candidates: Sequence[Params]) -> list[tuple
     promise = posterior.knowledge_gradient(candidates)
     leading = np.argsort(-promise, kind="stable")[:JUDGED_MOST]
     few = [candidates[i] for i in leading]
-    expected = (promise[leading] + TRIFLE) * _chance_to_be_feasible(posterior.space, posterior.results, few)
+    expected = (promise[leading] + TRIFLE) * _chance_to_be_feasible(posterior, few)
     return [(few[i], float(expected[i])) for i in np.argsort(-expected, kind="stable")]
 
 
@@ -69,16 +80,21 @@ def worth_repeating(
     return max(knowledge_gradient, key=lambda one: one[:2])[2] if knowledge_gradient else None
 
 
-def _chance_to_be_feasible(space: SearchSpace, results: Sequence[TrialResult], candidates: Sequence[Params]) -> Array:
+def _chance_to_be_feasible(posterior: Posterior, candidates: Sequence[Params]) -> Array:
     """The chance that a candidate runs and keeps every constraint, each taken by itself."""
-    chance, results = np.ones(len(candidates)), _bounded(results)
+    space, results = posterior.space, _bounded(posterior.results)
+    priors, chance = (ENGINE,) if posterior.declared else GENERAL, np.ones(len(candidates))
     for name in sorted({name for r in results for name in r.violations}):
         judged = [r for r in results if name in r.violations]
-        slack = np.clip([r.violations[name] for r in judged], -1.0, 1.0)
-        chance *= _chance(_knobs_behind(space, name), judged, slack, candidates)
+        slack, noise = np.array([r.violations[name] for r in judged]), SLACK_NOISE
+        if not posterior.declared:  # in a unit of its own
+            slack, noise = slack / (np.median(np.abs(slack)) or 1.0), EXACT_NOISE
+        knobs = _knobs_behind(space, name)
+        chance *= _chance(knobs, judged, np.clip(slack, -1.0, 1.0), candidates, priors, (noise,))
     failed = [1.0 if r.status not in _RAN else -1.0 for r in results]
     if max(failed) > 0:
-        chance *= _chance(space.parameters, results, np.array(failed), candidates, FAILURE_NOISES)
+        priors = priors if posterior.declared else (*priors, SHARP)
+        chance *= _chance(space.parameters, results, np.array(failed), candidates, priors, FAILURE_NOISES)
     return chance
 
 
@@ -93,16 +109,19 @@ def _chance(
     judged: Sequence[TrialResult],
     slack: Array,
     candidates: Sequence[Params],
-    noises: Sequence[float] = (SLACK_NOISE,),
+    priors: Sequence[Prior],
+    noises: Sequence[float],
 ) -> Array:
-    encoder = Encoder(knobs)
-    rows = encoder([r.params for r in judged])
-    covariance = encoder.covariance(rows, rows)
-    models = [
-        (Surrogate(encoder, rows, slack, np.full(len(slack), noise), LEVEL, covariance), noise) for noise in noises
-    ]
+    """That the slack is at most 0, under the likeliest of the priors and noises."""
+    models = []
+    for encoder in (Encoder(knobs, prior) for prior in priors):
+        rows = encoder([r.params for r in judged])
+        covariance = encoder.covariance(rows, rows)
+        for noise in noises:
+            model = Surrogate(encoder, rows, slack, np.full(len(slack), noise), LEVEL, covariance)
+            models.append((model, noise))
     model, noise = max(models, key=lambda pair: pair[0].likelihood)
-    mean, deviation = model.predict(encoder(candidates))
+    mean, deviation = model.predict(model.encoder(candidates))
     return probability_below_zero(mean, np.hypot(deviation, noise))
 
 

@@ -54,6 +54,8 @@ class ProposingSampler(optuna.samplers.BaseSampler):
         self._objectives = None if objectives is None else tuple(objectives)
         self._constraints, self._infeasible = tuple(constraints), infeasible
         self._observations, self._owned = observations, observations is None
+        if observations is None and space is not None and objectives is not None:
+            self._observations = Observations(space, objectives, constraints=constraints)
         self._rng = random.Random(seed)
         self._independent = optuna.samplers.RandomSampler(seed)
         self._view: StudyView | None = None
@@ -82,9 +84,12 @@ class ProposingSampler(optuna.samplers.BaseSampler):
 
     @property
     def observations(self) -> Observations:
-        """What the study's finished trials say. Raises ValueError before a study was seen, unless they were given."""
+        """What the study's finished trials said when it was looked at last.
+
+        Raises ValueError where nothing is known of space and objectives, because no study was seen yet.
+        """
         if self._observations is None:
-            raise ValueError("no study was seen yet: ask a study for a trial, or give the sampler observations")
+            raise ValueError("no study was seen yet: ask one for a trial first")
         return self._observations
 
     def _think(self) -> Params | None:

@@ -1,7 +1,25 @@
 """Which configuration to try next: one that is expected to beat the best (`proposals.py`), or to extend the front.
 
 A sampler knows the study alone, so that resuming needs nothing else. A configuration is never proposed twice. A space
-that fits the budget is tried as a whole, in the order of promise. What is running counts (`posterior.py`).
+that fits the budget is tried as a whole, in the order of promise. What is running counts (`posterior.py`). At most
+`evidence.ROWS_MOST` measurements are gone by, so that a proposal does not take longer and longer.
+
+It is a sampler for any study of Optuna's; what is searched is then seen from what the trials suggest:
+
+>>> import optuna
+>>> from tuner.search.sampler import TunerSampler
+>>> def objective(trial):
+...     size = trial.suggest_int("size", 1, 512, log=True)
+...     mode = trial.suggest_categorical("mode", ["plain", "fused"])
+...     depth = trial.suggest_float("depth", 0.0, 1.0) if mode == "fused" else 0.0
+...     return abs(size - 48) / 48 - depth * (1 - depth)
+>>> study = optuna.create_study(sampler=TunerSampler(seed=0))
+>>> study.optimize(objective, n_trials=40)
+>>> study.best_value < -0.2  # at 48, fused, half way: -0.25
+True
+
+With a space of the tuner's (rules, conditions, a baseline) `optuna_trials.suggest(study.ask(), space)` gives the
+proposal, and `samplers.propose` does so for samplers of Optuna's as well.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ import optuna
 from optuna.samplers import BaseSampler
 from optuna.trial import TrialState
 
+from engines.install import pip_hint
 from search_spaces.domains import count
 from search_spaces.errors import EnvironmentLackingError, TunerError, unknown_name
 from search_spaces.parameter import Params
@@ -67,13 +68,23 @@ def make_sampler(
         return OneAtATimeSampler(
             space, objectives=objectives, constraints=constraints, infeasible=infeasible, observations=observations
         )
-    if name not in SAMPLERS:
-        raise unknown_name("sampler", name, SAMPLERS)
-    if name == "brute_force":
-        _check_finite(space)
+    check_sampler(name, space)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         return _optunas(name, seed)
+
+
+def check_sampler(name: str, space: SearchSpace) -> None:
+    """Raise TunerError for a name that is not known or a space that a sampler cannot search, before anything is kept.
+
+    EnvironmentLackingError where it needs what is not installed: Optuna would say so at its 11th trial.
+    """
+    if name not in SAMPLERS:
+        raise unknown_name("sampler", name, SAMPLERS)
+    if name == "gp" and importlib.util.find_spec("torch") is None:
+        raise EnvironmentLackingError("sampler gp needs PyTorch, which is not installed", pip_hint("torch"))
+    if name == "brute_force":
+        _check_finite(space)
 
 
 def _check_finite(space: SearchSpace) -> None:
@@ -91,8 +102,6 @@ def _optunas(name: str, seed: int | None) -> BaseSampler:
             n_startup_trials=STARTUP_TRIALS, multivariate=True, group=True, constant_liar=True, seed=seed
         )
     if name == "gp":
-        if importlib.util.find_spec("torch") is None:
-            raise EnvironmentLackingError("sampler gp needs PyTorch, which is not installed", "pip install torch")
         return optuna.samplers.GPSampler(n_startup_trials=STARTUP_TRIALS, seed=seed)
     by_seed: dict[str, Any] = {
         "random": optuna.samplers.RandomSampler,
@@ -141,12 +150,12 @@ def propose(
     is `sampler`.
     """
     taken = set(seen) | _taken(study)
-    ours = isinstance(sampler, ProposingSampler)
-    if not ours and _used_up(space, taken):
+    ours = sampler if isinstance(sampler, ProposingSampler) else None
+    if ours is None and _used_up(space, taken):
         return None
     asks = 0
     while asks < ASKS_MOST:
-        if ours and sampler.proposal(study) is None:
+        if ours is not None and ours.proposal(study) is None:
             return None
         enqueued = {t.number for t in study.get_trials(deepcopy=False, states=(TrialState.WAITING,))}
         trial = study.ask()
@@ -154,7 +163,7 @@ def propose(
             params, degree, reason = _enqueued(trial, space, taken, infeasible)
         else:
             params, asks = suggest(trial, space), asks + 1
-            degree, reason = (0.0, "") if ours else _refusal(space, params, taken, infeasible)
+            degree, reason = (0.0, "") if ours is not None else _refusal(space, params, taken, infeasible)
         if not reason:
             return trial, params
         _refuse(study, trial, params, degree, reason)

@@ -43,6 +43,12 @@ class Prior:
 
 
 ENGINE = Prior()
+EXACT_NOISE = 0.003
+"""Of a quantity about which nothing is known, and which may not be noisy at all."""
+GENERAL = tuple(
+    Prior(reach, paired, (EXACT_NOISE, 0.03, 0.15)) for reach in (0.1, 0.2, REACH) for paired in (PAIRED, ALONE)
+)
+"""Of a quantity about which nothing is known the likeliest of these."""
 
 
 class Encoder:

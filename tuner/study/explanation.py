@@ -6,14 +6,14 @@ import json
 from collections.abc import Sequence
 
 from search_spaces.errors import TunerError
-from tuner.core.documents import dump
+from tuner.core.explanation import Attribution, Step
 from tuner.core.trial import TrialResult
 from tuner.core.watchers import Watchers
 from tuner.measure.executor import Executor
 from tuner.measure.preparation import Prepared
 from tuner.results.study_store import StudyStore
 from tuner.search.observations import Observations
-from tuner.tournament.attribution import Attribution, Step, attribute, attribution_s, by_worth, path
+from tuner.tournament.attribution import attribute, attribution_s, brought_nothing, by_worth, path
 from tuner.tournament.importance import importance
 
 EXPLANATION_OVERRUN = 0.05
@@ -42,19 +42,19 @@ def explain(
     try:
         known = importance(trials, objective.metric, prepared.space.parameters, prepared.config.seed)
         if known is not None:
-            store.write_json("importance.json", dump(known))
+            store.write("importance.json", known)
         if winner is None:
             return
         start, end = trials[0].params, winner.params
         ways = path(prepared.space, start, end, by_worth(posterior, start, end) if posterior else ())
         if len(ways) < CONFIGURATIONS_LEAST:
-            store.write_json("attribution.json", dump(Attribution(winner.number, objective.metric)))
+            store.write("attribution.json", Attribution(winner.number, objective.metric))
             return
         needed_s = attribution_s(trials[0], winner, ways, prepared.engine.compiles_lazily)
         if needed_s > left_s + EXPLANATION_OVERRUN * 60 * prepared.config.budget.minutes:
             watchers.notice(
                 f"what each of the {len(ways) - 1} changes brings was not measured, which takes {needed_s:.0f} s; "
-                "the same command does it now that the search is done"
+                "rerun to complete the ablation"
             )
             return
         steps = attribute(
@@ -63,9 +63,9 @@ def explain(
             ways,
             lambda done, most: watchers.progress(f"measuring what each change brings: {done} of {most} blocks"),
         )
-        store.write_json("attribution.json", dump(Attribution(winner.number, objective.metric, steps)))
+        store.write("attribution.json", Attribution(winner.number, objective.metric, steps))
         if idle := _idle(steps):
-            watchers.notice(f"what brought nothing that could be measured, and may stay as it was: {idle}")
+            watchers.notice(f"no measurable effect, may stay at the default: {idle}")
     except KeyboardInterrupt:
         watchers.notice("interrupted while measuring what each change brings; the verdict stands")
     except (TunerError, ValueError, ArithmeticError, OSError) as error:
@@ -74,5 +74,5 @@ def explain(
 
 def _idle(steps: Sequence[Step]) -> str:
     """The overrides that leave out the changes which brought nothing."""
-    changes = {n: before for step in steps if step.brought_nothing for n, (before, _) in step.changed.items()}
+    changes = {n: before for step in steps if brought_nothing(step) for n, (before, _) in step.changed.items()}
     return " ".join(f"params.{name}={json.dumps(v).strip(chr(34))}" for name, v in changes.items() if v is not None)

@@ -2,43 +2,44 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from search_spaces.errors import TunerError
+from tuner.core.deploy import DeployConfig
 from tuner.core.events import StudyInfo
 from tuner.core.study_config import Budget
+from tuner.core.study_document import StudyDocument
 from tuner.core.trial import TrialResult
 from tuner.measure.preparation import Prepared
 from tuner.results.study_store import StudyStore
+from tuner.tournament.document import TournamentDocument
 from tuner.tournament.interim import NOTHING
 
 _PARTS = ("engine", "model", "workload", "space", "objectives", "constraints", "sampler")
 
 
-def check_identity(known: Mapping[str, Any], prepared: Prepared, directory: Path) -> None:
-    """Raise TunerError when `known`, the folder's study.yaml (empty where there is none), is of another study."""
-    if not known or known.get("digest") == prepared.digest:
+def check_identity(known: StudyDocument | None, prepared: Prepared, directory: Path) -> None:
+    """Raise TunerError when `known`, the folder's study.yaml, is of another study."""
+    if known is None or known.digest == prepared.digest:
         return
     document = prepared.document()
-    changed = [part for part in _PARTS if known.get(part) != document.get(part)]
+    changed = [part for part in _PARTS if getattr(known, part) != getattr(document, part)]
     raise TunerError(
         f"study {prepared.name!r} in {str(directory)!r} is another one: {', '.join(changed) or 'hardware'} differs",
         "give this one another name with study=NAME, or leave study= out",
     )
 
 
-def begun_at(known: Mapping[str, Any]) -> str:
+def begun_at(known: StudyDocument | None) -> str:
     """When the study was begun: what its study.yaml says, else now."""
-    return str(known.get("created_at") or time.strftime("%Y-%m-%dT%H:%M:%S%z"))
+    return known.created_at if known else time.strftime("%Y-%m-%dT%H:%M:%S%z")
 
 
-def other_seed(known: Mapping[str, Any], seed: int) -> list[str]:
+def other_seed(known: StudyDocument | None, seed: int) -> list[str]:
     """A line for the user when the study was begun with another seed, which its finished trials keep."""
-    begun = (known.get("configuration") or {}).get("seed")
+    begun = known.configuration.get("seed") if known else None
     if begun is None or begun == seed:
         return []
     return [
@@ -49,28 +50,28 @@ def other_seed(known: Mapping[str, Any], seed: int) -> list[str]:
 
 def finished_documents(
     store: StudyStore, trials: int, budget: Budget
-) -> tuple[dict[str, Any], dict[str, Any] | None] | None:
+) -> tuple[TournamentDocument, DeployConfig | None] | None:
     """tournament.json and deploy.json (None where nothing is feasible) of a study that has used up its trials.
 
     None when there is something left to do: trials, more pairs than the tournament was allowed, or a decision.
     """
-    tournament, deploy = store.read_json("tournament.json"), store.read_json("deploy.json")
-    if tournament is None or tournament.get("trials") != trials:
+    tournament, deploy = store.read(TournamentDocument, "tournament.json"), store.read(DeployConfig, "deploy.json")
+    if tournament is None or tournament.trials != trials:
         return None
-    if deploy is None and tournament["verdict"] != "no_feasible":
+    if deploy is None and tournament.verdict != "no_feasible":
         return None
-    if tournament["verdict"] == "undecided" and tournament["finalists"]:
+    if tournament.verdict == "undecided" and tournament.finalists:
         return None
-    if tournament["verdict"] == "keep_default" and _stopped_short(tournament, budget):
+    if tournament.verdict == "keep_default" and _stopped_short(tournament, budget):
         return None
-    return (tournament, deploy) if trials >= budget.trials or tournament["exhausted"] else None
+    return (tournament, deploy) if trials >= budget.trials or tournament.exhausted else None
 
 
-def _stopped_short(tournament: Mapping[str, Any], budget: Budget) -> bool:
+def _stopped_short(tournament: TournamentDocument, budget: Budget) -> bool:
     """Whether all pairs that the tournament was allowed were played, more are allowed now, and may prove a gain."""
-    allowed = float(tournament.get("pairs_most", math.inf))
-    hidden = any(f["ci95"] and f["ci95"][1] >= NOTHING and not f["failure"] for f in tournament["finalists"])
-    return hidden and len(tournament["blocks"]) >= allowed and budget.tournament_pairs_most > allowed
+    allowed = tournament.pairs_most
+    hidden = any(f.ci95 and f.ci95[1] >= NOTHING and not f.failure for f in tournament.finalists)
+    return hidden and len(tournament.blocks) >= allowed and budget.tournament_pairs_most > allowed
 
 
 def study_info(prepared: Prepared, directory: Path, finished: Sequence[TrialResult]) -> StudyInfo:
@@ -87,6 +88,7 @@ def study_info(prepared: Prepared, directory: Path, finished: Sequence[TrialResu
         budget_trials=config.budget.trials,
         budget_minutes=config.budget.minutes,
         configuration=config.document,
-        hardware=prepared.hardware.to_json(),
+        hardware=prepared.hardware,
         finished=tuple(finished),
+        tracking_uri=config.tracking_uri,
     )

@@ -104,11 +104,15 @@ class Search:
 
     def _worth_repeating(self, sampler: optuna.samplers.BaseSampler, complete: bool) -> TrialResult | None:
         """What is worth measuring again more than any new configuration; only our own samplers can tell."""
-        return sampler.again(self._record.study, complete) if isinstance(sampler, ProposingSampler) else None
+        if not isinstance(sampler, ProposingSampler):
+            return None
+        with self._record.reached():
+            return sampler.again(self._record.study, complete)
 
     def _propose(self, sampler: optuna.samplers.BaseSampler) -> tuple[optuna.Trial, Params] | None:
         seen = {key(t.params) for t in self._observations.trials}
-        return propose(self._record.study, sampler, self._prepared.space, seen, self._executor.known_infeasible)
+        with self._record.reached():
+            return propose(self._record.study, sampler, self._prepared.space, seen, self._executor.known_infeasible)
 
     def _try(self, trial: optuna.Trial, params: Params, pace: float) -> None:
         """Measure a new configuration."""

@@ -16,10 +16,10 @@ def search_notices(
     """A line for each; `exhausted` when nothing was left to try, `ruled_out` are configurations with the reason."""
     done, budget = len(observations.trials), config.budget
     if idle := _unfelt(observations):
-        yield f"not felt by this workload (surely less than {100 * max(idle.values()):.1f} %): {', '.join(idle)}"
+        yield f"insensitive here (surely less than {100 * max(idle.values()):.1f} %): {', '.join(idle)}"
     if ruled_out:
         example = next(iter(ruled_out.values()))
-        yield f"{len(ruled_out)} configurations were ruled out unseen, such as: {example}"
+        yield f"{len(ruled_out)} configurations were predicted infeasible, such as: {example}"
     if config.sampler == "ablation" and not exhausted:
         yield f"the walk through the knobs did not end within {counted(done)}: raise budget.trials"
     if exhausted:
@@ -27,7 +27,7 @@ def search_notices(
     elif done < budget.trials:
         yield (
             f"the time ended the search after {done} of {budget.trials} trials; "
-            f"the same command goes on, or raise budget.minutes={budget.minutes:g}"
+            f"rerun to continue, or raise budget.minutes={budget.minutes:g}"
         )
 
 

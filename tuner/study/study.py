@@ -5,26 +5,28 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from search_spaces.parameter import Params
 from tuner.core import interrupts
-from tuner.core.documents import dump
+from tuner.core.deploy import DeployConfig
 from tuner.core.events import Observer, Outcome
+from tuner.core.explanation import Attribution
 from tuner.core.objective import Objective, pareto_front
 from tuner.core.params import key
 from tuner.core.study_config import StudyConfig
+from tuner.core.study_document import StudyDocument
 from tuner.core.trial import TrialResult
 from tuner.core.watchers import Watchers
 from tuner.measure.executor import Executor
 from tuner.measure.host.host_noise import noise_message
 from tuner.measure.preparation import Prepared, prepare
-from tuner.results.deploy import deploy_document, reevaluate_targets
+from tuner.results.deploy import deploy_config, with_targets
 from tuner.results.record import StudyRecord, record_name
 from tuner.results.study_store import StudyStore, check_writable
 from tuner.search.earlier import Earlier, earlier_best
 from tuner.search.observations import Observations
-from tuner.search.samplers import make_sampler
+from tuner.search.samplers import check_sampler, make_sampler
 from tuner.search.search_time import SearchTime
 from tuner.study.explanation import EXPLANATIONS, explain
 from tuner.study.final import Final
@@ -50,6 +52,7 @@ def run_study(
     watchers = Watchers(observers)
     check_writable(config.outputs / (config.study or ""))
     prepared = prepare(config, watchers.progress)
+    check_sampler(config.sampler, prepared.space)
     store = StudyStore(config.outputs / prepared.name)
     with store.locked():
         return Study(prepared, store, watchers, begin, clock).run()
@@ -89,7 +92,7 @@ class Study:
                 self._run_search()
             outcome = self._conclude(self._final.hold(self._time.left_s, self.exhausted))
         except KeyboardInterrupt:
-            outcome = self._outcome("interrupted", interrupted(self.trials, self._objective), None, None)
+            outcome = self._outcome("interrupted", interrupted(self.trials, self._objective), None)
         self._report()
         self.watchers.study_finished(outcome)
         return outcome
@@ -97,14 +100,14 @@ class Study:
     def _open(self) -> None:
         prepared = self.prepared
         self.store.check_format()
-        known = self.store.read_yaml("study.yaml") or {}
+        known = self.store.read(StudyDocument, "study.yaml")
         check_identity(known, prepared, self.store.directory)
         record = self._record()
         self.observations = Observations(prepared.space, prepared.objectives, constraints=prepared.constraints)
         for result in record.results():
             self.observations.add(result)
         record_as = record_name(prepared.name, prepared.digest)
-        self.store.write_yaml("study.yaml", {"created_at": begun_at(known), "record": record_as, **prepared.document()})
+        self.store.write("study.yaml", prepared.document(record_as, begun_at(known)))
         self.store.point_latest()
         self._executor = prepared.executor(self.store.samples_dir, self.watchers.progress, self.clock)
         self._final = Final(prepared, self.store, self.observations, self._executor, self.watchers, self.clock)
@@ -180,19 +183,19 @@ class Study:
         summary, deploy = nothing_feasible(self.trials), None
         if result.winner is not None:
             summary = sentence(result.document)
-            deploy = deploy_document(self.prepared, result, self.watchers.tracking)
-        document: dict[str, Any] = dump(replace(result.document, summary=summary))
+            deploy = deploy_config(self.prepared, result, self.watchers.tracking)
+        document = replace(result.document, summary=summary)
         with interrupts.deferred():
             for name in (*EXPLANATIONS, "deploy.json"):  # of an earlier verdict
                 self.store.remove(name)
             if deploy is not None:
-                self.store.write_json("deploy.json", deploy)
-            self.store.write_json("tournament.json", document)
+                self.store.write("deploy.json", deploy)
+            self.store.write("tournament.json", document)
             self.store.end_tournament()
         if noise := noise_message([t.host_noise for t in self.trials] + [result.document.noise]):
             self.watchers.notice(noise)
         self._explain(result.winner if result.verdict == "gain" else None)
-        return self._outcome(result.verdict, summary, deploy, document)
+        return self._outcome(result.verdict, summary, deploy)
 
     def _explain(self, winner: TrialResult | None) -> None:
         self._report()  # the verdict is out, however long explaining takes
@@ -206,23 +209,23 @@ class Study:
         if documents is None:
             return None
         tournament, deploy = documents
-        explained = self.store.read_json("attribution.json") or {}
-        if tournament["verdict"] == "gain" and explained.get("winner") != tournament["winner"]:
-            self._explain(next(t for t in self.trials if t.number == tournament["winner"]))
+        explained = self.store.read(Attribution, "attribution.json")
+        if tournament.verdict == "gain" and (explained is None or explained.winner != tournament.winner):
+            self._explain(next(t for t in self.trials if t.number == tournament.winner))
         if deploy is not None:
-            deploy = reevaluate_targets(deploy, self.prepared.config.targets)
-            self.store.write_json("deploy.json", deploy)
+            deploy = with_targets(deploy, self.prepared.config.targets)
+            self.store.write("deploy.json", deploy)
         self._report()
-        more = "" if tournament["exhausted"] else f"; budget.trials={2 * len(self.trials)} searches on"
+        more = "" if tournament.exhausted else f"; budget.trials={2 * len(self.trials)} searches on"
         self.watchers.notice(f"this study had finished with {counted(len(self.trials))}{more}")
-        return self._outcome(tournament["verdict"], tournament["summary"], deploy, tournament)
+        return self._outcome(tournament.verdict, tournament.summary, deploy)
 
-    def _outcome(
-        self, verdict: str, summary: str, deploy: Mapping[str, Any] | None, tournament: Mapping[str, Any] | None
-    ) -> Outcome:
+    def _outcome(self, verdict: str, summary: str, deploy: DeployConfig | None) -> Outcome:
         objectives = self.prepared.objectives
         front = pareto_front(self.trials, objectives) if len(objectives) > 1 else []
         return Outcome(
+            study=self.prepared.name,
+            directory=self.store.directory,
             verdict=verdict,
             summary=summary,
             trials=tuple(self.trials),
@@ -230,11 +233,9 @@ class Study:
             wall_s=round(self.clock() - self.begin, 3),
             engine_s=round(self.prepared.engine_s + self._executor.engine_s, 3),
             deploy=deploy,
-            tournament=tournament,
-            attribution=self.store.read_json("attribution.json") if tournament else None,
+            attribution=self.store.read(Attribution, "attribution.json"),
             front=tuple(t.number for t in front),
             notices=tuple(self.watchers.notices),
-            extra={"study": self.prepared.name, "study_dir": str(self.store.directory)},
         )
 
     def _report(self) -> None:

@@ -8,14 +8,14 @@ the changes that bring nothing an effect; `benchmarks/false_gains.py`).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from itertools import combinations, pairwise
 from typing import TYPE_CHECKING
 
 from search_spaces.parameter import Params, Value
 from search_spaces.space import SearchSpace
 from tuner.core import interrupts
+from tuner.core.explanation import Step
 from tuner.core.objective import Objective
 from tuner.core.trial import TrialResult, TrialStatus
 from tuner.measure.executor import Executor
@@ -36,40 +36,12 @@ GAIN_RULED_OUT = 1.05
 """A change brought nothing only where a gain beyond this is ruled out."""
 
 
-@dataclass(frozen=True)
-class Step:
-    """One change and what it brought: `ratio` is how many times better than the step before, None where it failed.
-
-    `changed` maps a knob to (before, after), None where it is not in use; more than one knob where rules or conditions
-    allow them to change together only.
-    """
-
-    changed: Mapping[str, tuple[Value | None, Value | None]]
-    params: Params
-    ratio: float | None
-    ci95: tuple[float, float] | None
-    pairs: int
-    failure: str = ""
-
-    @property
-    def brought_nothing(self) -> bool:
-        """Whether the interval holds 1 or lies below it, with its middle no more than a trifle above and its upper end
-        not far above: an interval that is wide for the noise of a few rounds says nothing against a change."""
-        if self.ratio is None or self.ci95 is None:
-            return False
-        return self.ci95[0] <= 1 and self.ratio < IDLE and self.ci95[1] < GAIN_RULED_OUT
-
-
-@dataclass(frozen=True)
-class Attribution:
-    """attribution.json: what each change on the way from the default to trial `winner` brought.
-
-    Without `steps` there is one change only, which the tournament has measured.
-    """
-
-    winner: int
-    objective: str
-    steps: tuple[Step, ...] = ()
+def brought_nothing(step: Step) -> bool:
+    """Whether the interval holds 1 or lies below it, with its middle no more than a trifle above and its upper end
+    not far above: an interval that is wide for the noise of a few rounds says nothing against a change."""
+    if step.ratio is None or step.ci95 is None:
+        return False
+    return step.ci95[0] <= 1 and step.ratio < IDLE and step.ci95[1] < GAIN_RULED_OUT
 
 
 def by_worth(posterior: Posterior, start: Params, end: Params) -> list[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from tuner.core.metrics import metric
 from tuner.core.objective import Objective
-from tuner.core.params import changed_knobs
+from tuner.core.params import count_changes
 from tuner.core.stats import RatioTest, geometric_mean, holm
 from tuner.tournament.candidate import Candidate, compared
 from tuner.tournament.pairs import Pairs
@@ -109,7 +109,7 @@ class Comparison:
         lead = max(playing, key=lambda c: gains[c.number])
         near = [c for c in playing if gains[c.number] >= EQUAL * gains[lead.number]]
         equals = [c for c in near if c is lead or ((t := self.test(c, lead)) is not None and t.ci95[1] >= EQUAL)]
-        changes = {c.number: changed_knobs(c.trial.params, self.baseline.trial.params) for c in equals}
+        changes = {c.number: count_changes(c.trial.params, self.baseline.trial.params) for c in equals}
         return min(equals, key=lambda c: (changes[c.number], -gains[c.number]))
 
     def best(self, candidates: Sequence[Candidate]) -> Candidate:

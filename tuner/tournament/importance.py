@@ -11,9 +11,9 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from search_spaces.parameter import Choices, Parameter, Value
+from tuner.core.explanation import Importance, KnobImportance
 from tuner.core.objective import pace_corrected
 from tuner.core.stats import percentile
 from tuner.core.trial import TrialResult
@@ -26,35 +26,12 @@ _TREES = 50
 _ABSENT = -1.0
 
 
-@dataclass(frozen=True)
-class KnobImportance:
-    """`share` is of the variation that the forest explains (0..1, all knobs and shadows sum to 1)."""
-
-    knob: str
-    share: float
-    above_floor: bool
-
-
-@dataclass(frozen=True)
-class Importance:
-    """Knobs by descending share; `floor` is the share that chance reached. `trials` is how many were looked at.
-
-    Of the knobs `hardly_varied`, one trial at the most had another value than all others: nothing can be told of them.
-    """
-
-    metric: str
-    knobs: tuple[KnobImportance, ...]
-    floor: float
-    trials: int
-    hardly_varied: tuple[str, ...] = ()
-
-
 def importance(
     trials: Sequence[TrialResult], metric: str, parameters: Sequence[Parameter], seed: int = 0
 ) -> Importance | None:
     """The importance of the knobs that vary; None with too few measured trials or fewer than two such knobs.
 
-    Trials that were cut off count, with the value of the rounds that they had.
+    Trials that were pruned count, with the value of the rounds that they had.
     """
     import numpy as np
     from sklearn.ensemble import RandomForestRegressor

@@ -75,8 +75,8 @@ def nothing_feasible(trials: Sequence[TrialResult]) -> str:
 def interrupted(trials: Sequence[TrialResult], objective: Objective) -> str:
     """What is kept, and what was found until then."""
     if not trials:
-        return "interrupted before the first trial had finished; the same command begins again"
-    kept = f"interrupted: {counted(len(trials), 'finished ')} kept; the same command goes on"
+        return "interrupted before the first trial had finished; rerun to start over"
+    kept = f"interrupted: {counted(len(trials), 'finished ')} kept; rerun to continue"
     leader = best(list(trials), objective)
     if leader is None:
         return kept

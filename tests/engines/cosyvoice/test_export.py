@@ -5,14 +5,14 @@ from typing import Any
 import pytest
 
 from engines.cosyvoice.export import TARGETS, export
+from engines.deploy import Deployment
 from tests.engines.cosyvoice.stand_in import FakeTorch
 
 FACTS = {"cosyvoice_version": 2, "repository": "/srv/CosyVoice"}
 
 
-def deploy(params: dict[str, Any], path: str = "/srv/CosyVoice2-0.5B", **facts: Any) -> dict[str, Any]:
-    model = {"name": "CosyVoice2-0.5B", "quantization": "F32", "path": path, "facts": {**FACTS, **facts}}
-    return {"study": "a-study", "model": model, "params": params}
+def deploy(params: dict[str, Any], path: str = "/srv/CosyVoice2-0.5B", **facts: Any) -> Deployment:
+    return Deployment("a-study", "CosyVoice2-0.5B", "F32", path, params, {**FACTS, **facts})
 
 
 def module(params: dict[str, Any], **facts: Any) -> dict[str, Any]:

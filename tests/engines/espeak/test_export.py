@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engines.deploy import Deployment
 from engines.espeak.export import TARGETS, export
 from engines.espeak.library import MODES, Voice
 from engines.espeak.models import prepare, resolve_model
@@ -33,8 +34,8 @@ def test_the_module_speaks_as_was_measured(tmp_path: Path, mode: str) -> None:
     params = {**PARAMS, "mode": mode}
     model = resolve_model({"voice": "en-gb", "words_per_minute": 190, "pitch": 70}, print)
     file = prepare(model, params, print)
-    named = {"name": 'a "voice"\nwith lines', "path": file.path, "quantization": "", "facts": dict(model.facts)}
-    for made in export("python", {"study": "a-study", "model": named, "params": params}):
+    deploy = Deployment("a-study", 'a "voice"\nwith lines', "", file.path, params, model.facts)
+    for made in export("python", deploy):
         (tmp_path / made.name).write_text(made.text)
     run = subprocess.run([sys.executable, "-c", _USE, TEXT], cwd=tmp_path, capture_output=True)
     assert run.returncode == 0, run.stderr

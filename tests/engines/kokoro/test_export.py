@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from engines.base import Model
+from engines.deploy import Deployment
 from engines.kokoro.export import TARGETS, export
 from engines.kokoro.models import prepare
 from engines.kokoro.session import KokoroSession
@@ -30,8 +31,8 @@ print(len(chunks))
 
 def test_the_module_speaks_as_the_session_does(model: Model, tmp_path: Path) -> None:
     file = prepare(model, PARAMS, lambda line: None)
-    named = {"name": 'a "model"\nwith lines', "path": file.path, "quantization": "int8", "facts": dict(model.facts)}
-    for made in export("python", {"study": "a-study", "model": named, "params": PARAMS}):
+    deploy = Deployment("a-study", 'a "model"\nwith lines', "int8", file.path, PARAMS, model.facts)
+    for made in export("python", deploy):
         (tmp_path / made.name).write_text(made.text)
     run = subprocess.run([sys.executable, "-c", _USE, TEXT], cwd=tmp_path, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
@@ -42,8 +43,8 @@ def test_the_module_speaks_as_the_session_does(model: Model, tmp_path: Path) -> 
 
 def _module(model: Model, folder: Path, params: dict[str, Any]) -> None:
     file = prepare(model, params, lambda line: None)
-    named = {"name": "a model", "path": file.path, "quantization": file.quantization, "facts": dict(model.facts)}
-    for made in export("python", {"study": "a-study", "model": named, "params": params}):
+    deploy = Deployment("a-study", "a model", file.quantization, file.path, params, model.facts)
+    for made in export("python", deploy):
         (folder / made.name).write_text(made.text)
 
 

@@ -5,12 +5,14 @@ import re
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from engines.base import ExportFile, Model
+from engines.deploy import Deployment
 from engines.llama_cpp import LlamaCppEngine
 from engines.llama_cpp.settings import KNOBS
 from search_spaces.errors import TunerError
@@ -30,23 +32,15 @@ HOSTILE = [
 ]
 
 
-def deploy(path: str = "/m.gguf", **params: Any) -> dict[str, Any]:
-    model = {
-        "name": "tiny",
-        "path": path,
-        "sha256": "0" * 64,
-        "quantization": "Q4_K_M",
-        "source": path,
-        "facts": {"n_ctx": 2048},
-    }
-    return {"study": "llm-tiny", "model": model, "params": params}
+def deploy(path: str = "/m.gguf", **params: Any) -> Deployment:
+    return Deployment("llm-tiny", "tiny", "Q4_K_M", path, params, {"n_ctx": 2048})
 
 
-def exported(engine: LlamaCppEngine, target: str, document: dict[str, Any]) -> dict[str, ExportFile]:
+def exported(engine: LlamaCppEngine, target: str, document: Deployment) -> dict[str, ExportFile]:
     return {file.name: file for file in engine.export(target, document)}
 
 
-def server_argv(engine: LlamaCppEngine, document: dict[str, Any]) -> list[str]:
+def server_argv(engine: LlamaCppEngine, document: Deployment) -> list[str]:
     argv: list[str] = json.loads(exported(engine, "llama-server", document)["llama-server.json"].text)["argv"]
     return argv
 
@@ -122,8 +116,7 @@ def test_the_shell_script_starts_exactly_the_argument_vector(engine: LlamaCppEng
 
 
 def test_a_hostile_name_stays_in_its_comment(engine: LlamaCppEngine) -> None:
-    document = deploy()
-    document["model"]["name"] = "x\nrm -rf /\n"
+    document = replace(deploy(), model="x\nrm -rf /\n")
     script = exported(engine, "llama-server", document)["llama-server.sh"].text
     assert not [line for line in script.splitlines() if line.startswith("rm")]
 
@@ -218,8 +211,7 @@ def test_a_knob_of_another_engine_is_refused(engine: LlamaCppEngine) -> None:
 
 
 def test_a_document_without_a_context_is_refused(engine: LlamaCppEngine) -> None:
-    document = deploy()
-    del document["model"]["facts"]
+    document = replace(deploy(), facts={})
     for target in engine.export_targets:
         with pytest.raises(TunerError, match="does not tell the context length"):
             engine.export(target, document)

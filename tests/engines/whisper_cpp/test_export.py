@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from engines.base import Model
+from engines.deploy import Deployment
 from engines.whisper_cpp.clips import Passage
 from engines.whisper_cpp.export import TARGETS, export
 from engines.whisper_cpp.models import prepare
@@ -28,15 +29,9 @@ PARAMS: dict[str, Any] = {
 }  # fmt: skip
 
 
-def _deploy(model: Model, **params: Any) -> dict[str, Any]:
+def _deploy(model: Model, **params: Any) -> Deployment:
     file = prepare(model, PARAMS, quiet)
-    named = {
-        "name": 'it\'s a "model"\nwith lines',
-        "path": file.path,
-        "quantization": "F16",
-        "facts": dict(model.facts),
-    }
-    return {"study": "a-study", "model": named, "params": {**PARAMS, **params}}
+    return Deployment("a-study", 'it\'s a "model"\nwith lines', "F16", file.path, {**PARAMS, **params}, model.facts)
 
 
 def test_the_module_transcribes_as_the_session_does(model: Model, tmp_path: Path) -> None:
@@ -81,7 +76,7 @@ def test_the_module_takes_the_same_context(model: Model, tmp_path: Path, choice:
     deploy = _deploy(model, audio_ctx=choice)
     (file,) = export("python", deploy)
     (tmp_path / file.name).write_text(file.text)
-    assert runpy.run_path(str(tmp_path / file.name))["audio_ctx"](seconds) == audio_ctx(deploy["params"], seconds, 1500)
+    assert runpy.run_path(str(tmp_path / file.name))["audio_ctx"](seconds) == audio_ctx(deploy.params, seconds, 1500)
 
 
 @pytest.mark.parametrize("seconds", [0.5, 3.0, 8.12, 29.5, 45.0])
@@ -98,9 +93,9 @@ def test_the_script_passes_the_measured_settings(model: Model, tmp_path: Path, s
     environment = {"WHISPER_CLI": "echo", "PATH": os.environ["PATH"]}
     run = subprocess.run(["sh", str(script), str(wav)], capture_output=True, text=True, check=True, env=environment)
     said = run.stdout.strip()
-    assert f"--audio-ctx {audio_ctx(deploy['params'], seconds, 1500)} --file {wav}" in said
+    assert f"--audio-ctx {audio_ctx(deploy.params, seconds, 1500)} --file {wav}" in said
     for part in (
-        f"--model {deploy['model']['path']}",
+        f"--model {deploy.path}",
         "--beam-size 1",
         "--no-fallback",
         "--no-timestamps",

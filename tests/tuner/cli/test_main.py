@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from search_spaces.errors import EnvironmentLackingError, NoAnswerError, TunerError
+from search_spaces.parameter import IntRange
+from tests.tuner.fake_study import results_of
 from tuner.cli import main as cli
 from tuner.cli.commands import show
 from tuner.cli.console import Console
@@ -185,13 +187,8 @@ def test_a_closed_terminal_ends_a_command_unless_nohup_says_no(before, status, m
         return 0
 
     monkeypatch.setattr(cli.COMMANDS["studies"], "run", hang_up)
-    kept = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGTERM)}
-    try:
-        signal.signal(signal.SIGHUP, before)
-        assert main(["studies"]) == status
-    finally:
-        for number, handler in kept.items():
-            signal.signal(number, handler)
+    signal.signal(signal.SIGHUP, before)
+    assert main(["studies"]) == status
 
 
 def test_a_defect_keeps_its_traceback_and_has_a_status_of_its_own(monkeypatch, capsys):
@@ -332,19 +329,12 @@ def test_show_tells_ranges_and_defaults(swept):
 
 @pytest.mark.parametrize(("when", "heads"), [([], 0), (["turbo=true"], 1)])
 def test_the_table_of_knobs_heads_conditions_only_where_there_are_some(when, heads, capsys):
-    knob = {"name": "level", "range": "1..2", "unit": "", "default": 1, "scope": "load", "affects": ["speed"]}
-    document = {
-        "model": {"name": "m"},
-        "engine": {"name": "fake"},
-        "hardware": "cpu",
-        "size": 2,
-        "knobs": [{**knob, "when": when, "help": "how hard it tries"}],
-        "fixed": {},
-        "off": {},
-        "rules": [],
-        "notes": [],
-    }
-    show._print(document, Console())
+    knob = show.ShownKnob(
+        "level", "1..2", "IntRange", IntRange(1, 2), 1, "", tuple(when), "load", ("speed",), "how hard it tries"
+    )
+    model = show.ShownModel("m", "m", ("",), "")
+    shown = show.ShownSpace("s", "0", 2, {"name": "fake"}, "cpu", model, {}, (knob,), {}, {}, (), ())
+    show._print(shown, Console())
     _, head, row = capsys.readouterr().out.splitlines()
     assert head.count("only when") == heads
     assert head.index("what it does") == row.index("how hard it tries")
@@ -442,13 +432,13 @@ def test_ctrl_c_keeps_what_was_measured(tmp_path):
         start_new_session=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job of a shell has it ignored
     )
-    trials = tmp_path / "outputs/mine/trials.jsonl"
-    while process.poll() is None and not (trials.exists() and trials.read_text().count("\n") >= 2):
+    folder = tmp_path / "outputs/mine"
+    while process.poll() is None and not ((folder / "study.yaml").exists() and len(results_of(folder)) >= 2):
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the whole group
     out, err = process.communicate()
     assert process.returncode == 130, err
     document = json.loads(out)
     assert document["verdict"] == "interrupted"
-    assert document["trials"] == trials.read_text().count("\n") >= 2
+    assert document["trials"] == sum(r.purpose in ("baseline", "search") for r in results_of(folder)) >= 2
     assert "Traceback" not in err

@@ -7,13 +7,8 @@ from tuner.core import interrupts
 
 @pytest.fixture(autouse=True)
 def _handlers():
-    before = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    for number in before:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)  # a shell's background job has SIGINT ignored
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-    interrupts._state.requested = False
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -2,7 +2,7 @@
 
 import json
 
-from tuner.core.params import changed_knobs, key
+from tuner.core.params import count_changes, key
 
 
 def test_the_key_does_not_depend_on_the_order():
@@ -11,5 +11,5 @@ def test_the_key_does_not_depend_on_the_order():
 
 
 def test_a_knob_that_only_one_of_two_has_is_a_difference():
-    assert changed_knobs({"a": 1, "b": 2}, {"a": 1, "b": 2}) == 0
-    assert changed_knobs({"a": 1, "b": 2}, {"a": 3, "c": 2}) == 3
+    assert count_changes({"a": 1, "b": 2}, {"a": 1, "b": 2}) == 0
+    assert count_changes({"a": 1, "b": 2}, {"a": 3, "c": 2}) == 3

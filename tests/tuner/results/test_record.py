@@ -265,10 +265,9 @@ def test_a_write_that_a_full_disk_cut_short_spoils_no_later_one(tmp_path: Path) 
 
 def test_a_study_that_is_deleted_meanwhile_is_one_line(tmp_path: Path) -> None:
     record = record_in(tmp_path)
-    asked = record.begin(RESULTS[1].params, "search")
     optuna.delete_study(study_name="mine-0a1b", storage=open_storage("", tmp_path))
     with pytest.raises(EnvironmentLackingError, match="it was deleted meanwhile"):
-        record.end(asked, replace(RESULTS[1], number=0))
+        record.begin(RESULTS[1].params, "search")
 
 
 def test_a_folder_has_one_driver_whatever_the_machine_was_called(tmp_path: Path, monkeypatch) -> None:

@@ -4,48 +4,50 @@ from pathlib import Path
 import pytest
 
 from search_spaces.errors import TunerError
+from tests.tuner.records import write_results
+from tests.tuner.synthetic import study_document, tournament
+from tuner.core.documents import dump
+from tuner.core.trial import TrialResult, TrialStatus
 from tuner.results.studies import find_study, list_studies
+from tuner.results.study_store import StudyStore
 
 GAIN = Path(__file__).parent / "export/documents/good/gain.json"
 
 
-def study(outputs, name, created_at="2026-11-21T10:00:00+0000", lines=(), verdict="", deploy=False):
+def study(outputs, name, created_at="2026-11-21T10:00:00+0000", trials=(), verdict="", deploy=False):
     folder = outputs / name
     folder.mkdir(parents=True)
-    (folder / "study.yaml").write_text(
-        f"name: {name}\ntask: llm\nengine: {{name: fake}}\nmodel: {{name: fake-model}}\n"
-        "hardware: {class: cpu-2c-8g}\n"
-        f"objectives: [decode_tokens_per_second]\ncreated_at: '{created_at}'\n"
-    )
-    (folder / "trials.jsonl").write_text("".join(lines))
+    store = StudyStore(folder)
+    store.write("study.yaml", study_document(name=name, record=name, created_at=created_at))
+    write_results(folder, name, trials, "decode_tokens_per_second")
     if verdict:
-        (folder / "tournament.json").write_text(json.dumps({"verdict": verdict}))
+        store.write("tournament.json", tournament(verdict=verdict))
     if deploy:
         (folder / "deploy.json").write_text(GAIN.read_text())
     return folder
 
 
-def trial(status):
-    return json.dumps({"number": 0, "status": status}) + "\n"
+def trials(*statuses):
+    return [TrialResult(number, {}, TrialStatus(status)) for number, status in enumerate(statuses)]
 
 
 def test_the_list_tells_what_was_run_newest_first(tmp_path):
-    study(
-        tmp_path, "old", "2026-01-01T10:00:00+0000", [trial("ok"), trial("crashed"), trial("ok")], "gain", deploy=True
-    )
-    study(tmp_path, "new", "2026-02-01T10:00:00+0000", [trial("ok")])
+    study(tmp_path, "old", "2026-01-01T10:00:00+0000", trials("ok", "crashed", "infeasible"), "gain", deploy=True)
+    study(tmp_path, "new", "2026-02-01T10:00:00+0000", trials("ok"))
     (tmp_path / "latest").symlink_to("new")
     (tmp_path / "something else").mkdir()
     new, old = list_studies(tmp_path)
     assert (new.name, new.trials, new.verdict, new.best, new.ratio) == ("new", 1, "", None, None)
-    assert (old.name, old.trials, old.statuses) == ("old", 3, {"ok": 2, "crashed": 1})
+    assert (old.name, old.trials, old.statuses) == ("old", 3, {"ok": 1, "crashed": 1, "infeasible": 1})
     assert (old.verdict, old.best, old.ratio) == ("gain", 412.0, 1.37)
-    assert (old.task, old.engine, old.model, old.hardware) == ("llm", "fake", "fake-model", "cpu-2c-8g")
-    assert json.loads(json.dumps(old.to_json()))["directory"] == str(tmp_path / "old")
+    assert (old.task, old.engine, old.model, old.hardware) == ("llm", "fake", "tiny", "test-2c-4g")
+    assert json.loads(json.dumps(dump(old)))["directory"] == str(tmp_path / "old")
 
 
 def test_looking_changes_nothing_in_a_running_study(tmp_path):
-    folder = study(tmp_path, "running", lines=[trial("ok"), '{"number": 1, "sta'])
+    folder = study(tmp_path, "running", trials=trials("ok"))
+    with (folder / "journal.log").open("a") as journal:
+        journal.write('{"op_code": 4, "wor')
     before = {f: f.read_bytes() for f in folder.iterdir()}
     assert list_studies(tmp_path)[0].trials == 1
     assert {f: f.read_bytes() for f in folder.iterdir()} == before
@@ -55,7 +57,9 @@ def test_damaged_files_do_not_hide_the_other_studies(tmp_path):
     study(tmp_path, "fine")
     (study(tmp_path, "torn", deploy=True) / "deploy.json").write_text("{")
     (study(tmp_path, "broken") / "study.yaml").write_text("{")
-    assert {s.name: s.best for s in list_studies(tmp_path)} == {"fine": None, "torn": None}
+    (study(tmp_path, "odd", deploy=True) / "deploy.json").write_text('{"schema_version": 9}')
+    (study(tmp_path, "earlier") / "study.yaml").write_text("name: earlier\n")
+    assert {s.name: s.best for s in list_studies(tmp_path)} == {"fine": None, "torn": None, "odd": None}
 
 
 def test_no_outputs_no_studies(tmp_path):

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from tests.tuner.synthetic import TRIALS, deploy, outcome, study_info
+from tests.tuner.synthetic import deploy, outcome, study_info
 from tuner.core.events import Outcome
 from tuner.results.summary import comparison, summary_lines, table
 
@@ -10,22 +11,21 @@ INFO = study_info(Path("outputs/llm-tiny-0a1b"))
 
 
 def test_the_objective_comes_first_then_speed_memory_quality() -> None:
-    assert [row.name for row in comparison(deploy(), TRIALS)] == [
+    assert [row.name for row in comparison(deploy())] == [
         "decode_tokens_per_second", "ftl_ms", "rss_peak_mib", "kld",
     ]  # fmt: skip
 
 
 def test_the_gain_of_the_objective_is_the_tournaments() -> None:
-    first = comparison(deploy(), TRIALS)[0]
+    first = comparison(deploy())[0]
     assert (first.default, first.winner, first.better) == ("100 ± 2.0 tok/s", "180 ± 3.6 tok/s", "×1.75")
 
 
-def test_the_defaults_quality_is_the_documents_or_trial_0s() -> None:
-    assert comparison(deploy(), TRIALS)[-1].default == "0 nat"
-    assert comparison(deploy())[-1].default == "—"
-    told = deploy()
-    told["baseline"]["quality"] = {"kld": 0.002}
-    assert comparison(told, TRIALS)[-1].default == "0.00200 nat"
+def test_quality_that_was_not_judged_of_the_default_is_a_dash() -> None:
+    known = deploy()
+    assert comparison(known)[-1].default == "0 nat"
+    unknown = replace(known, baseline=replace(known.baseline, quality={}))
+    assert (comparison(unknown)[-1].default, comparison(unknown)[-1].better) == ("—", "")
 
 
 def test_a_summary_has_verdict_tables_counts_and_where_to_look() -> None:
@@ -46,7 +46,7 @@ def test_a_summary_without_a_winner_has_no_tables() -> None:
 
 
 def test_a_sweep_that_ended_before_its_first_trial_names_no_report() -> None:
-    ended = Outcome("interrupted", "interrupted: nothing was measured", (), {}, 1.0, 0.0)
+    ended = Outcome("it", Path("it"), "interrupted", "interrupted: nothing was measured", (), {}, 1.0, 0.0)
     assert summary_lines(INFO, ended) == ["", "interrupted: nothing was measured"]
 
 

@@ -1,10 +1,12 @@
 import io
-from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from tests.tuner.synthetic import deploy
 from tuner.core.events import Outcome
-from tuner.core.targets import judge
+from tuner.core.targets import Target, judge
+from tuner.core.trial import MetricValue
 from tuner.results.summary import ui_commands
 from tuner.results.tables import metric_rows, print_after_sweep, print_table, print_targets
 
@@ -16,15 +18,12 @@ def text_of(call, *arguments):
 
 
 def test_the_targets_of_a_slow_assistant_as_its_owner_would_read_them():
-    targets = {
-        "name": "t",
-        "targets": [
-            {"task": "llm", "metric": "decode_tokens_per_second", "between": [60, 120], "source": "60-120 tok/s"},
-            {"task": "llm", "metric": "ftl_ms", "below": 1000, "source": "<1s"},
-            {"task": "llm", "metric": "response_s", "reduce_by": 0.2, "source": "20 % less"},
-            {"task": "llm", "metric": "load_s", "below": 60, "source": "<60s"},
-        ],
-    }
+    targets = [
+        Target("llm", "decode_tokens_per_second", between=(60, 120), source="60-120 tok/s"),
+        Target("llm", "ftl_ms", below=1000, source="<1s"),
+        Target("llm", "response_s", reduce_by=0.2, source="20 % less"),
+        Target("llm", "load_s", below=60, source="<60s"),
+    ]
     rows = judge(targets, {"decode_tokens_per_second": 6.56, "ftl_ms": 45340.0, "response_s": 12.04})
     lines = [" ".join(line.split()) for line in text_of(print_targets, rows).splitlines() if line]
     assert lines[0] == "target wanted measured verdict in its words"
@@ -39,12 +38,8 @@ def test_no_targets_print_nothing():
 
 
 def test_metrics_have_their_interval_and_unit():
-    metrics = {
-        "ftl_ms": {"value": 12.34, "ci95": [12.0, 12.68], "unit": "ms"},
-        "top1_agreement": {"value": 0.98, "ci95": None, "unit": ""},
-        "kld": {"value": None, "ci95": None, "unit": "nat"},
-    }
-    assert metric_rows(metrics) == [("ftl_ms", "12.3 ± 0.34 ms"), ("top1_agreement", "0.980"), ("kld", "—")]
+    metrics = {"ftl_ms": MetricValue(12.34, (12.0, 12.68), "ms"), "top1_agreement": MetricValue(0.98, None, "")}
+    assert metric_rows(metrics) == [("ftl_ms", "12.3 ± 0.34 ms"), ("top1_agreement", "0.980")]
 
 
 def test_long_cells_are_folded_and_never_cut():
@@ -60,13 +55,12 @@ def test_brackets_in_a_cell_are_text():
     assert "[bold]x[/bold]" in stream.getvalue()
 
 
-def outcome(deploy):
-    return Outcome("gain", "summary", (), {}, 1.0, 1.0, deploy=deploy)
+def outcome(deploy, directory="outputs/mine"):
+    return Outcome("mine", Path(directory), "gain", "summary", (), {}, 1.0, 1.0, deploy=deploy)
 
 
 def test_after_a_sweep_there_is_a_command_for_each_export_target():
-    deploy = {"study": "it's mine", "engine": {"name": "fake"}}
-    text = text_of(print_after_sweep, outcome(deploy))
+    text = text_of(print_after_sweep, outcome(deploy(), "outputs/it's mine"))
     assert "python -m tuner export 'it'\"'\"'s mine' --target json --out serve-json\n" in text
     assert "  the parameters as a JSON file:\n    python -m tuner export" in text
     assert "#" not in text
@@ -77,10 +71,8 @@ def test_nothing_to_deploy_nothing_to_export():
 
 
 def test_commands_name_a_study_elsewhere_by_its_folder():
-    deploy = {"study": "mine", "engine": {"name": "fake"}}
     for folder, named in {"outputs/mine": "export mine ", "/data/runs/mine": "export /data/runs/mine "}.items():
-        found = replace(outcome(deploy), extra={"study_dir": folder})
-        assert named in text_of(print_after_sweep, found)
+        assert named in text_of(print_after_sweep, outcome(deploy(), folder))
 
 
 @pytest.mark.parametrize(
@@ -92,4 +84,4 @@ def test_commands_name_a_study_elsewhere_by_its_folder():
     ],
 )
 def test_the_ui_is_opened_where_the_study_was_logged(uri, commands):
-    assert ui_commands({"tracking": {"uri": uri}}) == commands
+    assert ui_commands(uri) == commands

@@ -10,10 +10,11 @@ import urllib.request
 
 import psutil
 import pytest
-from tuner.results.mlflow_ui import HOST, free_port, serve
 
 from search_spaces.errors import EnvironmentLackingError, TunerError
+from tests.tuner.synthetic import write_study
 from tuner.cli.main import main
+from tuner.results.ui_server import HOST, free_port, serve_mlflow, serve_optuna
 
 
 @pytest.fixture
@@ -47,13 +48,19 @@ def test_a_running_server_is_only_pointed_to(capsys):
 
 
 def test_a_server_that_cannot_start_says_why():
-    with pytest.raises(EnvironmentLackingError, match="mlflow ui ended"), serve("nonsense://uri", free_port(0)):
+    with pytest.raises(EnvironmentLackingError, match="mlflow ended"), serve_mlflow("nonsense://uri", free_port(0)):
         pass
 
 
-def test_the_ui_serves_on_loopback_and_goes_with_its_command(tmp_path):
+@pytest.mark.parametrize(
+    ("words", "page", "shown"),
+    [([], "", b"MLflow"), (["--optuna", "mine"], "/dashboard", b"Optuna")],
+    ids=["mlflow", "optuna"],
+)
+def test_a_ui_serves_on_loopback_and_goes_with_its_command(tmp_path, words, page, shown):
+    write_study(tmp_path / "outputs/mine")
     process = subprocess.Popen(
-        [sys.executable, "-m", "tuner", "ui", "--json"],
+        [sys.executable, "-m", "tuner", "ui", "--json", *words],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -66,8 +73,8 @@ def test_the_ui_serves_on_loopback_and_goes_with_its_command(tmp_path):
         document = json.loads("".join(lines) + "}")
         assert document["url"].startswith(f"http://{HOST}:")
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with direct.open(document["url"], timeout=120) as page:
-            assert b"MLflow" in page.read()
+        with direct.open(document["url"] + page, timeout=120) as answer:
+            assert shown in answer.read()
         server = psutil.Process(document["pid"])
         family = [server, *server.children(recursive=True)]
         assert len(family) <= 3
@@ -77,3 +84,19 @@ def test_the_ui_serves_on_loopback_and_goes_with_its_command(tmp_path):
     finally:
         process.kill()
         process.communicate()
+
+
+def test_the_dashboard_shows_every_trial_of_a_study(tmp_path):
+    storage = str(write_study(tmp_path / "mine") / "journal.log")
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with serve_optuna(storage, free_port(0)) as server, direct.open(f"{server.url}/api/studies/0", timeout=120) as told:
+        document = json.loads(told.read())
+    assert [t["state"] for t in document["trials"]].count("Complete") == 4
+    assert {a["key"] for a in document["trials"][0]["user_attrs"]} >= {"params", "purpose", "result", "status"}
+
+
+def test_a_dashboard_that_is_not_installed_says_how_to_get_it(monkeypatch):
+    monkeypatch.setattr("tuner.results.ui_server.find_spec", lambda name: None)
+    with pytest.raises(EnvironmentLackingError, match="optuna-dashboard is not installed") as caught:
+        serve_optuna("sqlite:///x.db", 1).__enter__()
+    assert "dashboard" in caught.value.hint

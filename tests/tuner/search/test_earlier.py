@@ -1,12 +1,15 @@
 """Configurations of earlier studies that are worth a trial."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from search_spaces.narrowing import narrow
 from search_spaces.parameter import IntRange
 from search_spaces.template import load_template
+from tests.tuner.synthetic import deploy
+from tuner.core.documents import dump
 from tuner.search.earlier import MOST, earlier_best
 
 SPEED = "decode_tokens_per_second"
@@ -20,11 +23,12 @@ def space():
 def study(outputs, name, params, engine="fake", objective=SPEED, gain=True, at="2026-01-01"):
     folder = outputs / name
     folder.mkdir(parents=True)
-    document = {
-        "study": name, "engine": {"name": engine}, "params": params, "created_at": at,
-        "gain": {"objective": objective, "significant": gain},
-    }  # fmt: skip
-    (folder / "deploy.json").write_text(json.dumps(document))
+    known = deploy()
+    known = replace(
+        known, study=name, engine=known.engine.model_copy(update={"name": engine}), params=params,
+        gain=replace(known.gain, objective=objective, significant=gain), created_at=f"{at}T00:00:00Z",
+    )  # fmt: skip
+    (folder / "deploy.json").write_text(json.dumps(dump(known)))
 
 
 def found(outputs, space):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -16,7 +17,10 @@ from search_spaces.parameter import Choices
 from tests.tuner.fake_executor import FakeExecutor
 from tests.tuner.fake_study import FIXED, Recorder, fake_config, results_of, wide_config
 from tuner.core import interrupts
+from tuner.core.deploy import DeployConfig
+from tuner.core.explanation import Attribution
 from tuner.core.params import key
+from tuner.core.targets import Target
 from tuner.core.trial import TrialResult, TrialStatus
 from tuner.measure.executor import LocalExecutor
 from tuner.measure.host.host_noise import HostNoise
@@ -25,15 +29,19 @@ from tuner.results.record import StudyRecord, record_name
 from tuner.results.study_store import StudyStore, check_writable
 from tuner.study.search_loop import MAX_KILLS, TRIAL_SHARE
 from tuner.study.study import run_study
+from tuner.tournament.document import TournamentDocument
 
 pytestmark = pytest.mark.usefixtures("_simulated_unless_real")
 OPTIMUM = {"threads": 6, "mode": "b", "precision": "medium"}
 
 
-def study_dir(outcome):
-    from pathlib import Path
+def tournament_of(outcome):
+    return StudyStore(outcome.directory).read(TournamentDocument, "tournament.json")
 
-    return Path(outcome.extra["study_dir"])
+
+def study_dir(outcome):
+
+    return outcome.directory
 
 
 def test_a_small_space_is_enumerated_and_its_optimum_proven(tmp_path):
@@ -41,11 +49,11 @@ def test_a_small_space_is_enumerated_and_its_optimum_proven(tmp_path):
     assert outcome.verdict == "gain"
     assert len(outcome.trials) == 12
     assert len({json.dumps(dict(t.params), sort_keys=True) for t in outcome.trials}) == 12
-    assert outcome.deploy["params"].items() >= OPTIMUM.items()
+    assert outcome.deploy.params.items() >= OPTIMUM.items()
     # speed: sqrt(6/2) from threads, 1.3 from mode b, 1.2 from medium precision
-    assert outcome.deploy["gain"]["ratio"] == pytest.approx(3**0.5 * 1.3 * 1.2, rel=0.03)
-    low, high = outcome.deploy["gain"]["ci95"]
-    assert low < outcome.deploy["gain"]["ratio"] < high
+    assert outcome.deploy.gain.ratio == pytest.approx(3**0.5 * 1.3 * 1.2, rel=0.03)
+    low, high = outcome.deploy.gain.ci95
+    assert low < outcome.deploy.gain.ratio < high
 
 
 def test_the_baseline_is_trial_0_and_every_trial_is_recorded(tmp_path):
@@ -61,7 +69,7 @@ def test_the_baseline_is_trial_0_and_every_trial_is_recorded(tmp_path):
 
 def test_what_is_deployed_was_measured(tmp_path):
     outcome = run_study(fake_config(tmp_path), [])
-    assert dict(outcome.deploy["params"]) in [dict(t.params) for t in outcome.trials]
+    assert dict(outcome.deploy.params) in [dict(t.params) for t in outcome.trials]
 
 
 def test_a_wide_space_is_searched_without_repeats_and_near_the_optimum(tmp_path):
@@ -69,19 +77,19 @@ def test_a_wide_space_is_searched_without_repeats_and_near_the_optimum(tmp_path)
     assert len({json.dumps(dict(t.params), sort_keys=True) for t in outcome.trials}) == 40
     assert outcome.verdict == "gain"
     # the known optimum is 3.3 times the default; within 15 % of it after 40 of thousands
-    assert outcome.deploy["gain"]["ratio"] > 0.85 * 3**0.5 * 1.3 * 1.2 * 1.03
+    assert outcome.deploy.gain.ratio > 0.85 * 3**0.5 * 1.3 * 1.2 * 1.03
 
 
 def test_quality_binds(tmp_path, monkeypatch):
     monkeypatch.setenv("TUNER_CACHE", str(tmp_path / "cache"))
     space = {"precision": Choices(("low", "medium", "high")), "mode": Choices(("a", "b"))}
     outcome = run_study(fake_config(tmp_path, space=space, params={"turbo": False, "scale": 1.0, "threads": 2}), [])
-    assert outcome.deploy["params"]["precision"] == "medium"
-    assert outcome.deploy["constraints"][0]["satisfied"]
+    assert outcome.deploy.params["precision"] == "medium"
+    assert outcome.deploy.constraints[0].satisfied
     lows = [t for t in outcome.trials if t.params["precision"] == "low"]
     assert len(lows) == 1, "once its quality is known, a precision that is not good enough is not run again"
     assert "kld 0.2 > 0.05" in lows[0].reason
-    assert any("ruled out unseen, such as: kld 0.2 > 0.05" in text for text in outcome.notices)
+    assert any("predicted infeasible, such as: kld 0.2 > 0.05" in text for text in outcome.notices)
 
 
 def test_all_configurations_equal_means_keep_the_default(tmp_path):
@@ -91,9 +99,9 @@ def test_all_configurations_equal_means_keep_the_default(tmp_path):
         fake_config(tmp_path, space=space, params=fixed, baseline={"threads": 6}, model={"noise": 0.03}), []
     )
     assert outcome.verdict == "keep_default"
-    assert outcome.deploy["params"]["threads"] == 6
-    gain = outcome.deploy["gain"]
-    assert (gain["ratio"], gain["ci95"], gain["p_value"], gain["significant"]) == (1.0, None, None, False)
+    assert outcome.deploy.params["threads"] == 6
+    gain = outcome.deploy.gain
+    assert (gain.ratio, gain.ci95, gain.p_value, gain.significant) == (1.0, None, None, False)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +123,7 @@ def test_a_fault_in_half_of_the_space_does_not_change_the_verdict(tmp_path, monk
     script = [{"when": {"mode": ["a"], "threads": [4, 6]}, "do": fault}]
     outcome = run_study(fake_config(tmp_path / "outputs", model={"script": script}), [])
     assert outcome.verdict == "gain"
-    assert outcome.deploy["params"].items() >= OPTIMUM.items()
+    assert outcome.deploy.params.items() >= OPTIMUM.items()
     failed = [t for t in outcome.trials if t.params["mode"] == "a" and t.params["threads"] > 2]
     assert failed
     assert all(t.status == status for t in failed)
@@ -125,9 +133,9 @@ def test_a_fault_in_half_of_the_space_does_not_change_the_verdict(tmp_path, monk
 def test_what_cannot_fit_is_ruled_out_without_running_and_said_so(tmp_path):
     script = [{"when": {"mode": ["a"], "threads": [4, 6]}, "do": "too_large"}]
     outcome = run_study(fake_config(tmp_path, model={"script": script}), [])
-    assert outcome.deploy["params"].items() >= OPTIMUM.items()
+    assert outcome.deploy.params.items() >= OPTIMUM.items()
     assert not [t for t in outcome.trials if t.params["mode"] == "a" and t.params["threads"] > 2]
-    assert any(text.startswith("4 configurations were ruled out unseen") for text in outcome.notices)
+    assert any(text.startswith("4 configurations were predicted infeasible") for text in outcome.notices)
 
 
 def test_a_default_that_cannot_fit_is_infeasible_without_running(tmp_path):
@@ -142,7 +150,7 @@ def test_quality_that_is_not_a_number_never_wins(tmp_path, monkeypatch):
     monkeypatch.setenv("TUNER_CACHE", str(tmp_path / "cache"))
     script = [{"when": {"precision": ["medium"]}, "do": "quality_nan"}]
     outcome = run_study(fake_config(tmp_path / "outputs", model={"script": script}), [])
-    assert outcome.deploy["params"]["precision"] == "high"
+    assert outcome.deploy.params["precision"] == "high"
     broken = [t for t in outcome.trials if t.params["precision"] == "medium"]
     # one that is clearly slower is cut off before its quality is asked for
     assert "invalid_output" in {str(t.status) for t in broken} <= {"invalid_output", "pruned"}
@@ -152,7 +160,7 @@ def test_a_hanging_configuration_costs_its_timeout_and_no_more(tmp_path):
     script = [{"when": {"mode": ["b"], "threads": [4]}, "do": "hang"}]
     outcome = run_study(fake_config(tmp_path, model={"script": script}, budget={"trial_timeout_s": 1.0}), [])
     assert outcome.statuses["timed_out"] >= 1
-    assert outcome.deploy["params"].items() >= OPTIMUM.items()
+    assert outcome.deploy.params.items() >= OPTIMUM.items()
 
 
 def test_a_default_that_cannot_run_does_not_end_the_study(tmp_path):
@@ -160,8 +168,8 @@ def test_a_default_that_cannot_run_does_not_end_the_study(tmp_path):
     recorder = Recorder()
     outcome = run_study(fake_config(tmp_path, model={"script": script}), [recorder])
     assert outcome.verdict == "only_feasible"
-    assert outcome.deploy["params"].items() >= OPTIMUM.items()
-    assert outcome.deploy["gain"]["ratio"] is None
+    assert outcome.deploy.params.items() >= OPTIMUM.items()
+    assert outcome.deploy.gain.ratio is None
     assert "default does not run" in outcome.summary
     assert any("default does not run" in text for (text,) in recorder.named("notice"))
 
@@ -198,7 +206,7 @@ def test_a_quality_cannot_be_the_first_objective(tmp_path):
 def test_a_load_time_may_be_the_objective(tmp_path, objective):
     outcome = run_study(fake_config(tmp_path, objectives=(objective,), budget={"trials": 3}), [])
     assert outcome.verdict in ("gain", "keep_default")
-    assert objective in outcome.deploy["metrics"]
+    assert objective in outcome.deploy.metrics
 
 
 def test_nothing_near_the_default_keeps_it_without_a_tournament(tmp_path):
@@ -269,12 +277,12 @@ def test_more_pairs_are_a_new_tournament_where_they_may_prove_something(tmp_path
     tournaments = FakeExecutor(lambda number, run: 100 * math.exp(swing if (run + number) % 2 else -swing))
     monkeypatch.setattr(LocalExecutor, "run", _measured_by(tournaments))
     first = run_study(fake_config(tmp_path, **equals, budget={"tournament_pairs_most": 10}), [])
-    assert (first.verdict, len(first.tournament["blocks"])) == ("keep_default", 10)
+    assert (first.verdict, len(tournament_of(first).blocks)) == ("keep_default", 10)
     recorder = Recorder()
     run_study(fake_config(tmp_path, **equals, budget={"tournament_pairs_most": 10}), [recorder])
     assert not recorder.named("tournament_progress"), "with no more pairs there is nothing to do"
     more = run_study(fake_config(tmp_path, **equals, budget={"tournament_pairs_most": 12}), [])
-    assert len(more.tournament["blocks"]) == then
+    assert len(tournament_of(more).blocks) == then
     assert len(more.trials) == len(first.trials)
 
 
@@ -336,20 +344,20 @@ def test_the_same_command_again_reports_and_a_larger_budget_goes_on(tmp_path):
     recorder = Recorder()
     again = run_study(wide_config(tmp_path, budget={"trials": 8}), [recorder])
     assert again.deploy == first.deploy
-    assert again.extra == first.extra
+    assert (again.study, again.directory) == (first.study, first.directory)
     assert not recorder.named("trial_started") + recorder.named("tournament_progress"), "nothing is measured"
     more = run_study(wide_config(tmp_path, budget={"trials": 14}), [])
-    assert [t.to_json() for t in more.trials[:8]] == [t.to_json() for t in first.trials]
+    assert more.trials[:8] == first.trials
     assert len(more.trials) == 14
 
 
 def test_a_finished_study_is_judged_by_the_targets_of_today(tmp_path):
-    targets = {"name": "t", "targets": [{"task": "llm", "metric": "decode_tokens_per_second", "above": 60}]}
+    targets = (Target("llm", "decode_tokens_per_second", above=60),)
     first = run_study(fake_config(tmp_path, budget={"trials": 4}), [])
     again = run_study(fake_config(tmp_path, budget={"trials": 4}, targets=targets), [])
-    assert first.deploy["targets"] == []
-    assert again.deploy["targets"][0]["met"] is True
-    assert StudyStore(study_dir(first)).read_json("deploy.json") == again.deploy
+    assert first.deploy.targets == ()
+    assert again.deploy.targets[0].met is True
+    assert StudyStore(study_dir(first)).read(DeployConfig, "deploy.json") == again.deploy
 
 
 def test_another_definition_under_the_same_name_is_refused(tmp_path):
@@ -440,8 +448,9 @@ def test_kill_9_of_the_whole_tree_loses_and_repeats_nothing_that_was_finished(tm
     outcome = run_study(fake_config(tmp_path, study="mine", model={"script": [{"do": "slow"}]}), [])
     assert list(outcome.trials[: len(before)]) == before
     values = [[b.rounds[n].metrics["decode_tokens_per_second"] for n in sorted(b.rounds)] for b in played]
-    assert [sorted(b) for b in outcome.tournament["blocks"][: len(played)]] == [sorted(v) for v in values]
-    assert len(outcome.tournament["blocks"]) == 8
+    blocks = tournament_of(outcome).blocks
+    assert [sorted(b) for b in blocks[: len(played)]] == [sorted(v) for v in values]
+    assert len(blocks) == 8
     assert StudyStore(folder).tournament_state() is None, "the verdict holds the blocks"
     assert len({json.dumps(dict(t.params), sort_keys=True) for t in outcome.trials}) == 12
     assert outcome.verdict == "gain"
@@ -484,7 +493,7 @@ def test_another_budget_forgets_an_interrupted_tournament_and_searches_on(tmp_pa
     assert run_study(fake_config(tmp_path, budget=few), [Interrupt()]).verdict == "interrupted"
     outcome = run_study(fake_config(tmp_path), [])
     assert len(outcome.trials) == 12
-    assert len(outcome.tournament["blocks"]) == 8
+    assert len(tournament_of(outcome).blocks) == 8
 
 
 def test_what_killed_the_tuner_again_and_again_is_not_tried_again(tmp_path):
@@ -523,7 +532,7 @@ def test_a_default_that_a_passing_shortage_stopped_gets_a_second_chance(tmp_path
 
 def test_after_a_gain_it_is_known_what_each_change_brought(tmp_path):
     first = run_study(fake_config(tmp_path), [])
-    brought = {n: step["ratio"] for step in first.attribution["steps"] for n in step["changed"]}
+    brought = {n: step.ratio for step in first.attribution.steps for n in step.changed}
     assert brought == pytest.approx({"threads": 3**0.5, "mode": 1.3, "precision": 1.2}, rel=0.05)
     page = (study_dir(first) / "report.md").read_text()
     assert "What each change brought" in page
@@ -536,14 +545,14 @@ def test_what_there_was_no_time_to_explain_is_explained_with_more(tmp_path, simu
     assert any("was not measured" in text for text in first.notices)
     more = run_study(fake_config(tmp_path, budget={"minutes": 5.0}), [], simulated)
     assert more.verdict == "gain"
-    assert len(more.attribution["steps"]) == 3
+    assert len(more.attribution.steps) == 3
 
 
 def test_one_knob_after_the_other_is_a_study_of_its_own(tmp_path):
     searched = run_study(fake_config(tmp_path, budget={"trials": 3}), [])
     walked = run_study(fake_config(tmp_path, sampler="ablation"), [])
     assert study_dir(walked) != study_dir(searched)
-    assert walked.deploy["params"].items() >= OPTIMUM.items()
+    assert walked.deploy.params.items() >= OPTIMUM.items()
     baseline = walked.trials[0].params
     first = walked.trials[1].params
     assert sum(first[n] != baseline[n] for n in first) == 1
@@ -567,10 +576,9 @@ def test_the_default_is_measured_again_and_the_machines_pace_kept(tmp_path, monk
 def test_an_explanation_of_another_winner_does_not_stay(tmp_path):
     first = run_study(fake_config(tmp_path), [])
     store = StudyStore(study_dir(first))
-    other = {**store.read_json("attribution.json"), "winner": 99}
-    store.write_json("attribution.json", other)
+    store.write("attribution.json", replace(store.read(Attribution, "attribution.json"), winner=99))
     again = run_study(fake_config(tmp_path), [])
-    assert again.attribution["winner"] == again.tournament["winner"]
+    assert again.attribution.winner == tournament_of(again).winner
 
 
 def test_only_crashes_beside_the_default_are_no_comparison(tmp_path):
@@ -624,7 +632,7 @@ def test_what_was_best_in_an_earlier_study_is_tried_first(tmp_path):
     recorder = Recorder()
     later = run_study(fake_config(tmp_path, objectives=("ftl_ms",)), [recorder])
     assert study_dir(later) != study_dir(earlier)
-    assert later.trials[1].params == earlier.deploy["params"]
+    assert later.trials[1].params == earlier.deploy.params
     notices = [text for (text,) in recorder.named("notice")]
     assert f"what was best in earlier studies of this engine is tried first: {study_dir(earlier).name}" in notices
 
@@ -647,16 +655,10 @@ def test_an_interrupt_while_a_trial_is_written_leaves_file_and_outcome_alike(tmp
         if result.number == 2:
             signal.raise_signal(signal.SIGINT)
 
-    before = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     monkeypatch.setattr(StudyRecord, "end", interrupted)
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background job has it ignored
     interrupts.install()
-    try:
-        outcome = run_study(fake_config(tmp_path), [])
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        interrupts._state.requested = False
+    outcome = run_study(fake_config(tmp_path), [])
     assert outcome.verdict == "interrupted"
     assert len(outcome.trials) == len(results_of(study_dir(outcome))) == 3
 

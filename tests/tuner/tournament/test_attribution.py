@@ -15,11 +15,12 @@ from search_spaces.template import load_template
 from tests.tuner.fake_executor import SPEED, FakeExecutor
 from tests.tuner.tournament.tournaments import played
 from tuner.core.documents import dump, load
+from tuner.core.explanation import Attribution, Step
 from tuner.core.objective import Objective
 from tuner.core.trial import MetricValue, TrialResult, TrialStatus
 from tuner.search.posterior import Posterior
 from tuner.study.explanation import _idle
-from tuner.tournament.attribution import BLOCKS, Attribution, Step, _step, attribute, by_worth, path
+from tuner.tournament.attribution import BLOCKS, _step, attribute, brought_nothing, by_worth, path
 
 pytestmark = pytest.mark.usefixtures("_simulated_unless_real")
 SPACE = load_template("fake").bind({"cpu_cores": 8})
@@ -148,4 +149,4 @@ def test_a_burst_in_a_round_does_not_make_a_change_look_idle():
     step = _step(walker(100.0), walker(120.0, busy=(2,)), Objective(SPEED))
     assert step.pairs == 3
     assert step.ratio == pytest.approx(1.2)
-    assert not step.brought_nothing
+    assert not brought_nothing(step)

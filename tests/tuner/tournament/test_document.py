@@ -34,5 +34,5 @@ def test_it_is_read_as_it_was_written(values):
 
 def test_what_is_not_one_is_said_to_be_so():
     result, _ = hold({0: 100.0, 7: 170.0})
-    with pytest.raises(TunerError, match=r"tournament\.json: pairs is 'many'"):
+    with pytest.raises(TunerError, match=r"tournament\.json\.pairs: a whole number is needed, not 'many'"):
         load(TournamentDocument, {**dump(result.document), "pairs": "many"}, "tournament.json")

@@ -23,7 +23,7 @@ def test_reasons_that_differ_in_figures_only_are_one():
 
 def test_an_interruption_says_what_is_kept():
     assert "before the first trial" in interrupted([], SPEED)
-    assert interrupted([failed(0, "no")], SPEED) == ("interrupted: 1 finished trial kept; the same command goes on")
+    assert interrupted([failed(0, "no")], SPEED) == ("interrupted: 1 finished trial kept; rerun to continue")
     metrics = {SPEED.metric: MetricValue(12.345, None, "tok/s")}
     text = interrupted([TrialResult(0, {}, TrialStatus.OK, metrics=metrics), failed(1, "no")], SPEED)
     assert text.endswith("best so far, not proven: trial 0 with decode_tokens_per_second 12.35")
@@ -42,7 +42,7 @@ def ended(verdict, finalists, winner=0, pairs=16, failure=""):
 
 
 @pytest.mark.parametrize(
-    ("high", "noise_message"), [(1.08, "noise may hide a gain of up to 8 %"), (1.02, "95 % interval 0.970 to 1.020)")]
+    ("high", "said"), [(1.08, "noise may hide a gain of up to 8 %"), (1.02, "95 % interval 0.970 to 1.020)")]
 )
 def test_keeping_the_default_says_how_near_the_best_finalist_came(high, said):
     """No gain, and a gain that noise hid, are not the same."""

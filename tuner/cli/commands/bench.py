@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from search_spaces.errors import TunerError
 from tuner.cli.commands.arguments import OVERRIDES_HELP, add_task
 from tuner.cli.console import Console
+
+if TYPE_CHECKING:
+    from tuner.measure.bench import Bench, BenchDocument
 
 NAME = "bench"
 HELP = "measure one configuration: the default, params.KNOB=VALUE, or deploy=FILE"
@@ -40,21 +43,21 @@ def run(options: argparse.Namespace, console: Console) -> int:
     overrides, wanted = files_wanted(options.overrides)
     config = compose(options.task, resolve_deploy(overrides))
 
+    from tuner.core.documents import dump
+    from tuner.core.trial import TrialStatus
     from tuner.measure.bench import run_bench
     from tuner.results.display import make_display
 
     display = make_display(console.progress)
     try:
-        measured = run_bench(config, [display], wanted == PROFILE)
+        bench = run_bench(config, [display], wanted == PROFILE)
     finally:
         display.close()
-    _note_another_workload(overrides, measured["workload_digest"], console)
-    document = bench_document(measured)
-    if wanted:
-        document["files"] = _write(config.outputs, measured, console)
-    console.emit(document)
-    _print(document, console)
-    return 0 if document["status"] == "ok" else 1
+    _note_another_workload(overrides, bench.document.study.workload.digest, console)
+    files = _write(config.outputs, bench, console) if wanted else []
+    console.emit({**dump(bench.document), "files": files})
+    _print(bench.document, console)
+    return 0 if bench.document.status is TrialStatus.OK else 1
 
 
 REPORT, PROFILE = "report", "profile"
@@ -79,10 +82,10 @@ def _switch(name: str, value: str) -> bool:
     return value.strip().lower() == "true"
 
 
-def _write(outputs: Path, measured: Mapping[str, Any], console: Console) -> list[str]:
+def _write(outputs: Path, bench: Bench, console: Console) -> list[str]:
     from tuner.results.report.bench import write_bench
 
-    written = write_bench(outputs / f"bench-{measured['study']['name']}", measured)
+    written = write_bench(outputs / f"bench-{bench.document.study.name}", bench)
     for file in written:
         console.note(f"wrote {file}")
     return [str(file) for file in written]
@@ -113,46 +116,21 @@ def _note_another_workload(overrides: Sequence[str], digest: str, console: Conso
     from tuner.results.export.document import read_deploy
 
     file = _deploy_file(overrides)
-    if file is not None and (theirs := read_deploy(file)["workload"]["digest"]) != digest:
+    if file is not None and (theirs := read_deploy(file).workload.digest) != digest:
         console.note(
             f"note: this workload ({digest}) is not the one that {str(file)!r} was measured on ({theirs}): "
             "its figures cannot be compared with these"
         )
 
 
-def bench_document(measured: Mapping[str, Any]) -> dict[str, Any]:
-    """What `bench --json` prints: every metric as `{value, ci95, unit}`."""
-    return {
-        "params": dict(measured["params"]),
-        "metrics": with_units(measured["metrics"]),
-        "quality": with_units(measured["quality"]),
-        "targets": list(measured.get("targets") or []),
-        "host_noise": dict(measured["host_noise"]),
-        "status": str(measured["status"]),
-        "reason": measured["reason"],
-        **{name: measured[name] for name in ("iterations", "stages", "in_force") if measured.get(name)},
-    }
-
-
-def with_units(metrics: Mapping[str, Any]) -> dict[str, Any]:
-    """Bare numbers as metric documents without an interval, in the unit of the table of metrics."""
-    from tuner.core.metrics import METRICS
-
-    def one(name: str, value: Any) -> dict[str, Any]:
-        if isinstance(value, Mapping):
-            return dict(value)
-        return {"value": value, "ci95": None, "unit": METRICS[name].unit if name in METRICS else ""}
-
-    return {name: one(name, value) for name, value in metrics.items()}
-
-
-def _print(document: Mapping[str, Any], console: Console) -> None:
+def _print(measured: BenchDocument, console: Console) -> None:
+    from tuner.core.trial import TrialStatus
     from tuner.results.tables import metric_rows, params_line, print_table, print_targets
 
-    console.print(params_line(document["params"]))
-    if document["status"] != "ok":
-        console.print(f"{document['status']}: {document['reason']}")
-    rows = metric_rows({**document["metrics"], **document["quality"]})
+    console.print(params_line(measured.params))
+    if measured.status is not TrialStatus.OK:
+        console.print(f"{measured.status}: {measured.reason}")
+    rows = metric_rows({**measured.metrics, **measured.quality})
     if rows:
         print_table(console.human, ("metric", "value"), rows)
-    print_targets(document["targets"], console.human)
+    print_targets(measured.targets, console.human)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from search_spaces.parameter import Value
 from tuner.cli.console import Console
 
 if TYPE_CHECKING:
@@ -29,10 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, console: Console) -> int:
     """Look and tell."""
+    from tuner.core.documents import dump
     from tuner.measure.doctor import diagnose
 
     diagnosis = diagnose(options.engines)
-    console.emit(diagnosis.to_json())
+    console.emit({"healthy": diagnosis.healthy, **dump(diagnosis), "warnings": diagnosis.warnings})
     _print(diagnosis, console)
     return 0 if diagnosis.healthy else 3
 
@@ -40,7 +43,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
 def _print(diagnosis: Diagnosis, console: Console) -> None:
     hardware = diagnosis.hardware
     cores = f"{hardware.cores} cores usable of {hardware.cores_machine}"
-    console.print(f"hardware   {hardware.cpu}, {cores}, {hardware.memory_gib:g} GiB usable ({hardware.hardware_class})")
+    console.print(f"hardware   {hardware.cpu}, {cores}, {hardware.memory_gib:g} GiB usable ({hardware.class_})")
     for gpu in hardware.gpus:
         console.print(
             f"           {gpu.name}, {gpu.memory_mib} MiB, compute {gpu.compute_capability}, driver {gpu.driver}"
@@ -75,12 +78,12 @@ def _now(around: Surroundings) -> str:
     return f"{'quiet' if around.quiet else 'busy'}: {noise}, {devices}"
 
 
-def _facts(build: dict[str, str]) -> dict[str, object]:
+def _facts(build: Mapping[str, str]) -> Mapping[str, str]:
     """A build without the advice on it, which is among the warnings."""
     from engines.base import without_advice
 
     return without_advice(build)
 
 
-def _pairs(mapping: dict[str, object]) -> str:
+def _pairs(mapping: Mapping[str, Value]) -> str:
     return " ".join(f"{name}={value}" for name, value in mapping.items())

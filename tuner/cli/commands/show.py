@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from search_spaces.domains import describe, show
+from search_spaces.parameter import Domain, Parameter, Params, Value
+from search_spaces.rules import describe_condition
 from tuner.cli.commands.arguments import OVERRIDES_HELP, add_task
 from tuner.cli.console import Console
 
 if TYPE_CHECKING:
-    from search_spaces.parameter import Parameter, Params
     from tuner.measure.preparation import Prepared
 
 NAME = "show"
@@ -36,81 +38,118 @@ def run(options: argparse.Namespace, console: Console) -> int:
 
     config = compose(options.task, options.overrides)
 
+    from tuner.core.documents import dump
     from tuner.measure.preparation import prepare
 
     prepared = prepare(config, console.note, for_quality=False)
-    document = space_document(prepared)
-    console.emit(document)
-    _print(document, console)
+    shown = shown_space(prepared)
+    console.emit(dump(shown))
+    _print(shown, console)
     return 0
 
 
-def space_document(prepared: Prepared) -> dict[str, Any]:
-    """What `show --json` prints. `size` is the number of valid configurations, null when they cannot be counted."""
+@dataclass(frozen=True)
+class ShownKnob:
+    """A knob as `show` tells it: `range` in words, `domain` as data, `when` in words."""
+
+    name: str
+    range: str
+    kind: str
+    domain: Domain
+    default: Value
+    unit: str
+    when: tuple[str, ...]
+    scope: str
+    affects: tuple[str, ...]
+    help: str
+
+
+@dataclass(frozen=True)
+class ShownModel:
+    """The model that the space was bound to, and the variants that it comes in or can be made in."""
+
+    name: str
+    source: str
+    variants: tuple[str, ...]
+    native: str
+
+
+@dataclass(frozen=True)
+class ShownSpace:
+    """What `show --json` prints. `size` is the number of valid configurations, None when they cannot be counted."""
+
+    space: str
+    digest: str
+    size: int | None
+    engine: Mapping[str, str]
+    hardware: str
+    model: ShownModel
+    facts: Mapping[str, Value]
+    knobs: tuple[ShownKnob, ...]
+    fixed: Params
+    off: Mapping[str, str]
+    rules: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def shown_space(prepared: Prepared) -> ShownSpace:
+    """The space on this machine."""
     space, model = prepared.space, prepared.model
-    return {
-        "space": space.name,
-        "digest": space.digest,
-        "size": space.size(_COUNTED_MOST),
-        "engine": {"name": prepared.engine.name, **prepared.capabilities.build},
-        "hardware": prepared.hardware.hardware_class,
-        "model": {
-            "name": model.name,
-            "source": model.source,
-            "variants": sorted(model.variants),
-            "native": model.native,
-        },
-        "facts": {**prepared.capabilities.facts, **model.facts},
-        "knobs": [_knob(parameter, space.baseline) for parameter in space.parameters],
-        "fixed": dict(space.fixed),
-        "off": dict(space.off),
-        "rules": [rule.describe() for rule in space.rules],
-        "notes": list(space.notes),
-    }
+    return ShownSpace(
+        space=space.name,
+        digest=space.digest,
+        size=space.size(_COUNTED_MOST),
+        engine={"name": prepared.engine.name, **prepared.capabilities.build},
+        hardware=prepared.hardware.class_,
+        model=ShownModel(model.name, model.source, tuple(sorted(model.variants)), model.native),
+        facts={**prepared.capabilities.facts, **model.facts},
+        knobs=tuple(_knob(parameter, space.baseline) for parameter in space.parameters),
+        fixed=space.fixed,
+        off=space.off,
+        rules=tuple(rule.describe() for rule in space.rules),
+        notes=tuple(space.notes),
+    )
 
 
-def _knob(parameter: Parameter, baseline: Params) -> dict[str, Any]:
-    from search_spaces.domains import describe
-    from search_spaces.rules import describe_condition
-
-    return {
-        "name": parameter.name,
-        "range": describe(parameter.domain),
-        "domain": {"kind": type(parameter.domain).__name__, **asdict(parameter.domain)},
-        "default": baseline.get(parameter.name, parameter.default),
-        "unit": parameter.unit,
-        "when": [describe_condition(condition) for condition in parameter.when],
-        "scope": parameter.scope,
-        "affects": sorted(parameter.affects),
-        "help": parameter.help,
-    }
+def _knob(parameter: Parameter, baseline: Params) -> ShownKnob:
+    return ShownKnob(
+        name=parameter.name,
+        range=describe(parameter.domain),
+        kind=type(parameter.domain).__name__,
+        domain=parameter.domain,
+        default=baseline.get(parameter.name, parameter.default),
+        unit=parameter.unit,
+        when=tuple(describe_condition(condition) for condition in parameter.when),
+        scope=parameter.scope,
+        affects=tuple(sorted(parameter.affects)),
+        help=parameter.help,
+    )
 
 
-def _print(document: Mapping[str, Any], console: Console) -> None:
-    from search_spaces.domains import show
+def _print(shown: ShownSpace, console: Console) -> None:
     from tuner.results.tables import print_table
 
-    size = "" if document["size"] is None else f", {document['size']} configurations"
-    console.print(f"{document['model']['name']} with {document['engine']['name']} on {document['hardware']}{size}")
-    conditional = any(knob["when"] for knob in document["knobs"])
+    size = "" if shown.size is None else f", {shown.size} configurations"
+    console.print(f"{shown.model.name} with {shown.engine['name']} on {shown.hardware}{size}")
+    conditional = any(knob.when for knob in shown.knobs)
     rows = [
         (
-            knob["name"],
-            f"{knob['range']} {knob['unit']}".rstrip(),
-            show(knob["default"]),
-            knob["scope"],
-            ", ".join(knob["affects"]),
-            *(["; ".join(knob["when"])] if conditional else []),
-            knob["help"],
+            knob.name,
+            f"{knob.range} {knob.unit}".rstrip(),
+            show(knob.default),
+            knob.scope,
+            ", ".join(knob.affects),
+            *(["; ".join(knob.when)] if conditional else []),
+            knob.help,
         )
-        for knob in document["knobs"]
+        for knob in shown.knobs
     ]
     heads = ("knob", "range", "default", "scope", "affects", *(["only when"] if conditional else []), "what it does")
     print_table(console.human, heads, rows, left=range(len(heads)))
-    _section(console, "fixed", [f"{name} = {show(value)}" for name, value in document["fixed"].items()])
-    _section(console, "off here", [f"{name}: {reason}" for name, reason in document["off"].items()])
-    _section(console, "rules", document["rules"])
-    _section(console, "notes", document["notes"])
+    _section(console, "fixed", [f"{name} = {show(value)}" for name, value in shown.fixed.items()])
+    _section(console, "off here", [f"{name}: {reason}" for name, reason in shown.off.items()])
+    _section(console, "rules", shown.rules)
+    _section(console, "notes", shown.notes)
 
 
 def _section(console: Console, title: str, lines: Sequence[str]) -> None:

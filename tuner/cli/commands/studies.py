@@ -29,11 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, console: Console) -> int:
     """One line per study, the newest first."""
+    from tuner.core.documents import dump
     from tuner.core.paths import user_path
     from tuner.results.studies import list_studies
 
     found = list_studies(_existing(user_path(options.outputs), options.outputs == DEFAULT_OUTPUTS))
-    console.emit([study.to_json() for study in found])
+    console.emit([dump(study) for study in found])
     if found:
         _print(found, console)
     else:

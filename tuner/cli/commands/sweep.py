@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tuner.cli.commands.arguments import OVERRIDES_HELP, add_task
 from tuner.cli.console import Console
 
 if TYPE_CHECKING:
-    from tuner.core.events import Outcome
+    pass
 
 NAME = "sweep"
 HELP = "search for the fastest configuration and prove it against the default"
@@ -40,7 +40,9 @@ def run(options: argparse.Namespace, console: Console) -> int:
 
     config = compose(options.task, options.overrides)
 
+    from tuner.core.documents import dump
     from tuner.results.display import make_display
+    from tuner.results.summary import SweepDocument
     from tuner.results.tables import print_after_sweep
     from tuner.results.tracking import make_tracker
     from tuner.study.study import run_study
@@ -50,23 +52,6 @@ def run(options: argparse.Namespace, console: Console) -> int:
         outcome = run_study(config, [display, make_tracker(config, display.notice)])
     finally:
         display.close()
-    document = outcome_document(outcome)
     print_after_sweep(outcome, console.human)
-    console.emit(document)
+    console.emit(dump(SweepDocument.of(outcome)))
     return EXIT_STATUS[outcome.verdict]
-
-
-def outcome_document(outcome: Outcome) -> dict[str, Any]:
-    """What `sweep --json` prints. `trials` is the number of finished trials of the study, this run's or earlier."""
-    return {
-        "study": outcome.extra["study"],
-        "study_dir": outcome.extra["study_dir"],
-        "trials": len(outcome.trials),
-        "statuses": dict(outcome.statuses),
-        "wall_s": round(outcome.wall_s, 3),
-        "engine_s": round(outcome.engine_s, 3),
-        "verdict": outcome.verdict,
-        "summary": outcome.summary,
-        "notices": list(outcome.notices),
-        "deploy": outcome.deploy,
-    }

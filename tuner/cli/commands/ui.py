@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tuner.cli.commands.arguments import add_outputs
 from tuner.cli.console import Console
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--optuna", metavar="STUDY", nargs="?", const="latest", help="the Optuna dashboard of a study (default: latest)"
     )
-    parser.add_argument("--outputs", type=Path, default=Path("outputs"), help="the folder of the studies")
+    add_outputs(parser)
 
 
 def run(options: argparse.Namespace, console: Console) -> int:
@@ -55,7 +56,7 @@ def _mlflow(options: argparse.Namespace, console: Console) -> int:
         console.emit({"url": uri, "pid": None, "tracking_uri": uri})
         console.print(f"{uri} (a server that runs already)")
         return 0
-    pages = [f"{view}  (the latest study)"] if (view := view_path(options.outputs / "latest")) else []
+    pages = [f"{view}  (the latest study)"] if (view := view_path(Path(options.outputs) / "latest")) else []
     console.note(f"starting the MLflow UI on {uri} …")
     port = _port(options, _MLFLOW_PORT)
     return _serve(console, lambda: serve_mlflow(uri, port), {"tracking_uri": uri}, pages)
@@ -66,7 +67,7 @@ def _optuna(options: argparse.Namespace, console: Console) -> int:
     from tuner.results.studies import find_study
     from tuner.results.ui_server import serve_optuna
 
-    storage = storage_of(find_study(options.optuna, options.outputs))
+    storage = storage_of(find_study(options.optuna, Path(options.outputs)))
     console.note(f"starting the Optuna dashboard on {storage} …")
     port = _port(options, _OPTUNA_PORT)
     return _serve(console, lambda: serve_optuna(storage, port), {"storage": storage}, [])

@@ -11,6 +11,7 @@ from engines.base import TASKS, Engine
 from engines.registry import default_engine, engines_of
 from search_spaces.errors import TunerError, unknown_name
 from search_spaces.parameter import Domain
+from search_spaces.strict_yaml import load_yaml
 from search_spaces.template import load_template
 from tuner.cli.config.bare_names import explain_bare_name
 from tuner.cli.config.checks import (
@@ -30,10 +31,11 @@ from tuner.cli.config.model_choice import model_overrides, settle_model
 from tuner.cli.config.overrides import parse_scalar
 from tuner.cli.config.typed_overrides import OFF, Typed, chosen_engine, sort_overrides
 from tuner.cli.config.workload_choice import check_workload
+from tuner.core.documents import dump, load
 from tuner.core.metrics import check_metrics, metrics_of
 from tuner.core.paths import user_path
 from tuner.core.study_config import Budget, StudyConfig
-from tuner.core.targets import concerning
+from tuner.core.targets import TargetPreset, read_targets
 
 
 def compose(task: str, overrides: Sequence[str]) -> StudyConfig:
@@ -95,7 +97,7 @@ def _settled(engine: Engine, typed: Typed, document: dict[str, Any]) -> dict[str
         "objective": list(check_objectives(typed.objectives or tuple(document["objective"]), engine)),
         "constraints": check_constraints(limits, engine),
         "budget": check_budget(document["budget"]),
-        "targets": _targets(engine.task, typed, document),
+        "targets": dump(_targets(engine.task, typed, document), sparse=True),
         "tracking": tracking,
         "study": check_study_name(typed.text.get("study", document["study"])),
         "outputs": str(user_path(check_outputs(typed.text.get("outputs", document["outputs"])))),
@@ -122,27 +124,25 @@ def _with_absolute_files(group: str, document: Mapping[str, Any], engine: Engine
     return {**section, **found}
 
 
-def _targets(task: str, typed: Typed, document: dict[str, Any]) -> dict[str, Any]:
-    """The chosen preset, cut down to what concerns this run; {} when none is chosen."""
-    preset = document["targets"]
-    name = next((o.raw or "" for o in reversed(typed.hydra) if o.key == "targets"), "")
+def _targets(task: str, typed: Typed, document: dict[str, Any]) -> TargetPreset:
+    """The chosen preset, cut down to what concerns this run; an empty one when none is chosen."""
     if typed.targets_file:
-        preset, name = read_targets(user_path(typed.targets_file)), typed.targets_file
-    return concerning({"name": name, **preset}, task, str(document["workload"].get("name", ""))) if preset else {}
+        preset = read_targets(_targets_file(user_path(typed.targets_file)), typed.targets_file)
+    elif document["targets"]:
+        name = next((o.raw or "" for o in reversed(typed.hydra) if o.key == "targets"), "")
+        preset = read_targets(document["targets"], name)
+    else:
+        return TargetPreset()
+    return preset.concerning(task, str(document["workload"].get("name", "")))
 
 
-def read_targets(path: Path) -> dict[str, Any]:
-    """A targets file of the user's. Raises TunerError when it cannot be read or is not a mapping."""
-    import yaml
-
+def _targets_file(path: Path) -> object:
+    """The data of a targets file of the user's. Raises TunerError when it cannot be read."""
     try:
-        document = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        return load_yaml(path.read_text(encoding="utf-8"), f"targets file {str(path)!r}")
+    except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
         raise TunerError(f"targets file {str(path)!r}: {reason}", "see conf/targets/jane.yaml for the form") from None
-    if not isinstance(document, dict):
-        raise TunerError(f"targets file {str(path)!r} is not a mapping", "see conf/targets/jane.yaml for the form")
-    return document
 
 
 def _study_config(document: dict[str, Any], typed: Typed) -> StudyConfig:
@@ -154,7 +154,7 @@ def _study_config(document: dict[str, Any], typed: Typed) -> StudyConfig:
         objectives=tuple(document["objective"]),
         constraints=document["constraints"],
         budget=Budget(**document["budget"]),
-        targets=document["targets"],
+        targets=load(TargetPreset, document["targets"]).targets,
         params=document["params"],
         space={name: _domain(name, raw) for name, raw in document["space"].items()},
         baseline=document["baseline"],

@@ -9,8 +9,11 @@ from typing import Any
 from engines.base import Engine
 from engines.registry import load_engine
 from search_spaces.errors import TunerError
+from search_spaces.parameter import Value
 from tuner.cli.config.hydra_files import group_names
 from tuner.cli.config.overrides import quote
+from tuner.core.deploy import DeployedModel
+from tuner.core.study_document import StudyDocument
 from tuner.results.export.document import read_deploy
 from tuner.results.study_store import StudyStore
 
@@ -24,28 +27,27 @@ def replay(file: Path, with_model: bool = True) -> list[str]:
     digest must be compared.
     """
     deploy = read_deploy(file)
-    study = StudyStore(file.parent).read_yaml("study.yaml") or {}
-    configured = (study.get("configuration") or {}) if study.get("name") == deploy["study"] else {}
-    workload = configured.get("workload") or {"name": deploy["workload"]["name"]}
-    engine = load_engine(deploy["engine"]["name"])
+    study = StudyStore(file.parent).read(StudyDocument, "study.yaml")
+    configured = study.configuration if study and study.name == deploy.study else {}
+    workload = configured.get("workload") or {"name": deploy.workload.name}
+    engine = load_engine(deploy.engine.name)
     return [
         f"engine={engine.name}",
-        *(_model_overrides(configured.get("model") or _model(deploy["model"], engine), engine) if with_model else []),
+        *(_model_overrides(configured.get("model") or _model(deploy.model, engine), engine) if with_model else []),
         *_workload_overrides(workload, engine),
-        *(f"params.{name}={literal(value)}" for name, value in deploy["params"].items()),
+        *(f"params.{name}={literal(value)}" for name, value in deploy.params.items()),
     ]
 
 
-def _model(model: Mapping[str, Any], engine: Engine) -> dict[str, Any]:
+def _model(model: DeployedModel, engine: Engine) -> dict[str, Value]:
     """A `model` section for a document on its own."""
-    facts = model.get("facts", {})
-    kept = {name: facts[name] for name in engine.facts_kept if name in facts}
-    if model["path"] and Path(model["path"]).exists():
-        return {"source": model["path"], **kept}
-    if model["source"].startswith(("hf:", "shape:")):
-        return {"source": model["source"], **kept}
+    kept = {name: model.facts[name] for name in engine.facts_kept if name in model.facts}
+    if model.path and Path(model.path).exists():
+        return {"source": model.path, **kept}
+    if model.source.startswith(("hf:", "shape:")):
+        return {"source": model.source, **kept}
     raise TunerError(
-        f"the measured model file is not on this machine: {model['path'] or model['source']}",
+        f"the measured model file is not on this machine: {model.path or model.source}",
         "put it there, or name the model with model=PATH",
     )
 

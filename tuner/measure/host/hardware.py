@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import platform
 import re
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from engines.machine_limits import memory_limit_bytes, usable_cores
+from tuner.core.hardware import Gpu, HardwareProfile
 from tuner.measure.host.nvml import ask, devices, text
 
 _GIB = 1024**3
@@ -20,52 +21,27 @@ _TOLERANCE = 1.02
 _NOISE_WORDS = re.compile(r"\((?:r|tm)\)|\bcpu\b|\bprocessor\b|\b\d+-core\b|@.*|\bwith\b.*", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Gpu:
-    """One device as NVML describes it. `memory_mib` is 0 where it is the host's. `compute_capability` is as `9.0`."""
-
-    name: str
-    memory_mib: int
-    driver: str
-    compute_capability: str
-
-
-@dataclass(frozen=True)
-class HardwareProfile:
-    """A machine. `cores` and `memory_gib` are what this process may use (affinity and cgroup respected)."""
-
-    cpu: str
-    cores: int
-    cores_machine: int
-    memory_gib: float
-    gpus: tuple[Gpu, ...]
-    os: str
-    python: str
-
-    @property
-    def hardware_class(self) -> str:
-        """A slug such as `amd-epyc-2c-24g` or `nvidia-h200`: results of one class can be compared with each other."""
-        if self.gpus:
-            counted = f"-x{len(self.gpus)}" if len(self.gpus) > 1 else ""
-            return _slug(self.gpus[0].name) + counted
-        return f"{_slug(_NOISE_WORDS.sub(' ', self.cpu)) or 'cpu'}-{self.cores}c-{nominal_gib(self.memory_gib)}g"
-
-    def to_json(self) -> dict[str, Any]:
-        """A JSON document with the class."""
-        return {"class": self.hardware_class, **asdict(self), "gpus": [asdict(g) for g in self.gpus]}
-
-
 def detect_hardware() -> HardwareProfile:
     """The machine that this process runs on. Never raises for want of a device or a counter."""
+    cpu, cores, memory_gib, gpus = _cpu_name(), usable_cores(), round(memory_limit_bytes() / _GIB, 2), _gpus()
     return HardwareProfile(
-        cpu=_cpu_name(),
-        cores=usable_cores(),
+        class_=hardware_class(cpu, cores, memory_gib, gpus),
+        cpu=cpu,
+        cores=cores,
         cores_machine=os.cpu_count() or 1,
-        memory_gib=round(memory_limit_bytes() / _GIB, 2),
-        gpus=_gpus(),
+        memory_gib=memory_gib,
+        gpus=gpus,
         os=f"{platform.system()} {platform.release()}",
         python=platform.python_version(),
     )
+
+
+def hardware_class(cpu: str, cores: int, memory_gib: float, gpus: Sequence[Gpu]) -> str:
+    """The slug of a machine: its devices', or where there are none that of the processor, its cores and memory."""
+    if gpus:
+        counted = f"-x{len(gpus)}" if len(gpus) > 1 else ""
+        return _slug(gpus[0].name) + counted
+    return f"{_slug(_NOISE_WORDS.sub(' ', cpu)) or 'cpu'}-{cores}c-{nominal_gib(memory_gib)}g"
 
 
 def nominal_gib(memory_gib: float) -> int:

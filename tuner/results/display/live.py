@@ -213,9 +213,9 @@ def summary(info: StudyInfo | None, outcome: Outcome) -> RenderableType:
         Text(outcome.summary, style="bold green" if outcome.verdict == "gain" else "bold"),
     ]
     if deploy:
-        parts += _table(*comparison_table(deploy, outcome.trials))
-        parts += _table(*changed_knob_cells(deploy, outcome.attribution or {}))
-        parts += _table(TARGET_HEAD, target_cells(deploy))
+        parts += _table(*comparison_table(deploy))
+        parts += _table(*changed_knob_cells(deploy, outcome.attribution))
+        parts += _table(TARGET_HEAD, target_cells(deploy.targets))
     parts += [Text(), Text(counts_text(outcome))] if outcome.trials else []
     parts += [Text.assemble(("note  ", "yellow"), text) for text in outcome.notices]
     return Group(*parts, *(Text(line) for line in next_commands(info, outcome)))

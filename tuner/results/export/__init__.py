@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from engines.registry import load_engine
 from search_spaces.errors import unknown_name
 from search_spaces.template import load_template
+from tuner.core.deploy import DeployConfig
 from tuner.results.export.document import read_deploy
 from tuner.results.export.files import write_files
 from tuner.results.export.knob_types import check_types
@@ -46,17 +46,17 @@ def export(
     """
     file = find_deploy(reference, outputs)
     deploy = read_deploy(file)
-    engine = load_engine(deploy["engine"]["name"])
+    engine = load_engine(deploy.engine.name)
     if target not in engine.export_targets:
         raise unknown_name("export target", target, engine.export_targets)
-    check_types(deploy["params"], load_template(engine.space), repr(str(file)))
-    paths = write_files(engine.export(target, deploy), out_dir, overwrite)
+    check_types(deploy.params, load_template(engine.space), repr(str(file)))
+    paths = write_files(engine.export(target, deploy.deployment), out_dir, overwrite)
     if missing := _missing_model(deploy):
         notify(f"note: the model is not on this machine: {missing}; production needs it at that path")
-    return Exported(str(deploy["study"]), paths)
+    return Exported(deploy.study, paths)
 
 
-def _missing_model(deploy: dict[str, Any]) -> str:
+def _missing_model(deploy: DeployConfig) -> str:
     """The path of the model's file if it is not there, else ""."""
-    path = str(deploy["model"]["path"])
+    path = deploy.model.path
     return "" if not path or Path(path).exists() else path

@@ -22,20 +22,11 @@ def write_report(study_dir: Path) -> list[Path]:
 
     study = read_study(study_dir)
     blocks = contents(study)
-    subtitle = " · ".join(
-        part
-        for part in (
-            study.task,
-            str(study.section("model").get("name") or ""),
-            str(study.section("engine").get("name") or ""),
-            str(study.section("hardware").get("class") or ""),
-            str(study.study.get("created_at") or ""),
-        )
-        if part
-    )
+    about = study.about
+    subtitle = " · ".join((about.task, about.model.name, about.engine["name"], about.hardware.class_, about.created_at))
     texts = {f"{PLOT_FOLDER}/{block.name}.svg": block.svg for block in blocks if isinstance(block, Plot)}
     texts |= {"trials.csv": trials_csv(study.results)}
-    texts |= {"report.md": markdown(study.name, blocks), "report.html": page(study.name, subtitle, blocks)}
+    texts |= {"report.md": markdown(about.name, blocks), "report.html": page(about.name, subtitle, blocks)}
     try:
         return [_write(study_dir / name, text) for name, text in texts.items()]
     except OSError as error:

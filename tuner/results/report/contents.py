@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
-from typing import Any
 
+from tuner.core.deploy import Gain
 from tuner.core.metrics import METRICS
 from tuner.measure.host.host_noise import noise_message
 from tuner.results.report.blocks import Block, Code, Columns, Heading, Paragraph, Part, Plot, Table, Verdict
@@ -27,12 +27,14 @@ from tuner.results.wording import (
     duration,
     engine_text,
     knob_value,
+    machine_text,
     metric_text,
     number,
     ratio_text,
     result_text,
     status_counts,
 )
+from tuner.tournament.document import TournamentDocument
 
 FIGURES = (
     "kld", "wer_increase", "wer", "mel_distance_db_worst", "ftl_ms", "latency_ms", "rss_peak_mib", "vram_peak_mib",
@@ -77,24 +79,23 @@ def contents(study: StudyFiles) -> list[Block]:
 
 def verdict(study: StudyFiles) -> Verdict:
     """The answer, and the figures that a reader looks for first."""
-    decided, deploy = str(study.tournament.get("verdict") or ""), study.deploy
-    summary = str(study.tournament.get("summary") or "")
-    if not decided:
+    played, deploy = study.tournament, study.deploy
+    if played is None:
         return Verdict(_undecided(study), "plain")
-    if not deploy:
-        return Verdict(_sentence(summary or "no configuration that works was found"), "bad")
-    objective, gain = deploy["gain"]["objective"], deploy["gain"]
-    rows = {row.name: row for row in comparison(deploy, study.trials)}
+    if deploy is None:
+        return Verdict(_sentence(played.summary), "bad")
+    objective, gain = deploy.gain.objective, deploy.gain
+    rows = {row.name: row for row in comparison(deploy)}
     figures = [(objective, rows[objective].winner, _gain_text(gain))] if objective in rows else []
     for row in [rows[name] for name in FIGURES if name in rows and name != objective][:MOST_FIGURES]:
         figures.append((row.name, row.winner, "" if row.default == row.winner else f"default {row.default}"))
-    return Verdict(_sentence(summary or decided.replace("_", " ")), "good" if decided == "gain" else "plain", figures)
+    return Verdict(_sentence(played.summary), "good" if played.verdict == "gain" else "plain", figures)
 
 
 def _undecided(study: StudyFiles) -> str:
-    best = best_trial(study.trials, study.objectives[0])
+    best = best_trial(study.trials, study.about.objectives[0])
     found = "no feasible trial yet" if best is None else f"best so far: trial {best.number}"
-    value = "" if best is None else f", {study.objectives[0]} {result_text(best, study.objectives[0])}"
+    value = "" if best is None else f", {study.about.objectives[0]} {result_text(best, study.about.objectives[0])}"
     return f"Not decided yet: {len(study.trials)} trials, {found}{value}; nothing is proven before the tournament."
 
 
@@ -102,22 +103,22 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:].rstrip(".") + "."
 
 
-def _gain_text(gain: Mapping[str, Any]) -> str:
-    if gain.get("ratio") is None:
+def _gain_text(gain: Gain) -> str:
+    if gain.ratio is None:
         return "the default does not run here"
-    if gain.get("ci95") is None:
+    if gain.ci95 is None:
         return "the default"
-    return f"{ratio_text(gain['ratio'], gain['ci95'])} of the default"
+    return f"{ratio_text(gain.ratio, gain.ci95)} of the default"
 
 
 def _against_default(study: StudyFiles) -> Iterator[Block]:
     deploy = study.deploy
     if not deploy:
         return
-    head, rows = comparison_table(deploy, study.trials)
+    head, rows = comparison_table(deploy)
     compared: list[Part] = [Heading("Default against winner" if len(head) > 2 else "The default"), Table(head, rows)]
-    changes = changed_knobs(deploy["params"], deploy["baseline"]["params"])
-    rest = ", ".join(f"{name} {knob_value(value)}" for name, value in deploy["params"].items() if name not in changes)
+    changes = changed_knobs(deploy.params, deploy.baseline.params)
+    rest = ", ".join(f"{name} {knob_value(value)}" for name, value in deploy.params.items() if name not in changes)
     knobs: list[Part] = [
         Heading("Changed knobs"),
         Table(*changed_knob_cells(deploy, study.attribution)),
@@ -127,7 +128,7 @@ def _against_default(study: StudyFiles) -> Iterator[Block]:
 
 
 def _targets(study: StudyFiles) -> Iterator[Block]:
-    rows = target_cells(study.deploy)
+    rows = target_cells(study.deploy.targets if study.deploy else ())
     columns = len(TARGET_HEAD) if any(row[-1] for row in rows) else len(TARGET_HEAD) - 1
     if rows:
         yield Heading("Targets")
@@ -142,7 +143,7 @@ def _plot(plots: Mapping[str, str], name: str, title: str, more: str = "") -> It
 
 def _untold(study: StudyFiles) -> str:
     """The search soon keeps what is much better, so that the trials say least of the knobs that matter most."""
-    names = study.importance.get("hardly_varied")
+    names = study.importance.hardly_varied if study.importance else ()
     return f" All trials but one agree in {', '.join(names)}, so that nothing can be told of that." if names else ""
 
 
@@ -162,36 +163,22 @@ def _measured_how(study: StudyFiles) -> Iterator[Block]:
 
 
 def _facts(study: StudyFiles) -> Iterator[tuple[str, str]]:
-    hardware, engine, model = study.section("hardware"), study.section("engine"), study.section("model")
-    gpus = [str(gpu.get("name", gpu) if isinstance(gpu, Mapping) else gpu) for gpu in hardware.get("gpus") or ()]
-    cores, memory = hardware.get("cores"), hardware.get("memory_gib")
+    about = study.about
+    yield "machine", machine_text(about.hardware)
+    yield "engine", engine_text(about.engine)
+    yield "model", ", ".join(part for part in (about.model.name, about.model.source, about.model.digest) if part)
+    yield "workload", f"{about.workload.name}, {about.workload.items} items, digest {about.workload.digest}"
     yield (
-        "machine",
-        ", ".join(
-            part
-            for part in (
-                str(hardware.get("cpu") or ""),
-                f"{cores} cores" if cores else "",
-                f"{memory:g} GiB" if memory else "",
-                *gpus,
-                str(hardware.get("os") or ""),
-                f"class {hardware['class']}" if hardware.get("class") else "",
-            )
-            if part
-        ),
+        "objectives",
+        ", ".join(f"{name}: {METRICS[name].definition}" for name in study.about.objectives if name in METRICS),
     )
-    yield "engine", engine_text(engine)
-    yield "model", ", ".join(str(model[key]) for key in ("name", "source", "digest") if model.get(key))
-    yield "workload", ", ".join(f"{key} {value}" for key, value in study.section("workload").items() if value)
-    yield "objectives", ", ".join(f"{name}: {METRICS[name].definition}" for name in study.objectives if name in METRICS)
-    yield "limits", ", ".join(f"{name} {metric_text(name, limit)}" for name, limit in study.limits.items())
-    off = study.section("space").get("off")
-    yield "knobs that are off", "; ".join(f"{k}: {why}" for k, why in off.items()) if isinstance(off, Mapping) else ""
+    yield "limits", ", ".join(f"{name} {metric_text(name, limit)}" for name, limit in study.about.constraints.items())
+    yield "knobs that are off", "; ".join(f"{knob}: {why}" for knob, why in about.space.off.items())
     counts = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in status_counts(study.trials).items())
     yield "trials", f"{len(study.trials)} ({counts})" if study.trials else "none yet"
     yield "time", _time(study)
     yield "noise", _noise(study)
-    yield "tournament", _tournament(study.tournament)
+    yield "tournament", _tournament(study.tournament) if study.tournament else ""
 
 
 def _time(study: StudyFiles) -> str:
@@ -222,37 +209,38 @@ def _noise(study: StudyFiles) -> str:
         for name, values in told.items()
         if max(values) > TOLD_LEAST
     ]
-    came_to = noise_message([*recorded, study.tournament.get("noise") or {}]) or "no round was disturbed"
+    played = [study.tournament.noise] if study.tournament else []
+    came_to = noise_message([*recorded, *played]) or "no round was disturbed"
     return f"{came_to} (of single trials: {', '.join(worst)})" if worst else came_to
 
 
-def _tournament(tournament: Mapping[str, Any]) -> str:
-    if not tournament.get("pairs"):
+def _tournament(played: TournamentDocument) -> str:
+    if not played.pairs:
         return ""
-    count = tournament.get("repeated_rounds") or 0
-    again = f", {count} disturbed rounds run again" if count else ""
-    pairs, blocks = tournament["pairs"], len(tournament.get("blocks") or ())
+    again = f", {played.repeated_rounds} disturbed rounds run again" if played.repeated_rounds else ""
+    pairs, blocks = played.pairs, len(played.blocks)
     more = f" with the default, {blocks - pairs} more rounds between finalists" if blocks > pairs else ""
-    finalists = tournament.get("finalists") or ()
-    out = [f"trial {f['number']} failed: {f['failure']}" for f in finalists if f.get("failure")]
-    out += [f"trial {f['number']} breaks a limit: {f['breaks']}" for f in finalists if f.get("breaks")]
+    out = [f"trial {f.number} failed: {f.failure}" for f in played.finalists if f.failure]
+    out += [f"trial {f.number} breaks a limit: {f.breaks}" for f in played.finalists if f.breaks]
     test = "paired test on log ratios, corrected for the number of finalists and of looks"
-    if "pairs_most" in tournament:  # of older studies the intervals are those of each test alone
-        out.insert(0, "the intervals hold for all finalists at once")
-    return "; ".join([f"{pairs} interleaved pairs{more}{again}; {test}", *out])
+    return "; ".join(
+        [f"{pairs} interleaved pairs{more}{again}; {test}", "the intervals hold for all finalists at once", *out]
+    )
 
 
 def _repeat(study: StudyFiles) -> Iterator[Block]:
     import yaml
 
-    commands = ui_commands(study.configuration)
+    commands = ui_commands(study.about.tracking_uri)
     if study.deploy:
         reference = shlex.quote(reference_to(study.directory))
         commands.insert(0, f"python -m tuner export {reference} --target NAME --out DIR")
         commands.insert(
-            0, f"python -m tuner bench {study.task} deploy={shlex.quote(str(study.directory / 'deploy.json'))}"
+            0, f"python -m tuner bench {study.about.task} deploy={shlex.quote(str(study.directory / 'deploy.json'))}"
         )
     yield Heading("Repeat and use")
     yield Code("\n".join(commands))
-    if study.configuration:
-        yield Code(yaml.safe_dump(dict(study.configuration), sort_keys=False, allow_unicode=True), "Configuration")
+    if study.about.configuration:
+        yield Code(
+            yaml.safe_dump(dict(study.about.configuration), sort_keys=False, allow_unicode=True), "Configuration"
+        )

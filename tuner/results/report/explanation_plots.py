@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from tuner.core.explanation import Step
 from tuner.results.report.study_files import StudyFiles
 from tuner.results.report.svg import BOTTOM, TOP, WIDTH, Surface, padded
 from tuner.results.wording import knob_value, ratio_text, shorten
@@ -20,17 +18,18 @@ ROOM_RIGHT = 0.15
 
 def attribution_plot(study: StudyFiles) -> str | None:
     """Each change on the way from the default to the winner: how many times better it made the objective."""
-    steps = [step for step in study.attribution.get("steps") or () if step.get("ratio") is not None]
+    told = study.attribution.steps if study.attribution else ()
+    steps = [(step, step.ratio) for step in told if step.ratio is not None]
     if not steps:
         return None
-    edges = [1.0, *(edge for step in steps for edge in (step["ratio"], *(step.get("ci95") or ())))]
+    edges = [1.0, *(edge for step, ratio in steps for edge in (ratio, *(step.ci95 or ())))]
     low, high = padded(edges)
     surface = _rows(len(steps), (low, high + (high - low) * ROOM_RIGHT))
     surface.axes("times better than the configuration before, 95 % interval")
     surface.upright(1.0, "default", "no change")
-    for row, step in enumerate(steps):
-        ratio, interval = step["ratio"], step.get("ci95")
-        title = f"{change_text(step)}: {ratio_text(ratio, interval)}, {step['pairs']} pairs"
+    for row, (step, ratio) in enumerate(steps):
+        interval = step.ci95
+        title = f"{change_text(step)}: {ratio_text(ratio, interval)}, {step.pairs} pairs"
         sure = interval and not interval[0] <= 1 <= interval[1]
         if interval:
             surface.bar((interval[0], interval[1]), (row, row), "sure" if sure and ratio > 1 else "unsure", title)
@@ -42,27 +41,26 @@ def attribution_plot(study: StudyFiles) -> str | None:
 
 def importance_plot(study: StudyFiles) -> str | None:
     """The share of the explained variation that each knob has, and the floor that chance reaches."""
-    knobs = list(study.importance.get("knobs") or ())[:MOST_KNOBS]
-    if not knobs:
+    if study.importance is None or not study.importance.knobs:
         return None
-    floor = float(study.importance["floor"])
-    most = max(floor, *(knob["share"] for knob in knobs))
+    knobs, floor = study.importance.knobs[:MOST_KNOBS], study.importance.floor
+    most = max(floor, *(knob.share for knob in knobs))
     surface = _rows(len(knobs), (0.0, 1.1 * most))
     surface.axes("share of the explained variation")
     surface.upright(floor, "limit", "what chance reaches")
     for row, knob in enumerate(knobs):
-        title = f"{knob['knob']}: {knob['share']:.1%}, {'above' if knob['above_floor'] else 'not above'} chance"
-        surface.bar((0.0, knob["share"]), (row, row), "sure" if knob["above_floor"] else "unsure", title)
-        surface.text(NAMES_LEFT - 10, surface.y(row) + 4, knob["knob"], "", "end")
-        surface.text(surface.x(knob["share"]) + 8, surface.y(row) + 4, f"{knob['share']:.0%}", "soft", "start")
+        title = f"{knob.knob}: {knob.share:.1%}, {'above' if knob.above_floor else 'not above'} chance"
+        surface.bar((0.0, knob.share), (row, row), "sure" if knob.above_floor else "unsure", title)
+        surface.text(NAMES_LEFT - 10, surface.y(row) + 4, knob.knob, "", "end")
+        surface.text(surface.x(knob.share) + 8, surface.y(row) + 4, f"{knob.share:.0%}", "soft", "start")
     return surface.render("which knobs mattered")
 
 
-def change_text(step: Mapping[str, Any]) -> str:
+def change_text(step: Step) -> str:
     """`quantization F16 → Q6_K`, several changes joined by commas."""
     return ", ".join(
         f"{knob} {'—' if before is None else knob_value(before)} → {'—' if after is None else knob_value(after)}"
-        for knob, (before, after) in step["changed"].items()
+        for knob, (before, after) in step.changed.items()
     )
 
 

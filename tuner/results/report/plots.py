@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from tuner.core.metrics import METRICS
 from tuner.core.objective import pace_corrected
@@ -21,6 +20,7 @@ from tuner.results.wording import (
     result_text,
     status_text,
 )
+from tuner.tournament.document import FinalistDocument
 
 FINALIST_HEIGHT = 34
 MOST_TRADE_OFFS = 3
@@ -41,7 +41,7 @@ def all_plots(study: StudyFiles) -> dict[str, str]:
 
 def history_plot(study: StudyFiles) -> str | None:
     """The first objective of each trial in order, the best so far, the default; failures along the bottom."""
-    objective = study.objectives[0]
+    objective = study.about.objectives[0]
     rated = [(trial, value) for trial in study.trials if (value := trial.value(objective)) is not None]
     if not rated:
         return None
@@ -76,11 +76,10 @@ def history_plot(study: StudyFiles) -> str | None:
 
 def tournament_plot(study: StudyFiles) -> str | None:
     """Each finalist's ratio to the default with its 95 % interval, and what the search had believed."""
-    finalists = [f for f in study.tournament.get("finalists") or () if f.get("ratio") is not None]
+    finalists = [f for f in study.tournament.finalists if f.ratio is not None] if study.tournament else []
     if not finalists:
         return None
-    edges = [1.0, *(edge for f in finalists for edge in (f["ratio"], *(f.get("ci95") or ())))]
-    edges += [f["search_ratio"] for f in finalists if f.get("search_ratio")]
+    edges = [1.0, *(edge for f in finalists for edge in _edges_of(f))]
     top, rows = TOP - 18, len(finalists)  # no title of a vertical axis to make room for
     surface = Surface(padded(edges), (rows - 0.5, -0.5), height=top + FINALIST_HEIGHT * rows + BOTTOM, top=top)
     surface.axes("times better than the default, 95 % interval")
@@ -93,13 +92,13 @@ def tournament_plot(study: StudyFiles) -> str | None:
 
 def trade_off_plot(study: StudyFiles, metric: str) -> str | None:
     """The first objective against another metric; the stepped line joins the trials that no other one dominates."""
-    objective = study.objectives[0]
+    objective = study.about.objectives[0]
     points = [
         (t, x, y) for t in study.trials if (x := t.value(metric)) is not None and (y := t.value(objective)) is not None
     ]
     if len(points) < 2:
         return None
-    limit = study.limits.get(metric)
+    limit = study.about.constraints.get(metric)
     xs = [x for _, x, _ in points] + ([limit] if limit is not None else [])
     surface = Surface(padded(xs), padded(y for _, _, y in points))
     surface.axes(axis_label(metric), axis_label(objective))
@@ -115,8 +114,8 @@ def trade_off_plot(study: StudyFiles, metric: str) -> str | None:
 def trade_off_metrics(study: StudyFiles) -> list[str]:
     """The other objectives, the constrained metrics and memory: what speed is paid with."""
     memory = "vram_peak_mib" if any(t.value("vram_peak_mib") for t in study.trials) else "rss_peak_mib"
-    wanted = dict.fromkeys([*study.objectives[1:], *study.limits, memory])
-    return [name for name in wanted if name != study.objectives[0]][:MOST_TRADE_OFFS]
+    wanted = dict.fromkeys([*study.about.objectives[1:], *study.about.constraints, memory])
+    return [name for name in wanted if name != study.about.objectives[0]][:MOST_TRADE_OFFS]
 
 
 def front(points: Sequence[tuple[float, float]], x_metric: str, y_metric: str) -> list[tuple[float, float]]:
@@ -141,10 +140,10 @@ def axis_label(metric: str) -> str:
 
 def trial_title(study: StudyFiles, trial: TrialResult) -> str:
     """What a pointer over a trial's mark brings up."""
-    values = [f"{name} {result_text(trial, name)}" for name in study.objectives if trial.value(name) is not None]
+    values = [f"{name} {result_text(trial, name)}" for name in study.about.objectives if trial.value(name) is not None]
     head = f"trial {trial.number}: {status_text(trial).replace('_', ' ')}"
     knobs = describe(trial.params, study.baseline.params if study.baseline else None)
-    return "\n".join(line for line in (head, *values, reason_text(trial, study.limits), knobs) if line)
+    return "\n".join(line for line in (head, *values, reason_text(trial, study.about.constraints), knobs) if line)
 
 
 def _trial_dot(surface: Surface, study: StudyFiles, trial: TrialResult, x: float, y: float) -> None:
@@ -159,25 +158,29 @@ def _trial_dot(surface: Surface, study: StudyFiles, trial: TrialResult, x: float
         surface.dot(x, y, "cut" if trial.status is TrialStatus.PRUNED else "over", title)
 
 
-def _finalist(surface: Surface, study: StudyFiles, row: int, finalist: Mapping[str, Any]) -> None:
-    ratio, interval = finalist["ratio"], finalist.get("ci95")
-    title = f"trial {finalist['number']}: {ratio_text(ratio, interval)}, {finalist.get('pairs', 0)} pairs"
+def _edges_of(finalist: FinalistDocument) -> tuple[float, ...]:
+    """Every ratio that is drawn of a finalist."""
+    return tuple(v for v in (finalist.ratio, finalist.search_ratio, *(finalist.ci95 or ())) if v is not None)
+
+
+def _finalist(surface: Surface, study: StudyFiles, row: int, finalist: FinalistDocument) -> None:
+    ratio, interval, believed = finalist.ratio, finalist.ci95, finalist.search_ratio
+    if ratio is None:
+        return
+    title = f"trial {finalist.number}: {ratio_text(ratio, interval)}, {finalist.pairs} pairs"
     if interval:
-        surface.bar((interval[0], interval[1]), (row, row), "sure" if finalist.get("significant") else "unsure", title)
-    if finalist.get("search_ratio"):
-        believed = finalist["search_ratio"]
+        surface.bar((interval[0], interval[1]), (row, row), "sure" if finalist.significant else "unsure", title)
+    if believed is not None:
         surface.dot(believed, row, "estimate", f"the search had believed {ratio_text(believed)}", 4)
-    if finalist["number"] == study.winner:
+    if finalist.number == study.winner:
         surface.diamond(ratio, row, "best", title, 6)
     else:
         surface.dot(ratio, row, "ok", title, 5)
     y = surface.y(row) + 4
-    surface.text(LEFT - 8, y, f"trial {finalist['number']}", "", "end")
-    right = max(ratio, *(interval or ()), finalist.get("search_ratio") or ratio)
-    place, anchor = surface.x(right) + 10, "start"
+    surface.text(LEFT - 8, y, f"trial {finalist.number}", "", "end")
+    place, anchor = surface.x(max(_edges_of(finalist))) + 10, "start"
     if place > WIDTH - 150:
-        left = min(ratio, *(interval or ()), finalist.get("search_ratio") or ratio)
-        place, anchor = surface.x(left) - 10, "end"
+        place, anchor = surface.x(min(_edges_of(finalist))) - 10, "end"
     surface.text(place, y, ratio_text(ratio, interval), "", anchor)
 
 
@@ -212,7 +215,7 @@ def _marks(study: StudyFiles, objective: str) -> list[tuple[str, str]]:
         ("best", "winner", study.winner is not None and study.winner != baseline),
         ("ok", "within limits", any(t.feasible and t.number != baseline for t in rated)),
         ("over", "over a limit", any(not t.feasible and t.status is not TrialStatus.PRUNED for t in rated)),
-        ("cut", "cut off", any(t.status is TrialStatus.PRUNED for t in rated)),
+        ("cut", "pruned", any(t.status is TrialStatus.PRUNED for t in rated)),
     ]
     return [(style, label) for style, label, occurs in kinds if occurs]
 

@@ -23,7 +23,7 @@ def trials_table(study: StudyFiles) -> Table:
         knobs = describe(trial.params, study.baseline.params if study.baseline else None)
         texts = [_bare(trial, name) for name in metrics]
         ratio_text = "" if ratio is None else number(ratio, 4)
-        reason = reason_text(trial, study.limits)
+        reason = reason_text(trial, study.about.constraints)
         rows.append((str(trial.number), status_text(trial).replace("_", " "), *texts, ratio_text, knobs, reason))
         keys.append((float(trial.number), None, *(trial.value(name) for name in metrics), ratio, None, None))
     text_columns = frozenset({1, len(head) - 2, len(head) - 1})
@@ -32,7 +32,7 @@ def trials_table(study: StudyFiles) -> Table:
 
 
 def _metrics(study: StudyFiles) -> list[str]:
-    return list(dict.fromkeys([*study.objectives, *study.limits, *ALSO_SHOWN]))
+    return list(dict.fromkeys([*study.about.objectives, *study.about.constraints, *ALSO_SHOWN]))
 
 
 def _headed(metric: str) -> str:
@@ -49,4 +49,4 @@ def _bare(trial: TrialResult, metric: str) -> str:
 
 
 def _ratio(study: StudyFiles, trial: TrialResult) -> float | None:
-    return pace_corrected_ratio(study.objectives[0], trial, study.baseline) if study.baseline else None
+    return pace_corrected_ratio(study.about.objectives[0], trial, study.baseline) if study.baseline else None

@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-from search_spaces.parameter import Value
+from tuner.core.deploy import Gain
 from tuner.core.events import Outcome, StudyInfo
 from tuner.core.trial import TrialResult, TrialStatus
 from tuner.results.wording import (
@@ -78,7 +77,7 @@ def parent_params(info: StudyInfo) -> dict[str, str]:
         "model": info.model,
         "objective": ", ".join(info.objectives),
         "constraints": ", ".join(limits),
-        "hardware": str(info.hardware.get("class", "")),
+        "hardware": info.hardware.class_,
     }
     return {name: value[:TAG_LENGTH] for name, value in values.items() if value}
 
@@ -86,7 +85,7 @@ def parent_params(info: StudyInfo) -> dict[str, str]:
 def parent_tags(info: StudyInfo, study_id: str) -> dict[str, str]:
     """How the parent run is found, and what changes when a study is resumed."""
     identity = {STUDY_TAG: study_id, "study": info.name, "kind": "study", "engine": info.engine, "model": info.model}
-    hardware = str(info.hardware.get("class", ""))
+    hardware = info.hardware.class_
     return _tags(identity | {"hardware": hardware, "verdict": "running", "study_dir": str(info.directory.resolve())})
 
 
@@ -102,7 +101,7 @@ def trial_record(info: StudyInfo, result: TrialResult, trials: Mapping[int, Tria
         "kind": "baseline" if baseline is result else "trial",
         "engine": info.engine,
         "model": info.model,
-        "hardware": str(info.hardware.get("class", "")),
+        "hardware": info.hardware.class_,
         "status": str(result.status),
         "reason": reason_text(result, info.constraints),
         "feasible": "yes" if result.feasible else "no",
@@ -158,20 +157,21 @@ def outcome_record(info: StudyInfo, outcome: Outcome) -> OutcomeRecord:
     tags = {"verdict": outcome.verdict, "mlflow.note.content": _outcome_note(info, outcome)}
     tags["statuses"] = " ".join(f"{name}={count}" for name, count in outcome.statuses.items())
     metrics = {"study/wall_s": outcome.wall_s, "study/engine_s": outcome.engine_s}
-    deploy = outcome.deploy or {}
-    gain = deploy.get("gain") or {}
-    if gain.get("ratio") is not None:
-        name = ratio_name(info, gain["objective"])
-        metrics[name] = gain["ratio"]
-        tags["gain"] = percent(gain["ratio"])
-        if gain.get("ci95") is not None:
-            metrics[f"range95/{name}_low"], metrics[f"range95/{name}_high"] = gain["ci95"]
-    metrics |= {name: m["value"] for name, m in (deploy.get("metrics") or {}).items()}
-    metrics |= {name: value for name, value in (deploy.get("quality") or {}).items() if isinstance(value, int | float)}
-    if deploy:
-        baseline = baseline_of(outcome.trials)
-        tags["winner"] = describe(deploy["params"], baseline.params if baseline else None)
+    if deploy := outcome.deploy:
+        metrics |= _gain(ratio_name(info, deploy.gain.objective), deploy.gain)
+        metrics |= {name: m.value for name, m in deploy.metrics.items()} | dict(deploy.quality)
+        tags["winner"] = describe(deploy.params, deploy.baseline.params)
+        tags["gain"] = "" if deploy.gain.ratio is None else percent(deploy.gain.ratio)
     return OutcomeRecord(_tags(tags), _metrics(metrics), OUTCOME_STATUS.get(outcome.verdict, "FINISHED"))
+
+
+def _gain(name: str, gain: Gain) -> dict[str, float]:
+    """The ratio to the default under `name`, and its interval, where there are any."""
+    if gain.ratio is None:
+        return {}
+    if gain.ci95 is None:
+        return {name: gain.ratio}
+    return {name: gain.ratio, f"range95/{name}_low": gain.ci95[0], f"range95/{name}_high": gain.ci95[1]}
 
 
 def _run_status(result: TrialResult) -> str:
@@ -189,9 +189,8 @@ def _note(info: StudyInfo, result: TrialResult) -> str:
 def _outcome_note(info: StudyInfo, outcome: Outcome) -> str:
     lines = [f"**{outcome.summary}**", ""]
     if outcome.deploy:
-        params: Mapping[str, Value] = outcome.deploy["params"]
         lines += ["| knob | value |", "| --- | --- |"]
-        lines += [f"| {name} | {knob_value(value)} |" for name, value in params.items()]
+        lines += [f"| {name} | {knob_value(value)} |" for name, value in outcome.deploy.params.items()]
     return "\n".join([*lines, "", f"Study folder: `{info.directory}`"])
 
 
@@ -199,7 +198,7 @@ def _tags(tags: Mapping[str, str]) -> dict[str, str]:
     return {name: value[:TAG_LENGTH] for name, value in tags.items() if value}
 
 
-def _metrics(metrics: Mapping[str, Any]) -> dict[str, float]:
+def _metrics(metrics: Mapping[str, float]) -> dict[str, float]:
     """MLflow stores infinity as 1.8e308 and refuses some characters: neither may reach it."""
     return {_key(name): float(value) for name, value in metrics.items() if math.isfinite(value)}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from search_spaces.parameter import Value
+from tuner.core.deploy import TrackingRun
 from tuner.core.events import Outcome, Standing, StudyInfo
 from tuner.core.trial import TrialResult
 
@@ -13,9 +14,9 @@ class NullTracker:
     """Does nothing on any event."""
 
     @property
-    def tracking(self) -> Mapping[str, str]:
-        """`tracking_uri` and `run_id` of the parent run for deploy.json; both empty while there is none."""
-        return {"tracking_uri": "", "run_id": ""}
+    def tracking(self) -> TrackingRun:
+        """The parent run for deploy.json: there is none."""
+        return TrackingRun()
 
     def study_started(self, info: StudyInfo) -> None:
         """Do nothing."""

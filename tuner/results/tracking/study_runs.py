@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from tuner.core.documents import dump
 from tuner.core.events import Outcome, StudyInfo
 from tuner.core.trial import TrialResult
 from tuner.results.tracking.artifacts import PLOT_FOLDER, study_artifacts, study_plots
@@ -130,5 +131,5 @@ class StudyRuns:
 
 
 def _configuration_files(info: StudyInfo) -> dict[str, str]:
-    documents = {"configuration.json": info.configuration, "hardware.json": info.hardware}
+    documents = {"configuration.json": info.configuration, "hardware.json": dump(info.hardware)}
     return {name: json.dumps(document, indent=2, default=str) + "\n" for name, document in documents.items()}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
+from tuner.core.deploy import TrackingRun
 from tuner.core.events import Outcome, StudyInfo
 from tuner.core.trial import TrialResult
 from tuner.results.tracking.attempt import Backoff, BoundedJob
@@ -27,7 +28,7 @@ class MlflowTracker(NullTracker):
     """Logs each trial when it ends, keeps what could not be logged, and tries again between later trials.
 
     It works between trials only: rounds are measured without it. Nothing is lost when the server is absent, dies or
-    returns: trials wait here, and after the process they wait in `trials.jsonl`, from where the next run of the study
+    returns: trials wait here, and after the process they wait in the study's record, from where the next run of it
     hands them over. Nothing is logged twice: see Ledger.
     """
 
@@ -43,12 +44,12 @@ class MlflowTracker(NullTracker):
         self._gave_up = False
 
     @property
-    def tracking(self) -> Mapping[str, str]:
-        """`tracking_uri` and `run_id` of the parent run for deploy.json; both empty while no server has answered."""
+    def tracking(self) -> TrackingRun:
+        """The parent run for deploy.json; both parts empty while no server has answered."""
         ledger = self._study.ledger if self._study else None
         if ledger is None or self._store is None or ledger.tracking_uri != self._store.tracking_uri:
             return super().tracking
-        return {"tracking_uri": ledger.tracking_uri, "run_id": ledger.parent_run_id}
+        return TrackingRun(ledger.tracking_uri, ledger.parent_run_id)
 
     def study_started(self, info: StudyInfo) -> None:
         """Open MLflow and log what earlier runs of the study could not."""

@@ -17,6 +17,7 @@ from engines.base import (
     WorkItem,
     Workload,
 )
+from engines.deploy import Deployment
 from engines.errors import ModelFileError
 from search_spaces.parameter import Params
 
@@ -93,6 +94,6 @@ class ToyEngine(AssembledEngine):
         """The same for all."""
         return MemoryPrediction(40.0, 0.0)
 
-    def export(self, target: str, deploy: Mapping[str, Any]) -> list[ExportFile]:
+    def export(self, target: str, deploy: Deployment) -> list[ExportFile]:
         """One line."""
-        return [ExportFile("lanes.txt", f"{deploy['params']['lanes']}\n")]
+        return [ExportFile("lanes.txt", f"{deploy.params['lanes']}\n")]

@@ -16,6 +16,7 @@ from tuner.cli.config.overrides import quote
 from tuner.cli.config.workload_choice import fitting_workloads
 from tuner.core.metrics import metrics_of
 from tuner.core.study_config import Budget
+from tuner.core.targets import Target
 
 CONF = Path(__file__).parents[4] / "conf"
 
@@ -40,7 +41,7 @@ def test_the_defaults_of_a_language_model():
     assert config.budget == Budget()
     assert config.model["source"] == "embedded"
     assert config.model["shape"] == "llama-160m"
-    assert config.targets == {}
+    assert config.targets == ()
     assert (config.study, config.outputs, config.tracking_uri) == (None, Path("outputs"), None)
 
 
@@ -425,23 +426,23 @@ def test_a_password_is_used_but_not_written_down():
 
 
 def test_a_preset_is_cut_down_to_the_task():
-    targets = composed("targets=jane").targets
-    assert targets["name"] == "jane"
-    assert {t["task"] for t in targets["targets"]} == {"llm"}
-    assert composed("targets=cosyvoice").targets["targets"] == []
-    assert composed("targets=none").targets == {}
-    assert composed("targets=null").targets == {}
+    jane = composed("targets=jane")
+    assert jane.document["targets"]["name"] == "jane"
+    assert {t.task for t in jane.targets} == {"llm"}
+    for name in ("cosyvoice", "none", "null"):
+        assert composed(f"targets={name}").targets == ()
 
 
 def test_a_targets_file_of_the_users(tmp_path):
     file = tmp_path / "mine.yaml"
     file.write_text("title: Mine\ntargets:\n  - {task: llm, metric: ftl_ms, below: 200}\n")
-    assert composed(f"targets={file}").targets["targets"] == [{"task": "llm", "metric": "ftl_ms", "below": 200}]
-    assert composed(f"targets={file}", "targets=jane").targets["name"] == "jane"
+    assert composed(f"targets={file}").targets == (Target("llm", "ftl_ms", below=200),)
+    assert composed(f"targets={file}", "targets=jane").document["targets"]["name"] == "jane"
 
 
 @pytest.mark.parametrize(
-    "content", ["- a", "targets: {", "targets: [{task: llm, metric: nope, below: 1}]", "goals: []"]
+    "content",
+    ["", "- a", "targets: {", "targets: [{task: llm, metric: nope, below: 1}]", "goals: []", "title: a\ntitle: b"],
 )
 def test_a_bad_targets_file_is_named(tmp_path, content):
     file = tmp_path / "mine.yaml"
@@ -483,3 +484,26 @@ def test_a_shape_is_the_engines_own_to_make(tmp_path, monkeypatch):
     config = compose("tts", ["engine=cosyvoice", "model=shape:v2", "model.layers=2", "engine.repo=CosyVoice"])
     assert (config.model["source"], config.model["layers"]) == ("shape:v2", 2)
     assert config.model["repo"] == str(tmp_path / "CosyVoice"), "the study can be measured from another folder"
+
+
+def test_a_storage_is_taken_as_typed_and_its_file_by_an_absolute_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert compose("llm", []).storage == ""
+    assert compose("llm", ["storage=sqlite:///a b.db"]).storage == f"sqlite:///{tmp_path}/a b.db"
+    url = "postgresql+psycopg://me@host:5433/studies"
+    assert compose("llm", [f"storage={url}"]).storage == url
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("storage=studies.db", "is no database URL"),
+        ("storage=postgresql+psycopg://me:secret@host/db", "has a password in it"),
+        ("sampler=tpee", "unknown sampler 'tpee'"),
+    ],
+)
+def test_a_storage_or_a_sampler_that_cannot_be_is_refused(override, said):
+    with pytest.raises(TunerError, match=said) as caught:
+        compose("llm", [override])
+    assert "secret" not in str(caught.value)
+    assert "tpe" in caught.value.hint or "storage" in caught.value.hint or "environment" in caught.value.hint

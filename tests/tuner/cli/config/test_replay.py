@@ -2,14 +2,15 @@ import json
 from pathlib import Path
 
 import pytest
-import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
 from hypothesis import strategies as st
 
 from search_spaces.errors import TunerError
+from tests.tuner.synthetic import study_document
 from tuner.cli.config.compose import compose
 from tuner.cli.config.replay import literal, replay
+from tuner.results.study_store import StudyStore
 
 DOCUMENT = Path(__file__).parents[2] / "results" / "export" / "documents" / "good" / "gain.json"
 
@@ -59,7 +60,7 @@ def test_a_document_on_its_own_keeps_the_context_length(tmp_path, path):
 def test_beside_its_study_it_is_the_studys_model_and_workload(tmp_path):
     study = compose("llm", ["engine=fake", "model.noise=0.25", "workload.tokens=5", "model.script=[{do: hang}]"])
     file = written(tmp_path, study="mine")
-    (tmp_path / "study.yaml").write_text(yaml.safe_dump({"name": "mine", "configuration": study.document}))
+    StudyStore(tmp_path).write("study.yaml", study_document(name="mine", configuration=study.document))
     config = compose("llm", replay(file))
     assert config.model == study.model
     assert config.workload == study.workload
@@ -68,7 +69,7 @@ def test_beside_its_study_it_is_the_studys_model_and_workload(tmp_path):
 def test_the_study_of_another_name_is_not_its_own(tmp_path):
     model = model_file(tmp_path)
     study = compose("llm", ["engine=fake", "model.noise=0.25"])
-    (tmp_path / "study.yaml").write_text(yaml.safe_dump({"name": "other", "configuration": study.document}))
+    StudyStore(tmp_path).write("study.yaml", study_document(name="other", configuration=study.document))
     assert compose("llm", replay(written(tmp_path, model=model))).model["source"] == model["path"]
 
 
@@ -76,7 +77,7 @@ def test_variants_of_the_users_come_back(tmp_path):
     study = compose("llm", ["model={Q4_K_M: 'a, b.gguf', Q6_K: c.gguf}", "model.n_ctx=1024"])
     engine = {"name": "llama_cpp", "version": "1", "build": "x"}
     file = written(tmp_path, study="mine", engine=engine)
-    (tmp_path / "study.yaml").write_text(yaml.safe_dump({"name": "mine", "configuration": study.document}))
+    StudyStore(tmp_path).write("study.yaml", study_document(name="mine", configuration=study.document))
     assert compose("llm", replay(file)).model == study.model
 
 

@@ -6,13 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.tuner.fake_nvml import FakeNvml
-from tuner.measure.host.hardware import Gpu, HardwareProfile, detect_hardware, nominal_gib
+from tuner.core.documents import dump, load
+from tuner.core.hardware import Gpu, HardwareProfile
+from tuner.measure.host.hardware import detect_hardware, hardware_class, nominal_gib
 
 H200 = Gpu("NVIDIA H200", 143771, "570.1", "9.0")
 
 
 def profile(cpu="AMD EPYC", cores=2, memory_gib=23.54, gpus=()):
-    return HardwareProfile(cpu, cores, 64, memory_gib, tuple(gpus), "Linux", "3.11.7")
+    return hardware_class(cpu, cores, memory_gib, gpus)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +36,7 @@ def profile(cpu="AMD EPYC", cores=2, memory_gib=23.54, gpus=()):
     ],
 )
 def test_hardware_class(hardware, slug):
-    assert hardware.hardware_class == slug
+    assert hardware == slug
 
 
 @given(st.sampled_from([1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256, 384, 512, 1024, 2048]), st.floats(0.95, 1.01))
@@ -46,8 +48,9 @@ def test_this_machine():
     hardware = detect_hardware()
     assert hardware.cpu
     assert 1 <= hardware.cores <= hardware.cores_machine
-    document = hardware.to_json()
-    assert json.loads(json.dumps(document))["class"] == hardware.hardware_class
+    document = json.loads(json.dumps(dump(hardware)))
+    assert document["class"] == hardware.class_
+    assert load(HardwareProfile, document) == hardware
     assert detect_hardware() == hardware
 
 

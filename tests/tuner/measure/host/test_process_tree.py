@@ -4,11 +4,15 @@ import os
 import subprocess
 import sys
 import textwrap
+import time
 
 import psutil
 import pytest
 
-from tuner.measure.host import process_tree
+from tests.tuner.fake_nvml import GIB, FakeNvml
+from tuner.measure.host import memory, process_tree
+from tuner.measure.host.host_noise import NoiseWatch
+from tuner.measure.host.memory import DevicePeak
 from tuner.measure.host.process_tree import below, has_children, is_within
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
@@ -101,3 +105,19 @@ def test_without_proc_memory_is_told_and_cpu_time_is_not(monkeypatch, tmp_path):
     assert told.cpu_s == 0
     assert told.peak_mib >= HELD_MIB
     assert inside
+
+
+def test_device_memory_of_a_child_is_the_workers_and_no_work_of_others(monkeypatch):
+    program, _ = started(CHILD)
+    nvml = FakeNvml()
+    nvml.processes = [[(os.getpid(), GIB), (program.pid, 2 * GIB), (os.getppid(), 4 * GIB)], []]
+    monkeypatch.setitem(sys.modules, "pynvml", nvml)
+    monkeypatch.setattr(memory, "_POLL_S", 0.001)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    with DevicePeak(os.getpid()) as peak:
+        while peak.peak_mib is None:
+            time.sleep(0.001)
+    told = NoiseWatch(program.pid).stop(0.0).device_processes
+    ended(program)
+    assert peak.peak_mib == 3 * 1024
+    assert told == 1, "the parent of this process, and neither this one nor its child"

@@ -5,7 +5,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from search_spaces.errors import TunerError
-from tuner.results.export.document import check_deploy, read_deploy, schema
+from tuner.core.deploy import DeployConfig
+from tuner.core.documents import dump, load, schema
+from tuner.results.export.document import read_deploy
 
 ROOT = Path(__file__).parents[4]
 DOCUMENTS = Path(__file__).parent / "documents"
@@ -13,8 +15,20 @@ GOOD = sorted((DOCUMENTS / "good").glob("*.json"))
 BAD = sorted((DOCUMENTS / "bad").glob("*.json"))
 
 
-def test_the_schema_is_one():
-    Draft202012Validator.check_schema(schema())
+def committed():
+    return json.loads((ROOT / "tuner/results/export/deploy.schema.json").read_text())
+
+
+def test_the_schema_is_that_of_the_type():
+    wanted = {"title": "deploy.json", **schema(DeployConfig)}
+    assert committed() == wanted, "python -m tuner.core.deploy > tuner/results/export/deploy.schema.json"
+    Draft202012Validator.check_schema(wanted)
+
+
+@pytest.mark.parametrize("file", GOOD + BAD, ids=lambda f: f.stem)
+def test_whoever_has_only_the_schema_judges_alike(file):
+    errors = list(Draft202012Validator(committed()).iter_errors(json.loads(file.read_text())))
+    assert bool(errors) == (file in BAD)
 
 
 def test_every_schema_has_good_and_bad_examples():
@@ -24,9 +38,19 @@ def test_every_schema_has_good_and_bad_examples():
     assert len(BAD) >= 3
 
 
+def without_defaults(node):
+    """Nulls, empty texts, lists and mappings at any depth left out: a document need not say them."""
+    if isinstance(node, dict):
+        return {key: kept for key, value in node.items() if (kept := without_defaults(value)) not in (None, "", {}, [])}
+    return [without_defaults(item) for item in node] if isinstance(node, list) else node
+
+
 @pytest.mark.parametrize("file", GOOD, ids=lambda f: f.stem)
 def test_good_examples_are_read(file):
-    assert read_deploy(file) == json.loads(file.read_text())
+    document = json.loads(file.read_text())
+    deploy = read_deploy(file)
+    assert load(DeployConfig, dump(deploy)) == deploy
+    assert without_defaults(dump(deploy)) == without_defaults(document)
 
 
 @pytest.mark.parametrize("file", BAD, ids=lambda f: f.stem)
@@ -58,8 +82,8 @@ def test_no_object_takes_a_key_that_the_schema_does_not_name():
             if path[:-1] and path[-2] in FREE:
                 continue
             node["surprise"] = 1
-            with pytest.raises(TunerError):
-                check_deploy(changed, "document")
+            with pytest.raises(TunerError, match="unknown key"):
+                load(DeployConfig, changed)
 
 
 def test_the_place_of_a_mistake_is_named():

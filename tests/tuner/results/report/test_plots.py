@@ -2,14 +2,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.tuner.synthetic import OBJECTIVE, TRIALS, failed, measured, write_study
+from tests.tuner.synthetic import OBJECTIVE, TRIALS, failed, measured, tournament, write_study
 from tuner.core.trial import TrialStatus
 from tuner.results.report.plots import (
     all_plots,
@@ -63,11 +62,9 @@ def test_finalists_stand_on_rows_of_their_own(study: StudyFiles) -> None:
 
 
 def test_a_finalist_that_failed_has_no_ratio_to_show(study: StudyFiles) -> None:
-    tournament: dict[str, Any] = dict(study.tournament)
-    tournament["finalists"] = [
-        {**f, "ratio": None, "ci95": None, "failure": "crashed"} for f in tournament["finalists"]
-    ]
-    assert tournament_plot(replace(study, tournament=tournament)) is None
+    played = tournament()
+    failed_all = tuple(replace(f, ratio=None, ci95=None, failure="crashed") for f in played.finalists)
+    assert tournament_plot(replace(study, tournament=replace(played, finalists=failed_all))) is None
 
 
 def test_trade_offs_are_the_limits_and_memory(study: StudyFiles) -> None:
@@ -79,25 +76,25 @@ def test_trade_offs_are_the_limits_and_memory(study: StudyFiles) -> None:
 
 
 def test_other_objectives_come_first(study: StudyFiles) -> None:
-    several = replace(study, study={**study.study, "objectives": [OBJECTIVE, "ftl_ms"]})
+    several = replace(study, about=replace(study.about, objectives=(OBJECTIVE, "ftl_ms")))
     assert trade_off_metrics(several)[0] == "ftl_ms"
 
 
 def test_nothing_to_show_is_no_plot(study: StudyFiles) -> None:
-    empty = replace(study, trials=(), tournament={}, deploy={})
+    empty = replace(study, results=(), tournament=None, deploy=None)
     assert all_plots(empty) == {}
-    broken = replace(empty, trials=(failed(0, TrialStatus.CRASHED, "no"),))
+    broken = replace(empty, results=(failed(0, TrialStatus.CRASHED, "no"),))
     assert all_plots(broken) == {}
 
 
 def test_one_trial_is_enough_for_a_history(study: StudyFiles) -> None:
-    assert set(all_plots(replace(study, trials=TRIALS[:1], tournament={}, deploy={}))) == {"history"}
+    assert set(all_plots(replace(study, results=TRIALS[:1], tournament=None, deploy=None))) == {"history"}
 
 
 @pytest.mark.parametrize("speed", [1e-6, 1.0, 1e9])
 def test_any_scale_of_values_can_be_drawn(study: StudyFiles, speed: float) -> None:
     trials = (measured(0, speed), measured(1, speed))
-    for svg in all_plots(replace(study, trials=trials)).values():
+    for svg in all_plots(replace(study, results=trials)).values():
         ElementTree.fromstring(svg)
         assert "nan" not in svg
 

@@ -1,23 +1,34 @@
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-import yaml
 
 from search_spaces.errors import EnvironmentLackingError, TunerError
-from tests.tuner.synthetic import BASELINE, OBJECTIVE, TRIALS, deploy, failed, measured, tournament, write_study
+from tests.tuner.records import write_results
+from tests.tuner.synthetic import (
+    BASELINE,
+    OBJECTIVE,
+    TRIALS,
+    deploy,
+    failed,
+    measured,
+    study_document,
+    tournament,
+    undecided,
+    write_study,
+)
+from tuner.core.deploy import DeployedBaseline, Gain
+from tuner.core.targets import TargetVerdict
 from tuner.core.trial import TrialResult, TrialStatus
 from tuner.results.report import write_report
 from tuner.results.report.contents import verdict
 from tuner.results.report.markdown import escaped
-from tuner.results.report.study_files import StudyFiles
+from tuner.results.report.study_files import StudyFiles, read_study
 from tuner.results.study_store import StudyStore
-from tuner.search.repeats import Repeat
 
 
 class Page(HTMLParser):
@@ -65,11 +76,11 @@ def test_writes_a_page_a_markdown_and_plots(tmp_path: Path) -> None:
     folder = write_study(tmp_path / "study")
     written = write_report(folder)
     assert {str(path.relative_to(folder)) for path in written} == {
-        "report.html", "report.md", "plots/history.svg", "plots/tournament.svg", "plots/trade-off-kld.svg",
-        "plots/trade-off-rss_peak_mib.svg",
+        "report.html", "report.md", "trials.csv", "plots/history.svg", "plots/tournament.svg",
+        "plots/trade-off-kld.svg", "plots/trade-off-rss_peak_mib.svg",
     }  # fmt: skip
     assert all(path.stat().st_size > 0 for path in written)
-    assert not list(folder.glob("**/.*"))
+    assert [f.name for f in folder.glob("**/.*")] == [".journal.log.lock"], "no temporary file is left"
 
 
 def test_the_page_needs_nothing_else(tmp_path: Path) -> None:
@@ -83,24 +94,21 @@ def test_the_page_needs_nothing_else(tmp_path: Path) -> None:
 
 def test_the_answer_comes_first(tmp_path: Path) -> None:
     folder = write_study(tmp_path / "study")
-    document = {**tournament(), "summary": "trial 5 is 1.75 times faster than the default"}
-    (folder / "tournament.json").write_text(json.dumps(document))
     text = html_of(folder)
-    assert text.index("Trial 5 is 1.75 times faster than the default.") < text.index("Default against winner")
+    assert text.index("Trial 5 is 1.75 times as good as the default.") < text.index("Default against winner")
     assert "×1.750 (1.710–1.790) of the default" in text
     assert 'class="verdict good"' in text
 
 
 def test_beside_the_objective_quality_stands_first() -> None:
-    figures = verdict(StudyFiles(Path(), {}, TRIALS, tournament(), deploy())).figures
+    figures = verdict(StudyFiles(Path(), study_document(), TRIALS, tournament(), deploy())).figures
     assert [name for name, *_ in figures] == [OBJECTIVE, "kld", "ftl_ms", "rss_peak_mib"]
 
 
 def test_the_build_is_told_without_the_advice_on_it(tmp_path: Path) -> None:
     folder = write_study(tmp_path / "study")
-    document = yaml.safe_load((folder / "study.yaml").read_text())
-    document["engine"] |= {"unused": "AVX-512 is not used", "rebuild": "pip install x"}
-    (folder / "study.yaml").write_text(yaml.safe_dump(document))
+    engine = {**study_document().engine, "unused": "AVX-512 is not used", "rebuild": "pip install x"}
+    StudyStore(folder).write("study.yaml", study_document(engine=engine))
     told = Page(html_of(folder)).row("engine")[1]
     assert told
     assert "AVX" not in told
@@ -135,13 +143,12 @@ def test_default_against_winner_has_intervals_and_the_tournaments_gain(tmp_path:
 
 
 def test_the_tournament_is_told_with_who_could_not_win(tmp_path: Path) -> None:
-    folder, document = write_study(tmp_path / "study"), tournament()
+    folder, played = write_study(tmp_path / "study"), tournament()
     assert "8 interleaved pairs, 1 disturbed rounds run again; paired test" in html_of(folder)
-    document["pairs_most"] = 32
-    document["blocks"] += [[None, 175.0, 145.0]] * 4
-    document["finalists"][0] |= {"failure": "", "breaks": "ftl_ms 204 > 200"}
-    document["finalists"][1] |= {"failure": "signal SIGSEGV", "breaks": ""}
-    (folder / "tournament.json").write_text(json.dumps(document))
+    first, second = played.finalists
+    finalists = replace(first, breaks="ftl_ms 204 > 200"), replace(second, failure="signal SIGSEGV")
+    blocks = (*played.blocks, *[(None, 175.0, 145.0)] * 4)
+    StudyStore(folder).write("tournament.json", tournament(blocks=blocks, finalists=finalists))
     text = html_of(folder)
     assert "8 interleaved pairs with the default, 4 more rounds between finalists" in text
     assert "the intervals hold for all finalists at once" in text
@@ -151,24 +158,16 @@ def test_the_tournament_is_told_with_who_could_not_win(tmp_path: Path) -> None:
 
 def test_targets_say_what_is_missing(tmp_path: Path) -> None:
     folder = write_study(tmp_path / "study")
-    targets = [
-        {
-            "metric": "ftl_ms",
-            "target": 30.0,
-            "wanted": "< 30 ms",
-            "value": 45.0,
-            "met": False,
-            "gap": 1.5,
-            "source": "say",
-        },
-        {"metric": OBJECTIVE, "target": 60.0, "value": 180.0, "met": True, "gap": None},
-        {"metric": "itl_ms_p95", "target": None, "value": None, "met": None, "gap": None},
-        {"metric": "response_s", "target": None, "wanted": "−30 %", "value": 1.0, "met": None, "gap": None},
-    ]
-    (folder / "deploy.json").write_text(json.dumps({**deploy(), "targets": targets}))
+    targets = (
+        TargetVerdict("ftl_ms", 30.0, 45.0, False, 1.5, "< 30 ms", "ms", "say"),
+        TargetVerdict(OBJECTIVE, 60.0, 180.0, True, None, "> 60 tok/s"),
+        TargetVerdict("itl_ms_p95", None, None, None, None),
+        TargetVerdict("response_s", None, 1.0, None, None, "−30 %"),
+    )
+    StudyStore(folder).write("deploy.json", deploy(targets=targets))
     rows = Page(html_of(folder)).rows
     assert ["ftl_ms", "< 30 ms", "45.0 ms", "missed by ×1.50", "say"] in rows
-    assert [OBJECTIVE, "≥ 60.0 tok/s", "180 tok/s", "met", ""] in rows
+    assert [OBJECTIVE, "> 60 tok/s", "180 tok/s", "met", ""] in rows
     assert ["itl_ms_p95", "—", "—", "not measured", ""] in rows
     assert ["response_s", "−30 %", "1.00 s", "no default to compare with", ""] in rows
 
@@ -200,13 +199,8 @@ def test_nothing_from_a_study_becomes_markup(tmp_path: Path) -> None:
         replace(measured(2, 120.0), reason=EVIL),
     )
     folder = write_study(tmp_path / "study", trials, decided=False)
-    study = (
-        (folder / "study.yaml")
-        .read_text()
-        .replace("llm-tiny-0a1b", json.dumps(EVIL))
-        .replace("name: tiny", f"name: {json.dumps(EVIL)}")
-    )
-    (folder / "study.yaml").write_text(study)
+    model = replace(study_document().model, name=EVIL)
+    StudyStore(folder).write("study.yaml", study_document(name=EVIL, model=model))
     text = html_of(folder)
     page = Page(text)
     assert page.tags.count("script") == 1
@@ -234,18 +228,15 @@ def test_a_study_without_a_verdict_says_so(tmp_path: Path) -> None:
 
 def test_a_study_without_trials_can_be_reported(tmp_path: Path) -> None:
     folder = write_study(tmp_path / "study", (), decided=False)
-    (folder / "trials.jsonl").unlink()
     assert "Not decided yet: 0 trials, no feasible trial yet" in html_of(folder)
 
 
 def test_keeping_the_default_is_an_answer(tmp_path: Path) -> None:
     folder = write_study(tmp_path / "study")
-    document = {**tournament(), "verdict": "keep_default", "winner": 0, "summary": "keep the default: no gain"}
-    (folder / "tournament.json").write_text(json.dumps(document))
-    kept = deploy()
-    kept["params"] = dict(BASELINE)
-    kept["gain"] |= {"ratio": 1.0, "ci95": None, "p_value": None, "significant": False}
-    (folder / "deploy.json").write_text(json.dumps(kept))
+    kept = tournament(verdict="keep_default", winner=0, summary="keep the default: no gain")
+    StudyStore(folder).write("tournament.json", kept)
+    gain = Gain(OBJECTIVE, 1.0, None, None, 8, significant=False)
+    StudyStore(folder).write("deploy.json", deploy(params=dict(BASELINE), gain=gain))
     text = html_of(folder)
     assert "Keep the default: no gain." in text
     assert 'class="verdict plain"' in text
@@ -258,8 +249,7 @@ def test_no_feasible_configuration_is_an_answer(tmp_path: Path) -> None:
     trials = (failed(0, TrialStatus.OUT_OF_MEMORY, "needs 40 GiB"), failed(1, TrialStatus.CRASHED, "no"))
     folder = write_study(tmp_path / "study", trials, decided=False)
     summary = "no feasible configuration among 2 trials"
-    document = {"objective": OBJECTIVE, "finalists": [], "pairs": 0, "verdict": "no_feasible", "summary": summary}
-    (folder / "tournament.json").write_text(json.dumps(document))
+    StudyStore(folder).write("tournament.json", undecided("no_feasible", summary))
     text = html_of(folder)
     assert "No feasible configuration among 2 trials." in text
     assert 'class="verdict bad"' in text
@@ -267,10 +257,9 @@ def test_no_feasible_configuration_is_an_answer(tmp_path: Path) -> None:
 
 def test_a_default_that_does_not_run_leaves_nothing_to_compare(tmp_path: Path) -> None:
     folder = write_study(tmp_path / "study")
-    alone = deploy()
-    alone["baseline"]["metrics"] = {}
-    alone["gain"] |= {"ratio": None, "ci95": None, "p_value": None, "pairs": 0}
-    (folder / "deploy.json").write_text(json.dumps(alone))
+    gain = Gain(OBJECTIVE, None, None, None, 0, significant=True)
+    alone = deploy(baseline=DeployedBaseline(dict(BASELINE), {}), gain=gain)
+    StudyStore(folder).write("deploy.json", alone)
     text = html_of(folder)
     assert "the default does not run here" in text
     assert Page(text).row(OBJECTIVE)[1:] == ["—", "180 ± 3.6 tok/s", ""]
@@ -278,19 +267,28 @@ def test_a_default_that_does_not_run_leaves_nothing_to_compare(tmp_path: Path) -
 
 def test_a_line_that_is_being_written_does_not_count(tmp_path: Path) -> None:
     folder = write_study(tmp_path / "study")
-    with (folder / "trials.jsonl").open("a") as lines:
-        lines.write('{"number": 8, "par')
-    before = (folder / "trials.jsonl").read_bytes()
+    with (folder / "journal.log").open("a") as lines:
+        lines.write('{"op_code": 4, "wor')
+    before = (folder / "journal.log").read_bytes()
     assert "All 8 trials" in html_of(folder)
-    assert (folder / "trials.jsonl").read_bytes() == before
+    assert (folder / "journal.log").read_bytes() == before
 
 
-def test_a_damaged_study_is_told_and_nothing_is_written(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["deploy.json", "tournament.json", "study.yaml"])
+def test_a_document_of_another_form_is_told_and_nothing_is_written(tmp_path: Path, name: str) -> None:
     folder = write_study(tmp_path / "study")
-    (folder / "trials.jsonl").write_text('{"number": 0}\n')
-    with pytest.raises(TunerError, match="line 1 of"):
+    (folder / name).write_text('{"format": 0}')
+    with pytest.raises(TunerError, match=rf"unknown key in '.*{name}': 'format'") as caught:
         write_report(folder)
+    assert "sweep again" in caught.value.hint
     assert not (folder / "report.html").exists()
+
+
+def test_a_study_of_the_first_format_is_told(tmp_path: Path) -> None:
+    folder = write_study(tmp_path / "study")
+    (folder / "trials.jsonl").touch()
+    with pytest.raises(TunerError, match="of an earlier format"):
+        write_report(folder)
 
 
 def test_no_study_is_told(tmp_path: Path) -> None:
@@ -324,6 +322,10 @@ def test_the_time_of_measuring_again_counts(tmp_path: Path) -> None:
     folder = write_study(tmp_path / "study")
     in_trials = Page(html_of(folder)).row("time")[1]
     assert "again" not in in_trials
-    for took_s in (50.0, 40.0):
-        StudyStore(folder).append_repeat(Repeat(5, 180.0, 1, took_s, "2026-03-01T12:05:00+00:00"))
+    known = read_study(folder)
+    again = [
+        replace(known.trials[5], number=8 + n, purpose="repeat", repeat_of=5, wall_s=s)
+        for n, s in enumerate((50.0, 40.0))
+    ]
+    write_results(folder, known.about.record, again, OBJECTIVE)
     assert Page(html_of(folder)).row("time")[1] == f"{in_trials}; 1 min 30 s measuring promising ones again, 2 times"

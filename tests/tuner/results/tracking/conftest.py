@@ -16,6 +16,7 @@ def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine may take its time: what is not about waiting must not depend on it."""
     for name in ("FIRST_WAIT_S", "FIRST_WAIT_SERVER_S", "WAIT_S", "LAST_WAIT_S"):
         monkeypatch.setattr(tracker, name, 240.0)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "240")
 
 
 @pytest.fixture(scope="session")

@@ -110,7 +110,7 @@ def test_the_outcome_carries_verdict_gain_and_the_winners_values() -> None:
 
 
 def test_an_outcome_without_a_winner_has_no_gain() -> None:
-    record = outcome_record(INFO, outcome(verdict="no_feasible", deploy=None, tournament=None))
+    record = outcome_record(INFO, outcome(verdict="no_feasible", deploy=None))
     assert record.status == "FAILED"
     assert "ratio_to_baseline" not in record.metrics
 

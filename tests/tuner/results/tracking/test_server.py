@@ -19,6 +19,7 @@ import pytest
 
 from tests.tuner.results.tracking.stores import Recorded, run_study, watched
 from tests.tuner.synthetic import TRIALS, outcome, study_info
+from tuner.core.deploy import TrackingRun
 from tuner.results.tracking import tracker as tracker_module
 from tuner.results.tracking.attempt import Backoff, BoundedJob, Job
 
@@ -98,7 +99,7 @@ def test_an_absent_server_costs_little_and_is_told_at_start_and_end(tmp_path: Pa
         f"MLflow at {uri} cannot be used (Connection refused); the sweep goes on and logs when it returns"
     )
     assert run.notices[1] == "MLflow lacks 8 of 8 trials and the verdict; the next run of the same sweep logs them"
-    assert run.tracker.tracking == {"tracking_uri": "", "run_id": ""}
+    assert run.tracker.tracking == TrackingRun()
 
 
 def test_a_server_that_never_answers_stalls_no_trial_for_long(

@@ -14,6 +14,7 @@ import pytest
 from search_spaces.errors import TunerError
 from tests.tuner.results.tracking.stores import Recorded, config, run_study, watched
 from tests.tuner.synthetic import OBJECTIVE, TRIALS, outcome, study_info, write_study
+from tuner.core.deploy import TrackingRun
 from tuner.results.tracking import make_tracker
 from tuner.results.tracking.store import MlflowStore, without_password
 
@@ -43,7 +44,7 @@ def test_a_study_is_a_parent_run_with_a_run_per_trial(store: Recorded, tmp_path:
     assert_logged_once(store)
     (parent,) = store.parents()
     assert run.notices == []
-    assert run.tracker.tracking == {"tracking_uri": store.uri, "run_id": parent.info.run_id}
+    assert run.tracker.tracking == TrackingRun(store.uri, parent.info.run_id)
     assert parent.info.status == "FINISHED"
     assert parent.data.tags["verdict"] == "gain"
     assert parent.data.metrics["ratio_to_baseline"] == 1.75
@@ -165,7 +166,7 @@ def test_a_parent_that_the_user_deleted_is_made_anew(store: Recorded, tmp_path: 
         client.delete_run(run.info.run_id)
     second = run_study(store.uri, tmp_path, finished=TRIALS)
     assert_logged_once(store)
-    assert first.tracker.tracking["run_id"] != second.tracker.tracking["run_id"]
+    assert first.tracker.tracking.run_id != second.tracker.tracking.run_id
 
 
 def test_a_trial_run_that_is_gone_is_logged_again(store: Recorded, tmp_path: Path) -> None:
@@ -284,7 +285,7 @@ def test_an_exception_of_a_plug_in_ends_tracking_and_not_the_sweep(
 def test_off_means_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     run = run_study("", tmp_path)
-    assert run.tracker.tracking == {"tracking_uri": "", "run_id": ""}
+    assert run.tracker.tracking == TrackingRun()
     assert run.notices == []
     assert list(tmp_path.iterdir()) == []
 
@@ -292,13 +293,13 @@ def test_off_means_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_default_is_mlflows_own(store: Recorded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     run = run_study(None, tmp_path)
-    assert Path(run.tracker.tracking["tracking_uri"].removeprefix("sqlite:///")) == tmp_path / "mlflow.db"
+    assert Path(run.tracker.tracking.tracking_uri.removeprefix("sqlite:///")) == tmp_path / "mlflow.db"
     assert_logged_once(store)
 
 
 def test_the_environment_names_the_store(store: Recorded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store.uri)
-    assert run_study(None, tmp_path).tracker.tracking["tracking_uri"] == store.uri
+    assert run_study(None, tmp_path).tracker.tracking.tracking_uri == store.uri
 
 
 @pytest.mark.parametrize("uri", ["htp://localhost:5000", "localhost:5000", "C:\\runs", "redis://x"])
