@@ -11,6 +11,8 @@ settings.register_profile(
 )
 settings.load_profile("tuner")
 os.environ.pop("MLFLOW_TRACKING_URI", None)
+# Two threads of the linear algebra wait for each other at every small solve: beside a busy program for 30 ms of it.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -10,6 +10,7 @@ from benchmarks.replayed_study import replay_study, replayed
 from benchmarks.search_efficiency import OURS, OURS_UNADVISED, TOLD, Row, table, verdict
 from tests.benchmarks.conftest import SPEED
 from tuner.core.trial import MetricValue, TrialResult, TrialStatus
+from tuner.search.observations import Observations
 
 
 @pytest.mark.parametrize("strategy", [random_search, optuna_tpe, hill_climbing])
@@ -55,6 +56,7 @@ def test_the_tuner_finds_the_edge_of_the_memory(gpu_problem, seed):
 @pytest.mark.parametrize(("speed", "deployed"), [(101.0, 1), (110.0, 2)])
 def test_the_answer_of_the_tuner_is_the_plainest_of_what_is_about_as_good(cpu_problem, speed, deployed):
     study = replayed(cpu_problem, 0, 10.0)
+    study.observations = Observations(cpu_problem.space, [SPEED])
     base = dict(cpu_problem.space.baseline)
     tried = [base, {**base, "n_threads": 2}, {**base, "n_threads": 2, "type_k": "q8_0"}]
     for number, (params, value) in enumerate(zip(tried, (50.0, 100.0, speed), strict=True)):

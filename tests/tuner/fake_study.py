@@ -7,10 +7,13 @@ from search_spaces.parameter import Choices
 from tuner.core.study_config import Budget, StudyConfig
 from tuner.core.trial import TrialResult
 from tuner.results.report.study_files import read_study
+from tuner.results.study_store import StudyStore
+from tuner.tournament.document import TournamentDocument
 
 BUDGET = Budget(trials=12, minutes=5.0, tournament_pairs=8, tournament_pairs_most=8, trial_timeout_s=240.0)
 SMALL = {"threads": Choices((2, 4, 6)), "mode": Choices(("a", "b")), "precision": Choices(("medium", "high"))}
 """Knobs that are swept in a small space; the others are fixed by `params`."""
+OPTIMUM = {"threads": 6, "mode": "b", "precision": "medium"}
 FIXED = {"turbo": False, "scale": 1.0}
 
 
@@ -60,3 +63,8 @@ class Recorder:
 def results_of(study_dir: Path) -> tuple[TrialResult, ...]:
     """All results of a study in order, whatever their purpose."""
     return read_study(study_dir).results
+
+
+def tournament_of(outcome) -> TournamentDocument | None:
+    """The written result of a study's tournament."""
+    return StudyStore(outcome.directory).read(TournamentDocument, "tournament.json")

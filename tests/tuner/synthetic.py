@@ -10,7 +10,6 @@ from typing import Any
 
 from engines.base import Model
 from search_spaces.parameter import Value
-from tests.tuner.records import write_results
 from tuner.core.deploy import (
     ConstraintVerdict,
     DeployConfig,
@@ -212,6 +211,8 @@ def write_study(directory: Path, trials: Sequence[TrialResult] = TRIALS, *, deci
     (directory / "samples").mkdir(parents=True)
     store = StudyStore(directory)
     store.write("study.yaml", study_document())
+    from tests.tuner.records import write_results  # late: it needs Optuna
+
     write_results(directory, study_document().record, trials, OBJECTIVE)
     for trial in trials:
         if trial.samples_file:

@@ -12,6 +12,7 @@ from tuner.core.stats import geometric_mean
 from tuner.core.trial import TrialResult
 from tuner.search.estimate import Estimate, likeliest
 from tuner.search.finalists import finalists
+from tuner.search.one_thread import on_one_thread
 from tuner.search.repeats import failed_again
 
 if TYPE_CHECKING:
@@ -55,13 +56,14 @@ class Observations:
             return None
         known = len(self.trials), len(self.repeats)
         if self._thought is None or self._thought[0] != known:
-            from tuner.search.posterior import Posterior
-
-            self._thought = (
-                known,
-                Posterior(self.space, self.objectives[0], self.judged(), self.repeats, declared=self.declared),
-            )
+            self._thought = known, self._think()
         return self._thought[1]
+
+    @on_one_thread
+    def _think(self) -> Posterior:
+        from tuner.search.posterior import Posterior
+
+        return Posterior(self.space, self.objectives[0], self.judged(), self.repeats, declared=self.declared)
 
     def judged(self) -> list[TrialResult]:
         """The trials, those that were measured again often judged by the middle of all values that a constraint is on.

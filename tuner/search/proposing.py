@@ -16,6 +16,7 @@ from tuner.core.objective import Constraint, Objective
 from tuner.core.params import key
 from tuner.core.trial import TrialResult
 from tuner.search.observations import Observations
+from tuner.search.one_thread import on_one_thread
 from tuner.search.study_view import StudyView
 from tuner.search.translation import KnownSpace, Translation
 
@@ -65,6 +66,7 @@ class ProposingSampler(optuna.samplers.BaseSampler):
         self._lock = threading.RLock()
         self.ruled_out: dict[str, str] = {}
 
+    @on_one_thread
     def proposal(self, study: optuna.Study) -> Params | None:
         """The configuration that the next `study.ask()` will get; None when nothing valid and new is left.
 
@@ -134,6 +136,7 @@ class ProposingSampler(optuna.samplers.BaseSampler):
             space = self._translation.space
             self._observations = Observations(space, objectives, (), (), self._constraints, self._declared)
 
+    @on_one_thread
     def infer_relative_search_space(
         self, study: optuna.Study, trial: optuna.trial.FrozenTrial
     ) -> dict[str, BaseDistribution]:

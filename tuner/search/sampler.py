@@ -37,6 +37,7 @@ from tuner.core.trial import TrialResult
 from tuner.search.candidates import LEADERS, Candidates
 from tuner.search.inferred_space import InferredSpace
 from tuner.search.observations import Observations
+from tuner.search.one_thread import on_one_thread
 from tuner.search.proposing import Infeasible, ProposingSampler, always_feasible
 from tuner.search.repeats import (
     WORTH_LEAST,
@@ -118,6 +119,7 @@ class TunerSampler(ProposingSampler):
             if self._study_name == study.study_name:
                 self._begin(study)
 
+    @on_one_thread
     def again(self, study: optuna.Study, complete: bool) -> TrialResult | None:
         """As the base class says. Only a single objective, and only what differs from one process to the next."""
         from tuner.search.proposals import worth_repeating

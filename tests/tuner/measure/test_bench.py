@@ -5,7 +5,8 @@ import json
 import pytest
 
 from tests.tuner.fake_study import Recorder, fake_config
-from tuner.measure.bench import run_bench
+from tuner.core.documents import dump, load
+from tuner.measure.bench import BenchDocument, run_bench
 from tuner.measure.host.host_noise import HostNoise, NoiseWatch
 
 
@@ -18,24 +19,24 @@ def _quiet_machine(monkeypatch):
 def test_a_bench_has_both_loads_and_what_a_report_shows(tmp_path):
     recorder = Recorder()
     config = fake_config(tmp_path, constraints={"ftl_ms": 0.001})
-    document = run_bench(config, [recorder], with_profile=True)
-    assert (document["status"], document["reason"]) == ("ok", ""), "limits bind nothing here"
-    assert {"load_s", "load_cached_s", "rss_peak_mib", "decode_tokens_per_second"} <= set(document["metrics"])
-    assert document["metrics"]["decode_tokens_per_second"]["value"] == pytest.approx(100 * 2**0.5, rel=1e-3)
-    assert document["quality"]["kld"] == 0.0
-    assert (document["host_noise"]["rounds"], len(document["iterations"])) == (6, 5), "the warm-up is no iteration"
-    assert document["in_force"] == {"mode": "a"}
-    assert list(document["profiles"]) == ["pipeline_profile.json"]
-    assert document["stages"]["bottleneck"] in document["stages"]["stages"]
-    assert document["study"]["task"] == "llm"
-    json.dumps(document)  # it is JSON data
+    bench = run_bench(config, [recorder], with_profile=True)
+    document = bench.document
+    assert (document.status, document.reason) == ("ok", ""), "limits bind nothing here"
+    assert {"load_s", "load_cached_s", "rss_peak_mib", "decode_tokens_per_second"} <= set(document.metrics)
+    assert document.metrics["decode_tokens_per_second"].value == pytest.approx(100 * 2**0.5, rel=1e-3)
+    assert document.quality["kld"].value == 0.0
+    assert (document.host_noise["rounds"], len(document.iterations)) == (6, 5), "the warm-up is no iteration"
+    assert document.in_force == {"mode": "a"}
+    assert list(bench.profiles) == ["pipeline_profile.json"]
+    assert document.stages.bottleneck in document.stages.stages
+    assert load(BenchDocument, json.loads(json.dumps(dump(document)))) == document
     assert [told[:2] for told in recorder.named("round_finished")] == [(-1, rounds) for rounds in range(1, 6)]
     assert ("profiling",) in recorder.named("progress")
 
 
 def test_one_that_does_not_run_says_why(tmp_path):
-    document = run_bench(fake_config(tmp_path, model={"script": [{"do": "segfault"}]}), [])
-    assert document["status"] == "crashed"
-    assert "SIGSEGV" in document["reason"]
-    assert document["metrics"] == {}
-    assert document["iterations"] == []
+    document = run_bench(fake_config(tmp_path, model={"script": [{"do": "segfault"}]}), []).document
+    assert document.status == "crashed"
+    assert "SIGSEGV" in document.reason
+    assert document.metrics == {}
+    assert document.iterations == ()

@@ -10,14 +10,10 @@ from hypothesis import strategies as st
 
 from tuner.core.objective import Objective, at_pace, best, rank_value
 from tuner.core.trial import MetricValue, TrialResult, TrialStatus
-from tuner.measure.drift import NOISE, PaceCheck, PaceWatch, pace
+from tuner.measure.drift import NOISE, PaceWatch, pace, tells_the_pace
 from tuner.measure.pruning import _easier
 
 SPEED, LATENCY = Objective("decode_tokens_per_second"), Objective("ftl_ms")
-
-
-def check(value, after=8):
-    return PaceCheck(after, value, 2.0, "")
 
 
 def trial(number, value, pace=1.0, wall_s=4.0):
@@ -38,11 +34,11 @@ def trial(number, value, pace=1.0, wall_s=4.0):
     ],
 )
 def test_what_two_checks_agree_on_beyond_noise_is_the_pace(objective, again, expected):
-    assert pace([check(500.0), *map(check, again)], objective, 100.0) == pytest.approx(expected)
+    assert pace([500.0, *again], objective, 100.0) == pytest.approx(expected)
 
 
 def test_before_two_checks_or_without_a_first_value_the_pace_is_one():
-    assert pace([check(50.0)], SPEED, 100.0) == pace([check(80.0), check(80.0)], SPEED, None) == 1.0
+    assert pace([50.0], SPEED, 100.0) == pace([80.0, 80.0], SPEED, None) == 1.0
 
 
 def test_on_a_steady_machine_whose_processes_differ_a_pace_is_rarely_seen():
@@ -51,18 +47,18 @@ def test_on_a_steady_machine_whose_processes_differ_a_pace_is_rarely_seen():
     for _ in range(2000):
         first, *again = (100 * math.exp(rng.gauss(0, load_noise)) for _ in range(3))
         for known in found:
-            found[known] += pace([check(v) for v in again], SPEED, first, known) != 1.0
+            found[known] += pace(again, SPEED, first, known) != 1.0
     assert found[0.0] > 0.35 * 2000, "were nothing known of how much processes differ"
     assert found[0.07] < 0.10 * 2000
 
 
 def test_a_resumed_study_measures_the_pace_of_the_day_first():
     machine = Machine([80.0] * 9, resumed=True)
-    machine.watch.look([trial(n, 100.0) for n in range(12)])
-    assert [c.after_trial for c in machine.kept] == [11, 11]
+    machine.look(12)
+    assert machine.checked_after == [11, 11]
     assert machine.watch.now(trial(0, 100.0)) == pytest.approx(0.8 * (1 + NOISE))
-    machine.watch.look([trial(n, 100.0) for n in range(13)])
-    assert len(machine.kept) == 2
+    machine.look(13)
+    assert len(machine.checked_after) == 2
 
 
 def test_trials_of_a_slow_hour_are_compared_as_if_the_machine_had_been_steady():
@@ -79,14 +75,23 @@ def test_to_another_pace_and_back(value, factor, name):
 
 
 class Machine:
-    """A clock that moves with each look, and a baseline that takes two seconds to measure."""
+    """A clock that moves with each look, and a baseline that takes two seconds to measure.
+
+    `checked_after` are the numbers of the trials after which it was measured.
+    """
 
     def __init__(self, values, disturbed=0.0, resumed=False):
-        self.now, self.kept, self._values, self._disturbed = 0.0, [], list(values), disturbed
-        self.watch = PaceWatch(SPEED, self.measure, self.kept.append, lambda: self.now, resumed)
+        self.now, self.checked_after, self._values, self._disturbed = 0.0, [], list(values), disturbed
+        self.watch = PaceWatch(SPEED, self.measure, lambda: self.now, resumed)
+        self._trials = 0
+
+    def look(self, trials, repeats=0):
+        self._trials = trials
+        self.watch.look([trial(n, 100.0) for n in range(trials)], repeats)
 
     def measure(self):
         self.now += 2.0
+        self.checked_after.append(self._trials - 1)
         value = self._values.pop(0)
         if value is None:
             return TrialResult(-1, {}, TrialStatus.CRASHED, "gone")
@@ -95,27 +100,33 @@ class Machine:
     def run(self, count, each_s=10.0):
         for number in range(1, count + 1):
             self.now += each_s
-            self.watch.look([trial(n, 100.0) for n in range(number)])
+            self.look(number)
         return self
 
 
 def test_the_baseline_is_measured_again_every_few_trials():
     machine = Machine([80.0] * 9).run(30)
-    assert [c.after_trial for c in machine.kept] == [8, 16, 24]
+    assert machine.checked_after == [8, 16, 24]
     assert machine.watch.now(trial(0, 100.0)) == pytest.approx(0.8 * (1 + NOISE))
 
 
 def test_it_takes_a_small_share_of_the_time():
-    assert len(Machine([80.0] * 30).run(30, each_s=1.0).kept) == 0
+    assert not Machine([80.0] * 30).run(30, each_s=1.0).checked_after
 
 
 def test_an_attempt_that_fails_is_not_repeated_at_once():
     machine = Machine([None, 80.0]).run(18)
-    assert [c.after_trial for c in machine.kept] == [16]
+    assert machine.checked_after == [8, 16]
+    assert machine.watch.now(trial(0, 100.0)) == 1.0, "one of the two told something"
 
 
 def test_disturbed_checks_and_a_disturbed_first_measurement_tell_nothing():
-    assert Machine([80.0] * 5, disturbed=0.5).run(30).kept == []
+    disturbed = Machine([80.0] * 5, disturbed=0.5).run(30)
+    assert len(disturbed.checked_after) == 3
+    assert disturbed.watch.now(trial(0, 100.0)) == 1.0
+    assert not tells_the_pace(replace(trial(0, 100.0), host_noise={"disturbed_share": 1.0}))
+    assert not tells_the_pace(replace(trial(0, 100.0), status=TrialStatus.INFEASIBLE))
+    assert tells_the_pace(trial(0, 100.0))
     machine = Machine([80.0] * 5).run(30)
     assert machine.watch.now(replace(trial(0, 100.0), host_noise={"disturbed_share": 1.0})) == 1.0
 
@@ -131,8 +142,8 @@ def test_trials_measured_again_count_as_trials_do():
     machine = Machine([80.0] * 5)
     for repeats in range(30):
         machine.now += 10.0
-        machine.watch.look([trial(n, 100.0) for n in range(4)], repeats)
-    assert len(machine.kept) == 3
+        machine.look(4, repeats)
+    assert len(machine.checked_after) == 3
 
 
 def test_a_faster_machine_makes_nobody_worse():

@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 from engines.base import Sample
+from tuner.core.trial import Stage, Stages
 from tuner.measure.host.host_noise import HostNoise
 from tuner.measure.measurement import Round
 from tuner.measure.profiles import iterations, stages
@@ -12,14 +13,12 @@ def sample(seconds: float, **stages_s: float) -> Sample:
 
 def test_stages_are_means_of_an_item_and_the_largest_is_the_bottleneck() -> None:
     told = stages([sample(5.0, llm=1.0, flow=3.0), sample(5.0, llm=2.0, flow=6.0)])
-    assert told["stages"]["llm"] == {"s": 1.5, "share": 0.25}
-    assert told["stages"]["flow"] == {"s": 4.5, "share": 0.75}
-    assert told["bottleneck"] == "flow"
+    assert told == Stages({"llm": Stage(1.5, 0.25), "flow": Stage(4.5, 0.75)}, "flow")
 
 
 def test_what_is_no_work_is_no_stage() -> None:
-    assert stages([replace(sample(5.0), requests_s=5.0, stall_s=1.0)]) == {}
-    assert stages([sample(5.0)]) == {}
+    assert stages([replace(sample(5.0), requests_s=5.0, stall_s=1.0)]) is None
+    assert stages([sample(5.0)]) is None
 
 
 def test_an_iteration_is_a_round_with_what_it_produced() -> None:

@@ -52,7 +52,7 @@ def test_cpu_time_and_memory_of_a_child_and_of_one_that_has_ended():
     ended(program)
     assert during.cpu_s - before.cpu_s >= BUSY_S - 0.05
     assert during.peak_mib - before.peak_mib >= HELD_MIB
-    assert below(os.getpid()).peak_mib <= before.peak_mib + 1
+    assert below(os.getpid()).peak_mib <= before.peak_mib + HELD_MIB / 2
     assert has_children() is own_children
     assert not is_within(program.pid, os.getpid())
 
@@ -69,7 +69,7 @@ told = subprocess.run([sys.executable, "-c", start, sys.argv[1]], capture_output
 print(*before, has_children(), waited_cpu_s(), told.stdout, flush=True)
 sys.stdin.readline()
 """
-ORPHAN = "import time; time.sleep(60)"
+ORPHAN = "import time; time.sleep(600)"
 
 
 def test_what_a_child_leaves_behind_is_still_found():

@@ -82,7 +82,7 @@ def test_the_parent_runs_while_the_study_does(store: Recorded, tmp_path: Path) -
         run.tracker.study_started(study_info(tmp_path, finished))
         (parent,) = store.parents()
         assert parent.info.status == "RUNNING"
-        run.tracker.study_finished(outcome(verdict="interrupted", deploy=None, tournament=None))
+        run.tracker.study_finished(outcome(verdict="interrupted", deploy=None))
         (parent,) = store.parents()
         assert (parent.info.status, parent.data.tags["verdict"]) == ("KILLED", "interrupted")
 
