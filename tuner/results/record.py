@@ -12,7 +12,8 @@ import os
 import socket
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,25 +79,26 @@ class StudyRecord:
 
     def results(self) -> list[TrialResult]:
         """All results in the order of their numbers, whatever their purpose."""
-        with reached(self._url):
-            trials = self.study.get_trials(deepcopy=False)
-        return [r for t in trials if t.state.is_finished() and (r := optuna_trials.result_of(t)) is not None]
+        return [r for t in self._trials() if t.state.is_finished() and (r := optuna_trials.result_of(t)) is not None]
 
     def begin(self, params: Params, purpose: Purpose, repeat_of: int | None = None) -> Asked:
-        """Ask for a trial of these parameters."""
+        """A trial of these parameters, which no sampler chooses."""
+        known = optuna_trials.attributes(params, purpose, repeat_of, {DRIVER: _this_process()})
         with reached(self._url):
-            self.study.enqueue_trial(optuna_trials.within_ranges(self._space, params))
-            trial = self.study.ask()
-            optuna_trials.suggest_given(trial, self._space, params)
-        return self.begun(trial, params, purpose, repeat_of)
+            trial = optuna_trials.begin_given(self.study, self._space, params, known)
+        return Asked(TrialSpec(trial.number, dict(params), purpose, repeat_of), trial)
 
-    def begun(self, trial: optuna.Trial, params: Params, purpose: Purpose, repeat_of: int | None = None) -> Asked:
+    def begun(self, trial: optuna.Trial, params: Params, purpose: Purpose) -> Asked:
         """Note what a trial that was asked for runs, and who runs it."""
         with reached(self._url):
-            known = optuna_trials.attributes(params, purpose, repeat_of, {DRIVER: _this_process()})
+            known = optuna_trials.attributes(params, purpose, None, {DRIVER: _this_process()})
             for name, value in known.items():
                 trial.set_user_attr(name, value)
-        return Asked(TrialSpec(trial.number, dict(params), purpose, repeat_of), trial)
+        return Asked(TrialSpec(trial.number, dict(params), purpose), trial)
+
+    def reached(self) -> AbstractContextManager[None]:
+        """For what a sampler reads and writes: EnvironmentLackingError where the storage is gone meanwhile."""
+        return reached(self._url)
 
     def report(self, asked: Asked, rounds: int, value: float) -> None:
         """Report the objective after so many rounds, the first time that there are so many.
@@ -127,16 +129,18 @@ class StudyRecord:
             self.study.tell(asked.trial, state=optuna.trial.TrialState.FAIL)
 
     def recover(self) -> None:
-        """End what an earlier process left: finish what was told its result, fail what was killed in flight."""
+        """End what an earlier process left: finish what was told its result, fail what was killed in flight.
+
+        What is enqueued stays: the user, or another program, wants it tried.
+        """
         import optuna
 
         untold = read_json(self._folder / UNTOLD)
         kept = documents.load(TrialResult, untold, UNTOLD) if untold is not None else None
         with reached(self._url):
-            while any(t.state is optuna.trial.TrialState.WAITING for t in self._trials()):
-                self.study.tell(self.study.ask(), state=optuna.trial.TrialState.FAIL)
             for trial in self._trials():
-                if trial.state is not optuna.trial.TrialState.RUNNING or _is_alive(trial.user_attrs.get(DRIVER, "")):
+                driver = trial.user_attrs.get(DRIVER, "")
+                if trial.state is not optuna.trial.TrialState.RUNNING or _is_alive(driver, bool(self._url)):
                     continue
                 if kept is not None and kept.number == trial.number:
                     continue
@@ -166,19 +170,21 @@ class StudyRecord:
 
     def _tell_untold(self, result: TrialResult) -> None:
         """The result that a lost storage was not told: of the trial that waits for it, or of a new one."""
-        waiting = next((t for t in self._trials() if t.number == result.number), None)
-        if waiting is None or not waiting.state.is_finished():
-            import optuna
+        import optuna
 
-            if waiting is not None:
-                with reached(self._url):
-                    self.study.tell(waiting.number, state=optuna.trial.TrialState.FAIL)
+        waiting = next((t for t in self._trials() if t.number == result.number), None)
+        if waiting is not None and not waiting.state.is_finished():
+            with reached(self._url):
+                trial = optuna.Trial(self.study, waiting._trial_id)
+                optuna_trials.tell(self.study, trial, result, self._objectives)
+        elif waiting is None or optuna_trials.result_of(waiting) is None:
             asked = self.begin(result.params, result.purpose, result.repeat_of)
-            self.end(asked, documents.load(TrialResult, {**documents.dump(result), "number": asked.spec.number}))
+            self.end(asked, replace(result, number=asked.spec.number))
         (self._folder / UNTOLD).unlink(missing_ok=True)
 
     def _trials(self) -> list[FrozenTrial]:
-        return self.study.get_trials(deepcopy=False)
+        with reached(self._url):
+            return self.study.get_trials(deepcopy=False)
 
 
 def record_name(name: str, digest: str) -> str:
@@ -197,11 +203,10 @@ def read_results(name: str, folder: Path, url: str = "") -> list[TrialResult]:
     if not url and not (folder / JOURNAL).exists():
         return []
     storage = open_storage(url, folder, writing=False)
-    try:
-        with reached(url):
-            trials = optuna.load_study(study_name=name, storage=storage).get_trials(deepcopy=False)
-    except KeyError:
-        return []
+    with reached(url):
+        if name not in optuna.get_all_study_names(storage):
+            return []
+        trials = optuna.load_study(study_name=name, storage=storage).get_trials(deepcopy=False)
     return [r for t in trials if t.state.is_finished() and (r := optuna_trials.result_of(t)) is not None]
 
 
@@ -209,11 +214,15 @@ def _this_process() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{psutil.Process().create_time():.2f}"
 
 
-def _is_alive(driver: str) -> bool:
-    """Whether the process that runs a trial still does; one on another machine cannot be asked, and may."""
+def _is_alive(driver: str, shared: bool) -> bool:
+    """Whether the process that runs a trial still does.
+
+    One on another machine cannot be asked, and may where machines share the storage. A folder has one driver, which is
+    this process, however the machine was called before: a container that is started anew has another name.
+    """
     host, _, process = driver.partition(":")
     if not process or host != socket.gethostname():
-        return bool(process)
+        return shared and bool(process)
     number, _, begun = process.partition(":")
     try:
         return f"{psutil.Process(int(number)).create_time():.2f}" == begun and int(number) != os.getpid()

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import optuna
 import yaml
 from optuna.storages import BaseStorage, JournalStorage
+from optuna.storages._rdb.models import NOT_FOUND_MSG
 from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._file import BaseJournalFileLock
 
@@ -57,7 +58,7 @@ def open_storage(url: str, folder: Path, writing: bool = True) -> BaseStorage:
         with journal_lock.held():
             _cut_torn_line(file)
     try:
-        return JournalStorage(JournalFileBackend(str(file), lock_obj=journal_lock))
+        return JournalStorage(Journal(file, journal_lock))
     except (ValueError, KeyError) as error:
         raise TunerError(
             f"{str(file)!r} is not a journal of trials ({type(error).__name__}: {error})",
@@ -77,7 +78,8 @@ def _database(url: str) -> BaseStorage:
     check_storage(url)
     try:
         with reached(url):
-            return optuna.storages.RDBStorage(url)
+            # A connection that a server or a firewall closed during a long trial is opened anew.
+            return optuna.storages.RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
     except (ImportError, ModuleNotFoundError) as error:
         raise EnvironmentLackingError(
             f"storage={url} needs a driver that is not installed ({error})", "python -m pip install 'psycopg[binary]'"
@@ -88,7 +90,7 @@ def _database(url: str) -> BaseStorage:
 
 @contextlib.contextmanager
 def reached(url: str) -> Iterator[None]:
-    """Turn a storage that is gone, locked or full into an EnvironmentLackingError."""
+    """Turn a storage that is gone, locked or full, or has lost the study, into an EnvironmentLackingError."""
     from optuna.exceptions import StorageInternalError
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -96,6 +98,13 @@ def reached(url: str) -> Iterator[None]:
         yield
     except (StorageInternalError, SQLAlchemyError) as error:
         raise _unreached(url, error) from None
+    except KeyError as error:
+        if error.args != (NOT_FOUND_MSG,):
+            raise
+        raise EnvironmentLackingError(
+            f"the study is no longer in the storage {url or 'in the study folder'}: it was deleted meanwhile",
+            "begin another one with study=NAME",
+        ) from None
     except OSError as error:
         raise EnvironmentLackingError(
             f"the study's storage cannot be written: {error.strerror or error}", f"free space, or fix it; {_KEPT}"
@@ -141,6 +150,23 @@ class KernelLock(BaseJournalFileLock):
             yield
         finally:
             self.release()
+
+
+class Journal(JournalFileBackend):
+    """Optuna's, which cuts off at once what a write that failed left of a line: the next one would be glued to it."""
+
+    def __init__(self, file: Path, lock: KernelLock) -> None:
+        super().__init__(str(file), lock_obj=lock)
+        self._path, self._held = file, lock.held
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        """Write lines. Raises OSError where the disk is full."""
+        try:
+            super().append_logs(logs)
+        except OSError:
+            with self._held():
+                _cut_torn_line(self._path)
+            raise
 
 
 def _cut_torn_line(file: Path) -> None:

@@ -3,10 +3,13 @@
 Parameters without a logarithmic scale become shares or steps of their range, so that equal distances count alike;
 choices become their places. A parameter that some trials lack is active under a condition on one that was suggested in
 all trials that have it, if there is one that tells them apart: certain choices of it, or a bound on it.
+
+A range is the one that a script has at present, which may change from trial to trial, or from one run to the next.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,19 +17,21 @@ from typing import Any
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial
 
-from search_spaces.domains import nearest
+from search_spaces.domains import contains, nearest
 from search_spaces.parameter import Choices, Condition, Domain, FloatRange, IntRange, Parameter, Params, Value
 from search_spaces.space import SearchSpace
+
+RECENT, LOOKED_BACK = 8, 40
+"""A range is that of so many of the last trials together; so many are looked through for whether it became narrower."""
+NARROWER = 0.8
+"""It did when it has less than this share of what it had."""
 
 
 class InferredSpace:
     """Of `trials` that ran to their end; raises ValueError where none of them suggested anything."""
 
     def __init__(self, trials: Sequence[FrozenTrial]) -> None:
-        found: dict[str, BaseDistribution] = {}
-        for trial in trials:
-            for name, distribution in trial.distributions.items():
-                found[name] = _wider(found.get(name, distribution), distribution)
+        found, _ = _recent(trials)
         shared = {name: sum(name in t.params for t in trials) for name in found}
         names = [n for n in sorted(found, key=lambda n: -shared[n]) if not found[n].single()]
         if not names:
@@ -52,6 +57,19 @@ class InferredSpace:
         params = self.read(trial.params)
         return set(self._space.canonical(params)) - self._unruly == set(params) - self._unruly
 
+    def too_wide(self, trials: Sequence[FrozenTrial]) -> bool:
+        """Whether the last trials have narrower ranges: what is proposed beyond them would be drawn at random."""
+        found, times = _recent(trials[-LOOKED_BACK:])
+        return any(
+            _span(found[name]) < NARROWER * _span(known)
+            for name, known in self._distributions.items()
+            if times.get(name) == RECENT
+        )
+
+    def holds(self, params: Params) -> bool:
+        """Whether a configuration lies within the present ranges: one that does not is no rival of one that does."""
+        return all(contains(k.domain, params[k.name]) for k in self._space.parameters if k.name in params)
+
     def read(self, values: Mapping[str, Any]) -> Params:
         """The configuration that a trial's parameters are, as far as they are known."""
         return {n: _inner(self._distributions[n], values[n]) for n in self._distributions if n in values}
@@ -68,6 +86,26 @@ class InferredSpace:
         domain = _domain(self._distributions[name])
         when = _condition(name, earlier, seen, self._distributions)
         return Parameter(name, domain, _middle(domain), when=when)
+
+
+def _recent(trials: Sequence[FrozenTrial]) -> tuple[dict[str, BaseDistribution], dict[str, int]]:
+    """The range of each parameter in the last trials that have it, at most `RECENT`, and how many these are."""
+    found: dict[str, BaseDistribution] = {}
+    times: dict[str, int] = {}
+    for trial in reversed(trials):
+        for name, distribution in trial.distributions.items():
+            if times.get(name, 0) < RECENT:
+                times[name] = times.get(name, 0) + 1
+                found[name] = _wider(distribution, found.get(name, distribution))
+    return found, times
+
+
+def _span(distribution: BaseDistribution) -> float:
+    """The width of a range; of choices none, because Optuna keeps them from changing."""
+    match distribution:
+        case IntDistribution(low=low, high=high, log=log) | FloatDistribution(low=low, high=high, log=log):
+            return math.log(high / low) if log else float(high - low)
+    return 0.0
 
 
 def _wider(known: BaseDistribution, other: BaseDistribution) -> BaseDistribution:
@@ -144,7 +182,8 @@ def _outer(distribution: BaseDistribution, value: Value) -> Any:
         case FloatDistribution(low=low, high=high, step=None):
             return min(high, max(low, low + float(value) * (high - low)))
         case IntDistribution() | FloatDistribution():
-            return distribution.low + int(value) * (distribution.step or 1)
+            # Of real steps the last one may be rounded to beyond the end.
+            return min(distribution.high, distribution.low + int(value) * (distribution.step or 1))
     raise ValueError(f"unknown distribution {distribution}")
 
 

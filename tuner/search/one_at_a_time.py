@@ -46,7 +46,7 @@ class OneAtATimeSampler(ProposingSampler):
         """
         space, objective = self.observations.space, self.observations.objectives[0]
         results = {key(t.params): t for t in self.observations.trials}
-        passed = self._view.refused | {key(p) for p in self._view.running} if self._view else set()
+        passed = self._view.taken() if self._view else set()
         centre: Params = space.baseline
         for knob in space.parameters:
             group = [centre]

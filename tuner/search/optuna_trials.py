@@ -69,11 +69,23 @@ def suggest(trial: optuna.Trial, space: SearchSpace) -> dict[str, Value]:
     return space.canonical(values)
 
 
-def suggest_given(trial: optuna.Trial, space: SearchSpace, params: Params) -> None:
-    """Let a trial that was enqueued with `within_ranges(space, params)` take these values for its own."""
-    for parameter in space.parameters:
-        if parameter.name in within_ranges(space, params):
-            _suggested(trial, parameter)
+def begin_given(
+    study: optuna.Study, space: SearchSpace, params: Params, known: Mapping[str, Any] | None = None
+) -> optuna.Trial:
+    """A running trial of a configuration that no sampler chooses, with `known` as attributes: there at once, or not.
+
+    `Study.enqueue_trial` and `ask` would give whatever waits the longest, which another process or the user enqueued.
+    """
+    import optuna
+
+    values = within_ranges(space, params)
+    template = optuna.trial.create_trial(
+        state=optuna.trial.TrialState.RUNNING,
+        params=values,
+        distributions={name: distribution(space.parameter(name)) for name in values},
+        user_attrs=dict(known or {}),
+    )
+    return optuna.Trial(study, study._storage.create_new_trial(study._study_id, template))
 
 
 def _suggested(trial: optuna.Trial, parameter: Parameter) -> Value:
@@ -115,8 +127,10 @@ def attributes(params: Params, purpose: str, repeat_of: int | None, extra: Mappi
 
 def tell(study: optuna.Study, trial: optuna.Trial, result: TrialResult, objectives: Sequence[Objective]) -> None:
     """End a trial with its result. Once the attribute `result` is there, a kill loses nothing (`finish`)."""
+    told = trial.constraints
     for name, slack in constraints_of(result).items():
-        trial.set_constraint(name, slack)
+        if name not in told:  # an earlier attempt may have got so far
+            trial.set_constraint(name, slack)
     trial.set_user_attr(STATUS, str(result.status))
     trial.set_user_attr(RESULT, dump(result))
     finish(study, trial.number, result, objectives)

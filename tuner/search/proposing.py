@@ -98,6 +98,9 @@ class ProposingSampler(optuna.samplers.BaseSampler):
         """The next configuration."""
         raise NotImplementedError
 
+    def _hand_out(self, params: Params) -> None:
+        """A trial has been given this proposal."""
+
     def _proposal(self) -> Params | None:
         state = self._state()
         if self._next is None or self._next[0] != state:
@@ -116,10 +119,10 @@ class ProposingSampler(optuna.samplers.BaseSampler):
         if self._study_name != study.study_name:
             self._study_name, self._given = study.study_name, {}
             self._begin(study)
-        if self._view is None:
+        if self._view is None or self._translation is None:
             return
         for result in self._view.look(study, own):
-            if self._owned:
+            if self._owned and self._translation.holds(result.params):
                 self.observations.add(result)
 
     def _begin(self, study: optuna.Study) -> None:
@@ -146,6 +149,7 @@ class ProposingSampler(optuna.samplers.BaseSampler):
             if params is None or self._translation is None:
                 return {}
             self._next = None
+            self._hand_out(params)
             self._given[trial.number] = self._translation.values(params)
             return self._translation.distributions(params)
 
@@ -177,7 +181,7 @@ class ProposingSampler(optuna.samplers.BaseSampler):
 
     def reseed_rng(self) -> None:
         """Draw otherwise than a copy of this sampler does."""
-        self._rng = random.Random()
+        self._rng.seed()  # whoever draws for it has the same generator
         self._independent.reseed_rng()
 
     def __getstate__(self) -> Mapping[str, Any]:

@@ -80,13 +80,14 @@ class TunerSampler(ProposingSampler):
         super().__init__(space, objectives, constraints, seed, infeasible, observations)
         self._early, self._budget_trials = tuple(early), budget_trials
         self.enumerates = bool(space and budget_trials and space.size(budget_trials) is not None)
-        self._inferred_from = 0
+        self._inferred_from: set[int] = set()
         self._begin_search()
 
     def _begin_search(self) -> None:
         """Of a space that is not known yet."""
         self._idle: Params = {}
         self._seen: set[str] = set()
+        self._handed_out: set[str] = set()
         self._taken: set[str] = set()
         self._waiting: list[Params] = []
         self._looked_at = 0
@@ -107,11 +108,11 @@ class TunerSampler(ProposingSampler):
         """Learn the space from the trials that ran to their end, anew where the last ones do not fit into it."""
         ended = study.get_trials(deepcopy=False, states=ENDED)
         if self._study_name != study.study_name:
-            self._translation, self._inferred_from = None, 0
-        fresh = [t for t in ended[self._inferred_from :] if t.distributions]
-        self._inferred_from = len(ended)
+            self._translation, self._inferred_from = None, set()
+        fresh = [t for t in ended if t.number not in self._inferred_from and t.distributions]
+        self._inferred_from.update(t.number for t in fresh)
         known = self._translation
-        if isinstance(known, InferredSpace) and all(known.explains(t) for t in fresh):
+        if isinstance(known, InferredSpace) and all(known.explains(t) for t in fresh) and not known.too_wide(ended):
             return
         if any(not d.single() for t in fresh for d in t.distributions.values()):
             self._translation = InferredSpace([t for t in ended if t.distributions])
@@ -143,14 +144,18 @@ class TunerSampler(ProposingSampler):
         self._note()
         return next((p for p in self._proposals() if self._is_new(p)), None)
 
+    def _hand_out(self, params: Params) -> None:
+        """Of a script's own trials the values are read back, and may be others by a rounding."""
+        if not self._declared:
+            self._handed_out.add(key(params))
+
     def _note(self) -> None:
         """What was measured, refused or is running is never proposed again."""
         known = self.observations.trials
         self._seen.update(key(result.params) for result in known[self._looked_at :])
         self._looked_at = len(known)
         self._waiting = [p for p in self._view.running if key(p) not in self._seen] if self._view else []
-        refused = self._view.refused if self._view else set()
-        self._taken = self._seen | refused | set(map(key, self._waiting))
+        self._taken = self._seen | self._handed_out | (self._view.taken() if self._view else set())
 
     def _is_new(self, params: Params) -> bool:
         """Never told or asked, and not known to be infeasible: memory that is short for a moment may come back."""

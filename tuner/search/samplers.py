@@ -26,7 +26,7 @@ from tuner.core.params import key
 from tuner.core.study_config import SAMPLERS
 from tuner.search.observations import Observations
 from tuner.search.one_at_a_time import OneAtATimeSampler
-from tuner.search.optuna_trials import PARAMS, PURPOSE, REASON, REFUSED, suggest, suggest_given, within_ranges
+from tuner.search.optuna_trials import PARAMS, PURPOSE, REASON, REFUSED, RESULT, begin_given, suggest
 from tuner.search.proposing import Infeasible, ProposingSampler, always_feasible
 from tuner.search.sampler import TunerSampler
 
@@ -37,6 +37,7 @@ ASKS_MOST = 10
 LISTED_MOST = 4000
 """Of a space of at most this many configurations any may be drawn, of a larger one what chance finds."""
 DRAWS_MOST = 200
+_PROPOSED = (None, "search", REFUSED)
 BROKEN_RULES = "rules"
 """The constraint that a refused trial is told to break, to the degree that it does."""
 
@@ -112,7 +113,16 @@ def _optunas(name: str, seed: int | None) -> BaseSampler:
 
 
 class _BruteForce(optuna.samplers.BruteForceSampler):
-    """Optuna's ends the loop of `Study.optimize` once it is through; where trials are asked and told there is none."""
+    """Optuna's, fit for a study that is asked and told, that may be killed, and whose default may lie out of range.
+
+    Optuna's takes a killed trial that suggested half of its parameters for a branch that is through, and raises
+    ValueError for one that has other parameters. It ends the loop of `Study.optimize` in the end; here there is none.
+    """
+
+    @staticmethod
+    def _populate_tree(tree: Any, trials: list[optuna.trial.FrozenTrial], params: dict[str, Any]) -> None:
+        whole = [t for t in trials if t.state is not TrialState.FAIL and t.user_attrs.get(PURPOSE) in _PROPOSED]
+        optuna.samplers.BruteForceSampler._populate_tree(tree, whole, params)
 
     def after_trial(
         self,
@@ -133,38 +143,53 @@ def propose(
 ) -> tuple[optuna.Trial, Params] | None:
     """A running trial and its configuration, valid and new; None when nothing is left to try.
 
-    `seen` are the keys (`tuner.core.params.key`) of what was measured; what is running is found in the study. What the
-    sampler proposes and cannot be run is told as pruned, with the reason and a constraint that says how far off it is,
-    and so is what comes after it, `ASKS_MOST` times; then a configuration is drawn at random. `study.sampler` is
-    `sampler`.
+    `seen` are the keys (`tuner.core.params.key`) of what was measured; what is running, or was measured by another
+    process, is found in the study. What anybody enqueued (`Study.enqueue_trial`) comes first. What was enqueued or
+    proposed and cannot be run is told as pruned, with the reason and a constraint that says how far off it is, and so
+    is what the sampler proposes after it, `ASKS_MOST` times; then a configuration is drawn at random. `study.sampler`
+    is `sampler`.
     """
-    if isinstance(sampler, ProposingSampler):
-        if (params := sampler.proposal(study)) is None:
-            return None
-        trial = study.ask()
-        return trial, suggest(trial, space)
-    taken = set(seen) | _running(study)
-    if _used_up(space, taken):
+    taken = set(seen) | _taken(study)
+    ours = sampler if isinstance(sampler, ProposingSampler) else None
+    if ours is None and _used_up(space, taken):
         return None
-    for _ in range(ASKS_MOST):
+    asks = 0
+    while asks < ASKS_MOST:
+        if ours is not None and ours.proposal(study) is None:
+            return None
+        enqueued = {t.number for t in study.get_trials(deepcopy=False, states=(TrialState.WAITING,))}
         trial = study.ask()
-        params = suggest(trial, space)
-        degree, reason = _refusal(space, params, taken, infeasible)
+        if trial.number in enqueued:
+            params, degree, reason = _enqueued(trial, space, taken, infeasible)
+        else:
+            params, asks = suggest(trial, space), asks + 1
+            degree, reason = (0.0, "") if ours is not None else _refusal(space, params, taken, infeasible)
         if not reason:
             return trial, params
         _refuse(study, trial, params, degree, reason)
     drawn = _drawn(space, taken, infeasible, study)
-    if drawn is None:
-        return None
-    study.enqueue_trial(within_ranges(space, drawn))
-    trial = study.ask()
-    suggest_given(trial, space, drawn)
-    return trial, drawn
+    return None if drawn is None else (begin_given(study, space, drawn), drawn)
 
 
-def _running(study: optuna.Study) -> set[str]:
-    trials = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-    return {key(t.user_attrs[PARAMS]) for t in trials if PARAMS in t.user_attrs}
+def _taken(study: optuna.Study) -> set[str]:
+    """What is running or has a result."""
+    trials = study.get_trials(deepcopy=False)
+    known = [t.user_attrs for t in trials if t.state is TrialState.RUNNING or RESULT in t.user_attrs]
+    return {key(attributes[PARAMS]) for attributes in known if PARAMS in attributes}
+
+
+def _enqueued(
+    trial: optuna.Trial, space: SearchSpace, taken: Collection[str], infeasible: Infeasible
+) -> tuple[Params, float, str]:
+    """The configuration that was enqueued, of which Optuna checks little: how far off it is, and why."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of a value out of its range, which is told as refused
+            params = suggest(trial, space)
+        space.validate(params)
+    except (TunerError, ValueError) as error:
+        return {}, 1.0, f"enqueued: {error}"
+    return params, *_refusal(space, params, taken, infeasible)
 
 
 def _used_up(space: SearchSpace, taken: Collection[str]) -> bool:

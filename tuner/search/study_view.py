@@ -32,7 +32,8 @@ Read = Callable[[Mapping[str, Any]], Params]
 class StudyView:
     """Reads each finished trial once. `read` gives the configuration of a trial that has none as an attribute.
 
-    `asked` are the parameters that running trials were given, which they may not have suggested yet.
+    `asked` are the parameters that running trials were given, which they may not have suggested yet. `measured` and
+    `refused` are the keys of configurations that have a result, whichever process told it, or were not run.
     """
 
     def __init__(self, objectives: Sequence[Objective], read: Read, asked: Mapping[int, Mapping[str, Any]]) -> None:
@@ -41,6 +42,7 @@ class StudyView:
         self._asked = asked
         self._middle: list[list[float]] = [[] for _ in objectives]
         self.refused: set[str] = set()
+        self.measured: set[str] = set()
         self.running: list[Params] = []
 
     def look(self, study: optuna.Study, own: int | None = None) -> list[TrialResult]:
@@ -58,6 +60,10 @@ class StudyView:
         self.running = running
         return found
 
+    def taken(self) -> set[str]:
+        """The keys of what need not be asked for again: measured by anybody, refused, or running."""
+        return self.measured | self.refused | set(map(key, self.running))
+
     def _params_of_running(self, trial: FrozenTrial) -> Params | None:
         if PARAMS in trial.user_attrs:
             return dict(trial.user_attrs[PARAMS])
@@ -68,6 +74,7 @@ class StudyView:
         if trial.user_attrs.get(PURPOSE) == REFUSED:
             self.refused.add(key(trial.user_attrs[PARAMS]))
         elif (result := result_of(trial)) is not None:
+            self.measured.add(key(result.params))
             yield result
         elif PURPOSE not in trial.user_attrs and (trial.params or trial.values):
             yield self._made_of(trial)

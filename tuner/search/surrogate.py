@@ -15,7 +15,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from search_spaces.domains import contains
 from search_spaces.parameter import Choices, FloatRange, IntRange, Parameter, Params, Value
 
 Array = NDArray[np.float64]
@@ -273,7 +272,7 @@ def _code(knob: Parameter, value: Value) -> float:
 def _place(listed: Sequence[Value], value: Value) -> float:
     """Where a value stands among the choices, or would, such as a default outside of the searched ones."""
     for at, choice in enumerate(listed):
-        if contains(Choices((choice,)), value):
+        if choice == value and isinstance(choice, bool) == isinstance(value, bool):
             return float(at)
     if isinstance(value, str) or any(isinstance(v, str) for v in listed):
         return float(len(listed))

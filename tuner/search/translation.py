@@ -23,6 +23,9 @@ class Translation(Protocol):
     def read(self, values: Mapping[str, Any]) -> Params:
         """The configuration that Optuna's parameters are."""
 
+    def holds(self, params: Params) -> bool:
+        """Whether a trial of this configuration is to be gone by."""
+
     def values(self, params: Params) -> dict[str, Any]:
         """Optuna's parameters of a configuration: those that are active and searched."""
 
@@ -39,6 +42,10 @@ class KnownSpace:
     def read(self, values: Mapping[str, Any]) -> Params:
         """Canonical; knobs that were not suggested have their fixed values and defaults."""
         return self.space.canonical({k.name: values[k.name] for k in self.space.parameters if k.name in values})
+
+    def holds(self, params: Params) -> bool:
+        """Always: the baseline may lie outside of the ranges."""
+        return True
 
     def values(self, params: Params) -> dict[str, Any]:
         """The searched knobs within their ranges."""

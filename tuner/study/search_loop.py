@@ -10,7 +10,7 @@ import optuna
 
 from search_spaces.parameter import Params
 from tuner.core import interrupts
-from tuner.core.objective import Objective
+from tuner.core.objective import Objective, at_pace
 from tuner.core.params import key
 from tuner.core.trial import Purpose, TrialResult, TrialStatus
 from tuner.core.watchers import Watchers
@@ -105,11 +105,15 @@ class Search:
 
     def _worth_repeating(self, sampler: optuna.samplers.BaseSampler, complete: bool) -> TrialResult | None:
         """What is worth measuring again more than any new configuration; only our own samplers can tell."""
-        return sampler.again(self._record.study, complete) if isinstance(sampler, ProposingSampler) else None
+        if not isinstance(sampler, ProposingSampler):
+            return None
+        with self._record.reached():
+            return sampler.again(self._record.study, complete)
 
     def _propose(self, sampler: optuna.samplers.BaseSampler) -> tuple[optuna.Trial, Params] | None:
         seen = {key(t.params) for t in self._observations.trials}
-        return propose(self._record.study, sampler, self._prepared.space, seen, self._executor.known_infeasible)
+        with self._record.reached():
+            return propose(self._record.study, sampler, self._prepared.space, seen, self._executor.known_infeasible)
 
     def _try(self, trial: optuna.Trial, params: Params, pace: float) -> None:
         """Measure a new configuration."""
@@ -137,17 +141,20 @@ class Search:
     def _measure(self, asked: Asked, plan: MeasurementPlan, pace: float = 1.0) -> TrialResult:
         interrupts.check()
         try:
-            result = self._executor.run(asked.spec, plan, lambda rounds, value: self._on_round(asked, rounds, value))
+            result = self._executor.run(
+                asked.spec, plan, lambda rounds, value: self._on_round(asked, rounds, value, pace)
+            )
         except BaseException:
             self._record.abandon(asked)
             raise
         return replace(result, pace=round(pace, 4))
 
-    def _on_round(self, asked: Asked, rounds: int, value: float | None) -> None:
+    def _on_round(self, asked: Asked, rounds: int, value: float | None, pace: float) -> None:
+        """Reported is what ranks: the value at the machine's first pace."""
         if asked.spec.purpose in ("baseline", "search"):
             self._watchers.round_finished(asked.spec.number, rounds, value)
         if value is not None and self._pruning_objective == self._prepared.objectives[0]:
-            self._record.report(asked, rounds, value)
+            self._record.report(asked, rounds, at_pace(value, self._pruning_objective.metric, 1 / pace))
 
     def _tell(self, asked: Asked, result: TrialResult) -> None:
         with interrupts.deferred():

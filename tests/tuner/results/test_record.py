@@ -206,3 +206,81 @@ def test_studies_share_a_storage_by_their_names() -> None:
 def test_reading_leaves_no_trace(tmp_path: Path) -> None:
     assert read_results("mine-0a1b", tmp_path) == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_user_enqueued_is_neither_taken_for_something_else_nor_failed(tmp_path: Path) -> None:
+    record = record_in(tmp_path)
+    record.study.enqueue_trial({"threads": 7, "mode": "b"})
+    tell(record, RESULTS[1])
+    record.recover()
+    assert [t.state.name for t in record.study.trials] == ["WAITING", "COMPLETE"]
+    assert record.study.trials[1].params == RESULTS[1].params
+
+
+@pytest.mark.parametrize("step", ["tell", "finish"])
+def test_a_result_is_kept_once_at_whatever_step_the_storage_is_lost(tmp_path: Path, monkeypatch, step: str) -> None:
+    record = record_in(tmp_path)
+    asked = record.begin(RESULTS[1].params, "search")
+
+    def gone(*arguments):
+        raise optuna.exceptions.StorageInternalError("gone")
+
+    monkeypatch.setattr(f"tuner.search.optuna_trials.{step}", gone)
+    for lost in (lambda: record.end(asked, replace(RESULTS[1], number=0)), record_in(tmp_path).recover):
+        with pytest.raises(EnvironmentLackingError, match="gone"):  # as the storage is, and then once more
+            lost()
+    monkeypatch.undo()
+    record_in(tmp_path).recover()
+    assert record_in(tmp_path).results() == [replace(RESULTS[1], number=0)]
+    assert [t.state.name for t in record.study.trials] == ["COMPLETE"]
+
+
+def test_a_write_that_a_full_disk_cut_short_spoils_no_later_one(tmp_path: Path) -> None:
+    program = textwrap.dedent(f"""
+        import resource
+        from pathlib import Path
+        from search_spaces.errors import EnvironmentLackingError
+        from tests.tuner.results.test_record import RESULTS, record_in, tell
+        from tuner.results.storage import JOURNAL
+        folder = Path({str(tmp_path)!r})
+        record = record_in(folder)
+        tell(record, RESULTS[0])
+        asked = record.begin(RESULTS[1].params, "search")
+        most = (folder / JOURNAL).stat().st_size + 20
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
+        try:
+            record.report(asked, 1, 3.0)
+        except EnvironmentLackingError as error:
+            print(error.message)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        record.abandon(asked)
+    """)
+    pytest.importorskip("resource")
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("the study's storage cannot be written")
+    record = record_in(tmp_path)
+    assert record.results() == [RESULTS[0]]
+    assert record.study.trials[1].state.name == "FAIL"
+
+
+def test_a_study_that_is_deleted_meanwhile_is_one_line(tmp_path: Path) -> None:
+    record = record_in(tmp_path)
+    optuna.delete_study(study_name="mine-0a1b", storage=open_storage("", tmp_path))
+    with pytest.raises(EnvironmentLackingError, match="it was deleted meanwhile"):
+        record.begin(RESULTS[1].params, "search")
+
+
+def test_a_folder_has_one_driver_whatever_the_machine_was_called(tmp_path: Path, monkeypatch) -> None:
+    """A container that is started anew has another name; where machines share a database, another one may drive."""
+    for url, state in (("", "FAIL"), (f"sqlite:///{tmp_path}/trials.db", "RUNNING")):
+        monkeypatch.setattr("tuner.results.record.socket.gethostname", lambda: "before")
+        record_in(tmp_path, url).begin(RESULTS[1].params, "search")
+        monkeypatch.setattr("tuner.results.record.socket.gethostname", lambda: "after")
+        record = record_in(tmp_path, url)
+        record.recover()
+        assert record.study.trials[0].state.name == state
+
+
+def test_a_connection_that_was_closed_meanwhile_is_opened_anew(tmp_path: Path) -> None:
+    record = record_in(tmp_path, f"sqlite:///{tmp_path}/trials.db")
+    assert record.study._storage._backend.engine.pool._pre_ping
