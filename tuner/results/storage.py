@@ -114,7 +114,8 @@ def reached(url: str) -> Iterator[None]:
 def _unreached(url: str, error: BaseException) -> EnvironmentLackingError:
     cause = error.__cause__ or error
     text = str(getattr(cause, "orig", None) or cause).strip().splitlines()
-    return EnvironmentLackingError(f"the storage {url or 'in the study folder'} is not reached: {text[0]}", _KEPT)
+    hint = f"check storage={url}, and that its folder or server is there; {_KEPT}" if url else _KEPT
+    return EnvironmentLackingError(f"the storage {url or 'in the study folder'} is not reached: {text[0]}", hint)
 
 
 class KernelLock(BaseJournalFileLock):

@@ -16,7 +16,10 @@ comes after it, and takes about half of that."""
 
 @dataclass
 class SearchTime:
-    """Begins when it is made. `reserve_s` tells what the tournament would take now; `trials` are those so far."""
+    """Begins when it is made, or when it is told to `begin`.
+
+    `reserve_s` tells what the tournament would take now; `trials` are those so far.
+    """
 
     minutes: float
     reserve_s: Callable[[], float]
@@ -25,6 +28,10 @@ class SearchTime:
     begin_s: float = field(init=False)
 
     def __post_init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Count the minutes from now on."""
         self.begin_s = self.clock()
 
     def left_s(self) -> float:

@@ -88,7 +88,7 @@ class Final:
         if invited and (beyond_s := self._estimate_s(invited) - left_s) > TOLD_OVERRUN_S:
             self.watchers.notice(
                 f"the tournament takes about {beyond_s / 60:.1f} min more than budget.minutes: "
-                "a proof needs all of its pairs, and a round of the default is slow"
+                "a proof needs all of its pairs, and each of them starts every finalist and the default anew"
             )
         return invited
 

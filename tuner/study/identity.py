@@ -21,14 +21,28 @@ _PARTS = ("engine", "model", "workload", "space", "objectives", "constraints", "
 
 
 def check_identity(known: StudyDocument | None, prepared: Prepared, directory: Path) -> None:
-    """Raise TunerError when `known`, the folder's study.yaml, is of another study."""
-    if known is None or known.digest == prepared.digest:
+    """Raise TunerError when `known`, the folder's study.yaml, is of another study or has its trials elsewhere."""
+    if known is None:
+        return
+    if known.digest == prepared.digest:
+        _check_storage(known.storage, prepared, directory)
         return
     document = prepared.document()
     changed = [part for part in _PARTS if getattr(known, part) != getattr(document, part)]
     raise TunerError(
         f"study {prepared.name!r} in {str(directory)!r} is another one: {', '.join(changed) or 'hardware'} differs",
         "give this one another name with study=NAME, or leave study= out",
+    )
+
+
+def _check_storage(kept_in: str, prepared: Prepared, directory: Path) -> None:
+    """Raise TunerError when the trials are kept elsewhere: the study would silently begin anew."""
+    if kept_in == prepared.config.storage:
+        return
+    asked = f"not in {prepared.config.storage}" if prepared.config.storage else "and storage= was left out"
+    raise TunerError(
+        f"study {prepared.name!r} in {str(directory)!r} keeps its trials in {kept_in or 'its folder'}, {asked}",
+        f"{f'give it storage={kept_in}' if kept_in else 'leave storage= out'}, or begin another with study=NAME",
     )
 
 

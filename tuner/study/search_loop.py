@@ -86,6 +86,7 @@ class Search:
 
     def _measure_baseline(self) -> None:
         """The first trial: the default, without which there is no proof, and which gets a second chance."""
+        self._watchers.progress("measuring the default")
         asked = self._record.begin(self._prepared.space.baseline, "baseline")
         self._watchers.trial_started(asked.spec.number, asked.spec.params, "baseline")
         plan = self._search_plan(1.0)

@@ -119,6 +119,7 @@ class Study:
         self.watchers.study_started(study_info(prepared, self.store.directory, self.trials))
         for note in (*prepared.workload.notes, *prepared.space.notes, *other_seed(known, prepared.config.seed)):
             self.watchers.notice(note)
+        self._time.begin()  # however long MLflow took to open
 
     def _record(self) -> StudyRecord:
         prepared = self.prepared

@@ -24,7 +24,10 @@ def sentence(document: TournamentDocument) -> str:
         return "no configuration finished the tournament within the constraints"
     if document.verdict == "keep_default":
         if not pairs:
-            return f"keep the default: nothing else that was tried came near its {noun} within the constraints"
+            return (
+                f"keep the default: no other trial came near its {noun} within the constraints, "
+                "so there was no tournament"
+            )
         better = "higher" if metric(objective).direction == "maximize" else "lower"
         able = [(f, test) for f in finalists if (test := f.test) and not f.failure and not f.breaks]
         if not able:

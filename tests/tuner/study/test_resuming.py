@@ -272,6 +272,18 @@ def test_what_killed_the_tuner_again_and_again_is_not_tried_again(tmp_path):
     assert len(again.trials) == len(outcome.trials) == 12
 
 
+def test_another_storage_is_refused_so_that_no_study_silently_begins_anew(tmp_path):
+    database = f"sqlite:///{tmp_path / 'my.db'}"
+    run_study(fake_config(tmp_path, study="kept", storage=database, budget={"trials": 2}), [])
+    with pytest.raises(TunerError, match=r"keeps its trials in sqlite:.*, and storage= was left out") as caught:
+        run_study(fake_config(tmp_path, study="kept", budget={"trials": 2}), [])
+    assert f"give it storage={database}" in caught.value.hint
+    run_study(fake_config(tmp_path, study="mine", budget={"trials": 2}), [])
+    with pytest.raises(TunerError, match=r"keeps its trials in its folder, not in sqlite:") as caught:
+        run_study(fake_config(tmp_path, study="mine", storage=database, budget={"trials": 2}), [])
+    assert "leave storage= out" in caught.value.hint
+
+
 def test_another_sampler_under_the_same_name_is_refused_by_its_name(tmp_path):
     run_study(fake_config(tmp_path, study="mine", budget={"trials": 2}), [])
     with pytest.raises(TunerError, match=r"is another one: sampler differs"):

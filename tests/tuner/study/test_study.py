@@ -171,7 +171,7 @@ def test_nothing_near_the_default_keeps_it_without_a_tournament(tmp_path):
     fixed = {**FIXED, "threads": 2, "precision": "high"}
     outcome = run_study(fake_config(tmp_path, space=space, params=fixed, baseline={"mode": "b"}), [])
     assert outcome.verdict == "keep_default"
-    assert "nothing else that was tried came near" in outcome.summary
+    assert "no other trial came near" in outcome.summary
 
 
 def test_no_time_to_search_is_not_called_a_result(tmp_path):
@@ -201,6 +201,15 @@ def test_the_time_of_preparation_is_not_taken_from_the_search(tmp_path, monkeypa
     outcome = run_study(fake_config(tmp_path, budget={"trials": 3, "minutes": 0.5}), [], simulated)
     assert len(outcome.trials) == 3
     assert outcome.wall_s > 3600.0
+
+
+def test_nor_is_the_time_of_whoever_is_told_that_it_begins(tmp_path, simulated):
+    class Slow(Recorder):
+        def study_started(self, info):
+            simulated.sleep(3600.0)
+
+    outcome = run_study(fake_config(tmp_path, budget={"trials": 3, "minutes": 0.5}), [Slow()], simulated)
+    assert len(outcome.trials) == 3
 
 
 def test_several_objectives_give_a_front(tmp_path):

@@ -76,7 +76,7 @@ def test_a_gain_is_a_sentence_with_its_proof():
 @pytest.mark.parametrize(
     ("document", "said"),
     [
-        (ended("keep_default", [], pairs=0), "keep the default: nothing else that was tried came near"),
+        (ended("keep_default", [], pairs=0), "keep the default: no other trial came near"),
         (ended("undecided", []), "undecided, so the default stays: no other configuration was measured"),
         (ended("undecided", [finalist(3)]), "undecided, so the default stays: no finalist finished enough pairs"),
         (ended("undecided", [finalist(3)], failure="gone"), "undecided, so the default stays: gone"),

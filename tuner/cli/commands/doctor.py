@@ -59,7 +59,7 @@ def _print(diagnosis: Diagnosis, console: Console) -> None:
         if engine.missing:
             console.print(f"           {engine.missing}")
             console.print(f"           {engine.remedy}")
-        else:
+        elif engine.facts:
             console.print(f"           {_pairs(engine.facts)}")
     cache = diagnosis.cache
     console.print(f"cache      {cache.path}: {cache.used_gib:g} GiB used, {cache.free_gib:g} GiB free")

@@ -149,7 +149,7 @@ def noise_message(trials: Sequence[Mapping[str, float]]) -> str:
     share = disturbed / rounds
     line = f"others on this machine disturbed {100 * share:.0f} % of {rounds:.0f} rounds"
     if share > NEVER_QUIET:
-        return f"{line}: it was never quiet for long, and the decision rests on the tournament's pairs"
+        return f"{line}: it was never quiet for long, so only what a tournament proves counts"
     return f"{line}; of those as many as the limit allows were measured again"
 
 

@@ -12,6 +12,7 @@ from tuner.core.trial import TrialResult, TrialStatus
 from tuner.results.display.progress import StudyProgress
 from tuner.results.summary import summary_lines
 from tuner.results.wording import ratio_text, status_text
+from tuner.tournament.verdict import counted
 
 _HOW_FAR = re.compile(r"\s*\d+(\.\d+)? ?%.*$")
 STATUS_WIDTH = max(len(status) for status in TrialStatus)
@@ -93,7 +94,7 @@ def start_text(info: StudyInfo) -> str:
     """What is searched, and within which budget."""
     limits = [f"{info.budget_trials} trials"] * (info.budget_trials > 0)
     limits += [f"{info.budget_minutes:g} min"] * (info.budget_minutes > 0)
-    resumed = f" · resumes after {len(info.finished)} trials" if info.finished else ""
+    resumed = f" · resumes after {counted(len(info.finished))}" if info.finished else ""
     budget = f" · at most {' or '.join(limits)}" if limits else ""
     return (
         f"{info.task} · {info.engine} · {info.model} · {', '.join(info.objectives)}{budget}{resumed} · {info.directory}"

@@ -39,6 +39,16 @@ def ticks(low: float, high: float, most: int = 6) -> list[float]:
     return [(first + i) * step for i in range(count)]
 
 
+def labelled(marks: Sequence[float]) -> list[tuple[float, str]]:
+    """Each mark with its label: as many decimals as tell neighbours apart."""
+    step = marks[1] - marks[0] if len(marks) > 1 else 0.0
+    if step <= 0:
+        return [(mark, number(mark)) for mark in marks]
+    decimals = max(0, -math.floor(math.log10(step) + 1e-9))
+    plain = decimals <= 6 and max(map(abs, marks)) < 1e6
+    return [(mark, f"{mark:.{decimals}f}" if plain else f"{mark:.6g}") for mark in marks]
+
+
 def padded(values: Iterable[float], share: float = 0.06) -> tuple[float, float]:
     """A range that holds `values` with some room on both sides, and is never empty."""
     known = [value for value in values if math.isfinite(value)]
@@ -81,14 +91,14 @@ class Surface:
 
     def axes(self, x_label: str, y_label: str = "", *, whole_x: bool = False) -> None:
         """Grid, tick labels and axis titles."""
-        for value in ticks(self.x.low, self.x.high, 8):
+        for value, label in labelled(ticks(self.x.low, self.x.high, 8)):
             if not whole_x or value == round(value):
                 self._parts.append(_line(self.x(value), self.bottom, self.x(value), self.bottom + 4, "axis"))
-                self.text(self.x(value), self.bottom + 17, _tick(value), "soft", "middle")
+                self.text(self.x(value), self.bottom + 17, label, "soft", "middle")
         if y_label:
-            for value in ticks(self.y.low, self.y.high, 5):
+            for value, label in labelled(ticks(self.y.low, self.y.high, 5)):
                 self._parts.append(_line(self.left, self.y(value), WIDTH - RIGHT, self.y(value), "grid"))
-                self.text(self.left - 7, self.y(value) + 4, _tick(value), "soft", "end")
+                self.text(self.left - 7, self.y(value) + 4, label, "soft", "end")
             self.text(8, 14, y_label, "soft")
         self._parts.append(_line(self.left, self.bottom, WIDTH - RIGHT, self.bottom, "axis"))
         self.text((self.left + WIDTH - RIGHT) / 2, self.bottom + 36, x_label, "soft", "middle")
@@ -172,7 +182,3 @@ def _line(x1: float, y1: float, x2: float, y2: float, style: str) -> str:
 def _diamond(x: float, y: float, style: str, radius: float) -> str:
     corners = ((x, y - radius), (x + radius, y), (x, y + radius), (x - radius, y))
     return f'<polygon class="{style}" points="{" ".join(f"{px:.1f},{py:.1f}" for px, py in corners)}"/>'
-
-
-def _tick(value: float) -> str:
-    return f"{value:.0f}" if value == round(value) and abs(value) < 1e6 else number(value, 3).rstrip("0").rstrip(".")

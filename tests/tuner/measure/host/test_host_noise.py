@@ -99,7 +99,7 @@ def test_what_is_said_of_the_noise_at_the_end():
     quiet, loud = {"rounds": 8.0, "disturbed_share": 0.0}, {"rounds": 4.0, "disturbed_share": 0.75}
     assert noise_message([quiet, {}]) == ""
     assert noise_message([quiet, loud]).startswith("others on this machine disturbed 25 % of 12 rounds; ")
-    assert noise_message([loud]).endswith("never quiet for long, and the decision rests on the tournament's pairs")
+    assert noise_message([loud]).endswith("never quiet for long, so only what a tournament proves counts")
 
 
 def test_a_system_without_counters_disturbs_nothing_and_says_that_it_tells_nothing(monkeypatch, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuner.results.report.svg import Scale, Surface, padded, ticks
+from tuner.results.report.svg import Scale, Surface, labelled, padded, ticks
 
 FINITE = st.floats(min_value=-1e9, max_value=1e9, allow_nan=False)
 
@@ -32,6 +32,21 @@ def test_ticks_are_few_round_and_within(low: float, share: float, most: int) -> 
 )
 def test_ticks_people_would_choose(low: float, high: float, marks: list[float]) -> None:
     assert ticks(low, high) == pytest.approx(marks)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "labels"),
+    [
+        (0, 10, ["0", "2", "4", "6", "8", "10"]),
+        (23.19, 23.25, ["23.19", "23.20", "23.21", "23.22", "23.23", "23.24", "23.25"]),
+        (0, 0.3, ["0.00", "0.05", "0.10", "0.15", "0.20", "0.25", "0.30"]),
+        (5, 5, ["5.00"]),
+        (0, 4e10, ["0", "1e+10", "2e+10", "3e+10", "4e+10"]),
+        (0, 3e-9, ["0", "5e-10", "1e-09", "1.5e-09", "2e-09", "2.5e-09", "3e-09"]),
+    ],
+)
+def test_labels_tell_neighbouring_ticks_apart(low: float, high: float, labels: list[str]) -> None:
+    assert [label for _, label in labelled(ticks(low, high))] == labels
 
 
 @given(st.lists(st.floats(allow_nan=True, allow_infinity=True), max_size=20))
