@@ -15,6 +15,14 @@ os.environ.pop("MLFLOW_TRACKING_URI", None)
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """After the shuffling: the README's commands run as they stand on the page, each on what those before it left."""
+    shown = [item for item in items if item.get_closest_marker("readme")]
+    ordered = iter(sorted(shown, key=lambda item: item.callspec.indices["command"]))  # type: ignore[attr-defined]
+    items[:] = [next(ordered) if item.get_closest_marker("readme") else item for item in items]
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Tests run in a random order: whoever wants the same one again gives its seed."""
     if (seed := config.getoption("randomly_seed", None)) is not None:
