@@ -149,8 +149,8 @@ def propose(
     is what the sampler proposes after it, `ASKS_MOST` times; then a configuration is drawn at random. `study.sampler`
     is `sampler`.
     """
-    taken = set(seen) | _taken(study)
-    ours = sampler if isinstance(sampler, ProposingSampler) else None
+    ours = sampler if isinstance(sampler, ProposingSampler) else None  # which knows what is taken
+    taken = set(seen) if ours is not None else set(seen) | _taken(study)
     if ours is None and _used_up(space, taken):
         return None
     asks = 0
@@ -160,7 +160,7 @@ def propose(
         enqueued = {t.number for t in study.get_trials(deepcopy=False, states=(TrialState.WAITING,))}
         trial = study.ask()
         if trial.number in enqueued:
-            params, degree, reason = _enqueued(trial, space, taken, infeasible)
+            params, degree, reason = _enqueued(trial, space, taken | _taken(study), infeasible)
         else:
             params, asks = suggest(trial, space), asks + 1
             degree, reason = (0.0, "") if ours is not None else _refusal(space, params, taken, infeasible)
