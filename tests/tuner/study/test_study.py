@@ -277,4 +277,4 @@ def test_the_study_says_how_much_of_it_others_disturbed(tmp_path, monkeypatch):
     run_study(fake_config(tmp_path, budget={"trials": 4}), [recorder])
     (line,) = [text for (text,) in recorder.named("notice") if "disturbed" in text]
     assert "100 % of" in line
-    assert "rests on the tournament's pairs" in line
+    assert "only what a tournament proves counts" in line
