@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +18,14 @@ def write_text(path: Path, text: str) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def write_json(path: Path, document: Mapping[str, Any]) -> None:
+def write_json(path: Path, document: object) -> None:
     """Write a JSON file so that no reader ever sees a part of it. Raises OSError."""
     write_text(path, json.dumps(document, indent=2) + "\n")
 
 
-def read_json(path: Path) -> dict[str, Any] | None:
-    """A JSON object from a file; None when it is absent or not whole."""
+def read_json(path: Path) -> Any:
+    """The JSON data of a file; None when it is absent or not whole."""
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return document if isinstance(document, dict) else None

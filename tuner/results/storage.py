@@ -159,7 +159,7 @@ class Journal(JournalFileBackend):
         super().__init__(str(file), lock_obj=lock)
         self._path, self._held = file, lock.held
 
-    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+    def append_logs(self, logs: list[Any]) -> None:
         """Write lines. Raises OSError where the disk is full."""
         try:
             super().append_logs(logs)

@@ -57,9 +57,9 @@ def test_a_quantized_file_comes_in_that_precision_only(client: Client) -> None:
 
 
 def test_a_repository_of_one_model_needs_no_file(client: Client) -> None:
-    client.requests.clear()
-    assert client.resolve("hf:org/one")["native"] == "F16"
-    assert client.downloads(".bin") == ["ggml-mine.bin"]
+    only = client.resolve("hf:org/one")
+    assert only["native"] == "F16"
+    assert Path(only["variants"]["F16"]).name == "ggml-mine.bin"
     quantized = client.resolve("hf:org/quantized")
     assert set(quantized["variants"]) == {"Q5_1", "Q8_0"}
     assert quantized["native"] == "Q8_0"
