@@ -46,9 +46,10 @@ $(STAMP): pyproject.toml constraints.txt
 sweep: $(STAMP)
 	@$(BIN)/python -m tuner sweep llm $(ARGS)
 
-# Two processes, a file of tests in each: most of the time is waiting for workers and not computing.
+# Two processes, a file of tests in each: most of the time is waiting for workers and not computing. The order is shuffled,
+# always the same way, so that a failure can be repeated; plain `pytest` draws another order each time.
 test: check
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --randomly-seed=2594366521
 
 # On Linux PyPI's torch is the one for CUDA (3 GB with its libraries). Without a GPU this takes a tenth of that:
 # PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make test-torch
