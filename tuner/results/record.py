@@ -115,7 +115,7 @@ class StudyRecord:
         try:
             with reached(self._url):
                 optuna_trials.tell(self.study, asked.trial, result, self._objectives)
-        except Exception:
+        except Exception:  # whatever went wrong, a measured result is kept; the error goes on
             with contextlib.suppress(OSError):
                 write_json(self._folder / UNTOLD, documents.dump(result))
             raise

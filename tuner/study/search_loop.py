@@ -139,12 +139,12 @@ class Search:
         return result
 
     def _measure(self, asked: Asked, plan: MeasurementPlan, pace: float = 1.0) -> TrialResult:
-        interrupts.check()
         try:
+            interrupts.check()
             result = self._executor.run(
                 asked.spec, plan, lambda rounds, value: self._on_round(asked, rounds, value, pace)
             )
-        except BaseException:
+        except BaseException:  # Ctrl-C too: a trial that is left running would count as one that killed the tuner
             self._record.abandon(asked)
             raise
         return replace(result, pace=round(pace, 4))
