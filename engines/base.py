@@ -36,8 +36,10 @@ class WorkItem:
 class Workload:
     """The fixed list of work items that one round passes over, and the material that quality is evaluated on (JSON).
 
-    `notes` tell the user what was decided for them; `facts` (`longest_prompt`, …) bind the search space as those of
-    a model do. Neither is part of what the workload is.
+    This is what is searched on; `held_out` is as large a part of the same kind that the search never uses, for the
+    proof, or None where there is too little to divide (`engines/division.py`). `notes` tell the user what was decided
+    for them; `facts` (`longest_prompt`, …) bind the search space as those of a model do. None of the three is part of
+    what the workload is.
     """
 
     name: str
@@ -45,10 +47,16 @@ class Workload:
     quality: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     facts: Mapping[str, Value] = field(default_factory=dict)
+    held_out: Workload | None = None
+
+    @property
+    def proof(self) -> Workload:
+        """What the verdict is made on: the held-out part, or all where nothing is held out."""
+        return self.held_out or self
 
     @property
     def digest(self) -> str:
-        """The first 16 hex digits of a SHA-256 over items and quality material."""
+        """The first 16 hex digits of a SHA-256 over items and quality material of this part."""
         content = [[[i.id, i.payload] for i in self.items], self.quality]
         return hashlib.sha256(json.dumps(content, sort_keys=True, default=dict).encode()).hexdigest()[:16]
 
@@ -92,6 +100,7 @@ class Metric:
 
     `kind` says how it behaves: `speed` and `energy` are a round's, `load` and `memory` a process's, `quality` is judged
     once. Only `speed` is corrected for the machine's pace: a slower machine does not use more energy for a token.
+    A `felt` metric is one that a person notices: a winner must not make it worse unasked (`guards`).
     `from_samples` computes it from a round's samples; whatever has none is measured elsewhere, and is no part of what
     the metric is. A `leading` metric is in every round, so that rounds can be pruned and shown by it.
     """
@@ -105,6 +114,7 @@ class Metric:
     leading: bool = False
     lowest: float = 0.0
     highest: float = math.inf
+    felt: bool = False
 
 
 ADVICE = ("unused", "rebuild")

@@ -49,8 +49,15 @@ class RoundAnswer:
 
 def workload_from_json(document: Mapping[str, Any]) -> Workload:
     """A Workload from its `dataclasses.asdict`."""
-    items = tuple(WorkItem(**item) for item in document["items"])
-    return Workload(document["name"], items, document["quality"], tuple(document["notes"]), document.get("facts", {}))
+    held_out = document["held_out"]
+    return Workload(
+        name=document["name"],
+        items=tuple(WorkItem(**item) for item in document["items"]),
+        quality=document["quality"],
+        notes=tuple(document["notes"]),
+        facts=document["facts"],
+        held_out=workload_from_json(held_out) if held_out else None,
+    )
 
 
 def capabilities_from_json(document: Mapping[str, Any]) -> Capabilities:
