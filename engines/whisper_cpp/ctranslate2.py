@@ -29,7 +29,6 @@ WRITER_VERSION = 1
 _SNAPSHOTS = "snapshots"
 _HEAD_WIDTH = 64
 _PRECISE = ("float32", "float16", "bfloat16")
-_STAGES = ("encoder", "decoder")
 
 
 def as_ggml(folder: Path, progress: Progress) -> Path:
@@ -101,11 +100,11 @@ def _numbers(model: CTranslate2File) -> Hyperparameters:
         n_vocab=_shape(model, "decoder/embeddings/weight", 2)[0],
         n_audio_ctx=audio[0],
         n_audio_state=audio[1],
-        n_audio_head=audio_heads,
+        n_audio_head=_heads(model, "encoder", audio[1]),
         n_audio_layer=_layers(model, "encoder"),
         n_text_ctx=text[0],
         n_text_state=text[1],
-        n_text_head=text_heads,
+        n_text_head=_heads(model, "decoder", text[1]),
         n_text_layer=_layers(model, "decoder"),
         n_mels=_shape(model, "encoder/conv1/weight", 3)[1],
         ftype=FILE_TYPES["F16"],

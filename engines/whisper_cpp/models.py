@@ -28,7 +28,10 @@ _MIB = 1024 * 1024
 
 
 class GgmlFormat(FileFormat[GgmlHeader]):
-    """ggml files, and folders of CTranslate2. `language` is what is spoken (`en` unless set), `vad_model` the file of a voice activity detector."""
+    """ggml files, and folders of CTranslate2.
+
+    `language` is what is spoken (`en` unless set), `vad_model` the file of a voice activity detector.
+    """
 
     options = ("language", "vad_model")
     embedded_choice = "model=embedded_speech"
