@@ -92,10 +92,8 @@ def write(model: CTranslate2File, vocabulary: list[bytes], path: Path) -> None:
 
 def _numbers(model: CTranslate2File) -> Hyperparameters:
     """The sizes, as the shapes tell them."""
-    audio, text = (_shape(model, f"{stage}/position_encodings/encodings", 2) for stage in _STAGES)
-    audio_heads, text_heads = (
-        _heads(model, stage, shape[1]) for stage, shape in zip(_STAGES, (audio, text), strict=True)
-    )
+    audio = _shape(model, "encoder/position_encodings/encodings", 2)
+    text = _shape(model, "decoder/position_encodings/encodings", 2)
     return Hyperparameters(
         n_vocab=_shape(model, "decoder/embeddings/weight", 2)[0],
         n_audio_ctx=audio[0],
