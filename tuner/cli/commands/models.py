@@ -54,10 +54,12 @@ def _list(names: Sequence[str], console: Console) -> int:
     _emit(catalogue().values(), console)
     rows = [
         (w.name, w.task, ", ".join(w.engines) or "none", w.what, f"{w.size_bytes / _MIB:.0f} MiB", w.licence.name,
-         "here" if is_here(w) else "not fetched")
+         "yes" if is_here(w) else "no")
         for w in catalogue().values()
     ]  # fmt: skip
-    print_table(console.human, ("model", "task", "engine", "", "size", "licence", ""), rows, left=(0, 1, 2, 3, 5, 6))
+    print_table(
+        console.human, ("model", "task", "engine", "", "size", "licence", "here"), rows, left=(0, 1, 2, 3, 5, 6)
+    )
     return 0
 
 
