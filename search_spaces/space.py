@@ -21,7 +21,7 @@ _REJECTIONS_MOST = 200
 _DRAWS = 32
 """Values of a range tried at each knob when rules are so tight that drawing whole configurations fails."""
 _EXPLAINED = ("help", "unit", "scope", "initial_value", "stock")
-"""What does not make a knob another knob: how it is explained, when it is applied, where a search begins, what people run."""
+"""What does not make a knob another knob: how it is explained and applied, where a search begins, what people run."""
 
 
 @dataclass(frozen=True)
