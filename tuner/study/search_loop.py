@@ -8,8 +8,9 @@ from dataclasses import replace
 
 import optuna
 
-from search_spaces.parameter import Params
+from search_spaces.parameter import Params, Value
 from tuner.core import interrupts
+from tuner.core.guards import search_violations
 from tuner.core.objective import Objective, at_pace
 from tuner.core.params import key
 from tuner.core.trial import Purpose, TrialResult, TrialStatus
@@ -28,6 +29,8 @@ from tuner.study.search_notices import baseline_notice
 
 RETRYABLE = (TrialStatus.CRASHED, TrialStatus.OUT_OF_MEMORY, TrialStatus.INFEASIBLE)
 """How a baseline may end for a passing shortage: it gets a second chance, because without it there is no proof."""
+WHOLE = ("brute_force", "ablation")
+"""Samplers that go through a list of their own to its end."""
 MAX_KILLS = 3
 """A configuration during which the tuner itself was killed so many times in a row is not tried again."""
 TRIAL_SHARE = 0.1
@@ -67,11 +70,11 @@ class Search:
         if notice := baseline_notice(trials[0]):
             self._watchers.notice(notice)
         begun = self._measured
-        while self._limit.for_another(self._measured == begun):
+        while self._limit.for_another(self._measured == begun, len(owed := self._owed(sampler))):
             check_measured(self._prepared, trials)
             pace.look(trials, len(self._observations.repeats))
             now = pace.now(trials[0], self._observations.load_noise())
-            complete = self.exhausted or len(trials) >= self._prepared.config.budget.trials
+            complete = self.exhausted or len(trials) + len(owed) >= self._prepared.config.budget.trials
             if complete and not self._limit.for_telling_apart():
                 break
             if again := self._worth_repeating(sampler, complete):
@@ -82,7 +85,26 @@ class Search:
                 self._try(*proposed, now)
             else:
                 self.exhausted = True
+        self._reduce(sampler, pace)
         check_measured(self._prepared, trials)
+
+    def _owed(self, sampler: optuna.samplers.BaseSampler) -> list[dict[str, Value]]:
+        """The leader with fewer changes, which is tried at the end; not where the whole space will be."""
+        if getattr(sampler, "enumerates", False) or self._prepared.config.sampler in WHOLE or self.exhausted:
+            return []
+        return self._observations.reductions()
+
+    def _reduce(self, sampler: optuna.samplers.BaseSampler, pace: PaceWatch) -> None:
+        """Try the leader with fewer changes, as far as time and trials allow."""
+        most, trials = self._prepared.config.budget.trials, self._observations.trials
+        while len(trials) < most and self._limit.for_another(first=False) and (owed := self._owed(sampler)):
+            params = owed[0]
+            if self._executor.known_infeasible(params):
+                break
+            asked = self._record.begin(params, "search")
+            self._watchers.trial_started(asked.spec.number, params, "search")
+            now = pace.now(trials[0], self._observations.load_noise())
+            self._tell(asked, self._measure(asked, self._search_plan(now), now))
 
     def _measure_baseline(self) -> None:
         """The first trial: the default, without which there is no proof, and which gets a second chance."""
@@ -156,7 +178,19 @@ class Search:
         if value is not None and self._pruning_objective == self._prepared.objectives[0]:
             self._record.report(asked, rounds, at_pace(value, self._pruning_objective.metric, 1 / pace))
 
+    def _guarded(self, result: TrialResult) -> TrialResult:
+        """The result, infeasible where it makes worse what a person feels."""
+        if not result.metrics or not _is_new(result.purpose):
+            return result
+        baseline = self._observations.trials[0] if self._observations.trials else result
+        slack, broken = search_violations(self._prepared.guards, result, baseline)
+        result = replace(result, violations={**result.violations, **slack})
+        if not broken or result.status is not TrialStatus.OK:
+            return result
+        return replace(result, status=TrialStatus.INFEASIBLE, reason="; ".join(broken))
+
     def _tell(self, asked: Asked, result: TrialResult) -> None:
+        result = self._guarded(result)
         with interrupts.deferred():
             self._record.end(asked, result)
             self._observations.add(result)
