@@ -17,6 +17,15 @@ from engines.registry import engine_names
 
 pytestmark = [pytest.mark.published, pytest.mark.timeout(1800)]
 
+PROMPTS = (
+    "Once upon a time there was a king who",
+    "The capital of France is Paris, and the capital of Italy is",
+    "My favourite colour is blue, because",
+    "Bread is made of flour, water and",
+    "The weather today is cold, so",
+    "One, two, three, four,",
+)
+"""To be continued: a base model answers no questions."""
 SPOKEN = "Please turn on the light in the kitchen."
 SERVED = [
     (weights.task, engine, name)
@@ -47,7 +56,7 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     from engines.embedded.espeak import Espeak, Voice
 
     place = tmp_path_factory.mktemp("material")
-    (place / "prompts.txt").write_text("What is the capital of France?\nName a colour.\n", encoding="utf-8")
+    (place / "prompts.txt").write_text("\n".join(PROMPTS), encoding="utf-8")
     (place / "texts.txt").write_text(f"{SPOKEN}\n", encoding="utf-8")
     espeak = Espeak()
     for variant in ("m1", "m3", "f2"):
