@@ -7,13 +7,13 @@ from pathlib import Path
 from engines.assembled import AssembledEngine
 from engines.base import Model, Progress, Workload
 from engines.machine_limits import usable_cores
-from engines.whisper_cpp import quality
+from engines.recognition import quality
+from engines.recognition.workload import resolve_workload
 from engines.whisper_cpp.capabilities import build_of, capabilities
 from engines.whisper_cpp.export import TARGETS, export
 from engines.whisper_cpp.memory import predict_memory
 from engines.whisper_cpp.models import prepare, resolve_model
 from engines.whisper_cpp.session import WhisperCppSession
-from engines.whisper_cpp.workload import resolve_workload
 from search_spaces.parameter import Params
 
 

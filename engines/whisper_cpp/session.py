@@ -10,12 +10,12 @@ from typing import Any
 from engines.base import Model, ModelFile, Sample, WorkItem, Workload
 from engines.errors import SWEEP_AGAIN, ModelFileError, OutOfMemoryError
 from engines.machine_limits import usable_cores
-from engines.whisper_cpp import quality
-from engines.whisper_cpp.audio import F32, SAMPLE_RATE
+from engines.recognition import quality
+from engines.recognition.audio import F32, SAMPLE_RATE
+from engines.recognition.clips import Passage
 from engines.whisper_cpp.capabilities import build_of
-from engines.whisper_cpp.clips import Passage
 from engines.whisper_cpp.library import LOG, binding, failure, model_class
-from engines.whisper_cpp.settings import arguments, audio_ctx
+from engines.whisper_cpp.settings import arguments, audio_ctx, is_reference
 from search_spaces.parameter import Params
 
 _FAILED = ("failed to", "larger than the maximum", "too many decoders")
@@ -63,7 +63,7 @@ class WhisperCppSession:
         if not wanted:
             return {}
         reference = quality.reference_file(self._model, workload, build_of())
-        if quality.is_reference(self._model, self._params):
+        if is_reference(self._model, self._params):
             transcripts = quality.read_reference(reference)
         else:
             transcripts = self._transcripts(wanted)

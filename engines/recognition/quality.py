@@ -1,7 +1,6 @@
 """Word errors of a configuration, and how many more they are than the most precise configuration's.
 
-The most precise one is the reference variant with the library's own decoding: greedy with temperature fallbacks, over
-a whole window. Its transcripts are made once and kept.
+The most precise one is the engine's reference configuration. Its transcripts are made once and kept.
 """
 
 from __future__ import annotations
@@ -14,10 +13,8 @@ from typing import Any
 
 from engines.base import Model, Progress, Workload
 from engines.cache import cache_root, make_once
-from engines.whisper_cpp.clips import Passage
-from engines.whisper_cpp.settings import SPEED_ONLY
-from engines.whisper_cpp.transcripts import count_errors
-from search_spaces.parameter import Params
+from engines.recognition.clips import Passage
+from engines.recognition.transcripts import count_errors
 
 FORMAT_VERSION = 1
 
@@ -43,17 +40,6 @@ def prepare_reference(path: Path, workload: Workload, transcribe: Callable[[Pass
         transcripts.append(transcribe(passage))
     text = json.dumps({"transcripts": transcripts}, indent=1)
     make_once(path, len(text), lambda temporary: _write(temporary, text))
-
-
-def is_reference(model: Model, params: Params) -> bool:
-    """Whether `params` transcribe as the reference does: no knob but those of speed differs from its default."""
-    plain = {
-        "quantization": model.reference, "n_processors": 1, "audio_ctx": "full", "decoding": "greedy",
-        "temperature_fallback": True, "single_segment": False, "no_timestamps": False, "max_tokens": 0,
-        "n_max_text_ctx": 16384, "best_of": 5, "vad": False,
-    }  # fmt: skip
-    quantization = {"quantization": params.get("quantization", model.native)}
-    return all(plain.get(name) == value for name, value in {**params, **quantization}.items() if name not in SPEED_ONLY)
 
 
 def judge(transcripts: Sequence[str], reference: Path, workload: Workload) -> dict[str, float]:

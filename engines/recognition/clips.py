@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from engines.whisper_cpp.audio import F32, SAMPLE_RATE, load_audio
+from engines.recognition.audio import F32, SAMPLE_RATE, load_audio
 
 EMBEDDED_AUDIO = "embedded"
 """Stands for the file that comes with the tool, wherever it is installed."""

@@ -11,9 +11,9 @@ from typing import Any
 from engines.base import Model, Progress, WorkItem, Workload
 from engines.cache import file_sha256
 from engines.model_files import EMBEDDED
-from engines.whisper_cpp.audio import LONGEST_S
-from engines.whisper_cpp.clips import EMBEDDED_AUDIO, Clip, Passage, joined
-from engines.whisper_cpp.folder import read_recordings
+from engines.recognition.audio import LONGEST_S
+from engines.recognition.clips import EMBEDDED_AUDIO, Clip, Passage, joined
+from engines.recognition.folder import read_recordings
 from search_spaces.errors import TunerError, unknown_name
 
 _OPTIONS = ("name", "audio", "clips", "batch_size", "gap_s", "items_per_round", "eval_clips")

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engines.base import Model, Workload
-from engines.whisper_cpp.clips import Clip, Passage, joined
-from engines.whisper_cpp.workload import (
+from engines.recognition.clips import Clip, Passage, joined
+from engines.recognition.workload import (
     JUDGED_LEAST,
     JUDGED_MOST,
     JUDGED_WORDS,
@@ -21,7 +21,7 @@ from engines.whisper_cpp.workload import (
     spread,
 )
 from search_spaces.errors import TunerError
-from tests.engines.whisper_cpp.conftest import quiet, tone, write_wav
+from tests.engines.recognition.conftest import quiet, tone, write_wav
 
 
 def _workload(model: Model, **options: Any) -> Workload:
