@@ -83,7 +83,8 @@ class Parameter:
 
     `domain` is what is searched. `limits` is what a user may ask for instead (None: `domain` as the space declares
     it). `aliases` are other spellings of values, each with the value it stands for (-1 → all layers). `initial_value`
-    is the value that a search does well to begin with here.
+    is the value that a search does well to begin with here. `stock` is what people run who tune nothing, where that is
+    not the library's default.
     """
 
     name: str
@@ -97,6 +98,7 @@ class Parameter:
     limits: Domain | Pattern | None = None
     aliases: tuple[tuple[Value, Value], ...] = ()
     initial_value: Value | None = None
+    stock: Value | None = None
 
     @property
     def legal(self) -> Domain | Pattern:

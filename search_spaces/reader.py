@@ -60,6 +60,8 @@ def _knob(name: str, entry: AnyKnob) -> KnobSpec:
         single=entry.single,
         saturates_at=_optional(entry.saturates_at),
         initial_value=_optional(entry.initial_value),
+        stock=_optional(entry.stock),
+        only_asked=entry.only_asked,
     )
 
 

@@ -38,7 +38,7 @@ def check_references(
 def _facts_of(knob: KnobSpec) -> list[str]:
     spans = [d for d in (knob.domain, knob.legal) if isinstance(d, RangeSpec)]
     expressions = [knob.default, *(e for d in spans for e in (d.low, d.high)), *(e for _, e in knob.aliases)]
-    expressions += [e for e in (knob.saturates_at, knob.initial_value) if e]
+    expressions += [e for e in (knob.saturates_at, knob.initial_value, knob.stock) if e]
     names = [n.fact.name for n in knob.needs]
     if isinstance(knob.domain, ChoicesSpec):
         expressions += [knob.domain.at_most] if knob.domain.at_most else []

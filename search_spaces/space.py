@@ -20,8 +20,8 @@ from search_spaces.tree import telling, walk
 _REJECTIONS_MOST = 200
 _DRAWS = 32
 """Values of a range tried at each knob when rules are so tight that drawing whole configurations fails."""
-_EXPLAINED = ("help", "unit", "scope", "initial_value")
-"""What does not make a knob another knob: how it is explained, when it is applied, where a search begins."""
+_EXPLAINED = ("help", "unit", "scope", "initial_value", "stock")
+"""What does not make a knob another knob: how it is explained and applied, where a search begins, what people run."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +108,15 @@ class SearchSpace:
         }
         params = self.canonical({**self.baseline, **wanted})
         return None if params == dict(self.baseline) or self.violation_degree(params) else params
+
+    def stock_configuration(self) -> dict[str, Value]:
+        """What people run who tune nothing: the baseline with the knobs' stock values; the baseline where rules forbid.
+
+        A knob that the user fixed stays as it is fixed.
+        """
+        wanted = {k.name: k.stock for k in self.used if k.stock is not None and k.name not in self.fixed}
+        params = self.canonical({**self.baseline, **wanted})
+        return dict(self.baseline) if self.violation_degree(params) else params
 
     def violations(self, params: Params) -> list[str]:
         """The broken rules, one sentence each with the values that break it."""

@@ -140,6 +140,8 @@ class KnobEntry(Entry):
     aliases: dict[Value, ExpressionEntry] = {}
     single: str = ""
     initial_value: ExpressionEntry | None = None
+    stock: ExpressionEntry | None = None
+    only_asked: str = ""
     saturates_at: ExpressionEntry | None = None
 
     @model_validator(mode="after")

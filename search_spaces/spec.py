@@ -47,8 +47,9 @@ class Need:
 class KnobSpec:
     """A knob as declared. `single` is the reason that is given when one value is possible only.
 
-    `initial_value` is what a search does well to begin with. From `saturates_at` on, where its fact is known, all
-    values do the same: one of them is enough for a search.
+    `initial_value` is what a search does well to begin with, `stock` what people run who tune nothing. From
+    `saturates_at` on, where its fact is known, all values do the same: one of them is enough for a search. A knob with
+    a reason in `only_asked` is searched only where the user asks for it: it may cost what no metric sees.
     """
 
     name: str
@@ -66,3 +67,5 @@ class KnobSpec:
     single: str = ""
     saturates_at: Expression | None = None
     initial_value: Expression | None = None
+    stock: Expression | None = None
+    only_asked: str = ""

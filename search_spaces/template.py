@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from search_spaces.build import build
-from search_spaces.coercion import coerce
+from search_spaces.coercion import check_legal, coerce
 from search_spaces.domains import contains, describe, show, values
 from search_spaces.errors import TunerError, unknown_name
 from search_spaces.facts import Expression, Fact, Facts, checked_facts, listed, number
@@ -56,7 +56,10 @@ class Template:
                 continue
             knob = _bound(spec, known)
             knobs.append(knob)
-            if list(islice(values(knob.domain), 2)) == [knob.default]:
+            if spec.only_asked:
+                fixed[spec.name] = knob.default
+                off[spec.name] = f"searched only where space.{spec.name}=... asks for it: {spec.only_asked}"
+            elif list(islice(values(knob.domain), 2)) == [knob.default]:
                 fixed[spec.name] = knob.default
                 off[spec.name] = _text(spec.single, known) or f"only one value is possible: {show(fixed[spec.name])}"
         return build(self.name, knobs, self.rules, fixed, off)
@@ -130,7 +133,11 @@ def _bound(spec: KnobSpec, facts: Facts) -> Parameter:
     distinct = _distinct(spec, knob.domain, default, facts)
     limits = limits if distinct == knob.domain else limits or knob.domain
     initial_value = spec.initial_value.value(facts, f"the first value of {spec.name}") if spec.initial_value else None
-    return replace(_parameter(spec, distinct, default, limits, aliases), initial_value=initial_value)
+    stock = spec.stock.value(facts, f"the stock value of {spec.name}") if spec.stock else None
+    bound = _parameter(spec, distinct, default, limits, aliases)
+    return replace(
+        bound, initial_value=initial_value, stock=None if stock is None else check_legal(bound, stock, "stock")
+    )
 
 
 def _distinct(spec: KnobSpec, domain: Domain, default: Value, facts: Facts) -> Domain:
