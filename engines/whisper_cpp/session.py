@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from engines.recognition.audio import F32, SAMPLE_RATE
 from engines.recognition.clips import Passage
 from engines.whisper_cpp.capabilities import build_of
 from engines.whisper_cpp.library import LOG, binding, failure, model_class
-from engines.whisper_cpp.settings import arguments, audio_ctx, is_reference
+from engines.whisper_cpp.settings import NAME, arguments, audio_ctx, is_reference
 from search_spaces.parameter import Params
 
 _FAILED = ("failed to", "larger than the maximum", "too many decoders")
@@ -55,36 +55,26 @@ class WhisperCppSession:
         )
 
     def quality(self, workload: Workload) -> Mapping[str, float]:
-        """Word and character errors, and the increase over the reference; {} when the workload has no transcripts.
+        """Word errors and failed clips, also beside the reference's; {} when the workload has no transcripts.
 
         All cores transcribe, however many threads the configuration has: that changes nothing but the time.
         """
-        wanted = quality.passages(workload)
-        if not wanted:
+        if not quality.passages(workload):
             return {}
-        reference = quality.reference_file(self._model, workload, build_of())
+        reference = quality.reference_file(NAME, self._model, workload, build_of())
         if is_reference(self._model, self._params):
-            transcripts = quality.read_reference(reference)
-        else:
-            transcripts = self._transcripts(wanted)
-        return quality.judge(transcripts, reference, workload)
-
-    def transcript(self, passage: Passage) -> str:
-        """What is heard in a passage."""
-        return self.hear(passage.load())
-
-    def hear(self, audio: F32) -> str:
-        """What is heard in (samples,) at SAMPLE_RATE."""
-        return self._transcribe(audio)
-
-    def _transcripts(self, passages: Sequence[Passage]) -> list[str]:
+            return quality.judge(workload, reference, self._params, None)
         own = self._whisper.get_params()["n_threads"]
         # The binding keeps what a call is given for the calls after it.
         self._call["n_threads"] = max(1, usable_cores() // int(self._params.get("n_processors", 1)))
         try:
-            return [self.transcript(passage) for passage in passages]
+            return quality.judge(workload, reference, self._params, self.hear)
         finally:
             self._call["n_threads"] = own
+
+    def hear(self, audio: F32) -> str:
+        """What is heard in (samples,) at SAMPLE_RATE."""
+        return self._transcribe(audio)
 
     def close(self) -> None:
         """Free the context and the model."""

@@ -11,6 +11,7 @@ from engines.base import Model
 from search_spaces.errors import TunerError, unknown_name
 from search_spaces.parameter import Params
 
+NAME = "whisper_cpp"
 FULL, CLIP = "full", "clip"
 DEFAULT_HEADROOM_MS = 1000
 DEFAULT_BEAM_SIZE = 5
@@ -51,7 +52,7 @@ def arguments(params: Params, language: str, vad_model: str) -> Arguments:
     """
     for knob in params:
         if knob not in KNOBS:
-            raise unknown_name("knob of whisper_cpp", knob, KNOBS)
+            raise unknown_name(f"knob of {NAME}", knob, KNOBS)
     model: dict[str, Any] = {"params_sampling_strategy": int(uses_beams(params))}
     if context := {knob: params[knob] for knob in CONTEXT if knob in params}:
         model["context_params"] = context
