@@ -87,13 +87,13 @@ class Passage:
     def to_json(self) -> dict[str, Any]:
         """A payload that `from_json` reads back."""
         clips = [asdict(clip) for clip in self.clips]
-        return {"clips": clips, "gap_s": self.gap_s, "treatment": self.treatment.to_json()}
+        return {"clips": clips, "gap_s": self.gap_s, "treatment": asdict(self.treatment)}
 
     @staticmethod
     def from_json(document: Mapping[str, Any]) -> Passage:
         """Read what `to_json` wrote."""
         clips = tuple(Clip(**clip) for clip in document["clips"])
-        return Passage(clips, float(document["gap_s"]), Treatment.from_json(document["treatment"]))
+        return Passage(clips, float(document["gap_s"]), Treatment(**document["treatment"]))
 
 
 def joined(clips: Sequence[Clip], batch_size: int, gap_s: float) -> list[Passage]:

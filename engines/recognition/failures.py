@@ -57,6 +57,8 @@ def latest_s(reference_s: float, sound_s: float) -> float:
 
 def upper_bound(failed: int, clips: int) -> float:
     """The 95 % one-sided upper bound (Clopper-Pearson) on the share of all clips that fail, where `failed` did."""
+    if not failed:
+        return float(1 - (1 - CONFIDENCE) ** (1 / clips))
     from scipy.stats import beta
 
     return 1.0 if failed >= clips else float(beta.ppf(CONFIDENCE, failed + 1, clips - failed))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from engines.recognition.audio import F32, SAMPLE_RATE
 
@@ -49,15 +47,6 @@ class Treatment:
             noise = np.random.default_rng(audio.size).standard_normal(audio.size, np.float32)
             audio = np.clip(audio + np.float32(loudness) * noise, -1.0, 1.0)
         return np.ascontiguousarray(audio, np.float32)
-
-    def to_json(self) -> dict[str, Any]:
-        """What `from_json` reads back."""
-        return asdict(self)
-
-    @staticmethod
-    def from_json(document: Mapping[str, Any]) -> Treatment:
-        """Read what `to_json` wrote."""
-        return Treatment(**document)
 
 
 NONE = Treatment()

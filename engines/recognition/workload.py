@@ -82,8 +82,20 @@ def resolve_workload(config: Mapping[str, Any], model: Model, progress: Progress
         told.append(line)
         progress(line)
 
-    asked = _asked(config, model)
-    if config.get("audio"):
+    own, kind = bool(config.get("audio")), str(config.get("clips") or MIXED)
+    if kind not in KINDS:
+        raise unknown_name("workload.clips", kind, KINDS)
+    asked = _Asked(
+        kind="" if own else kind,
+        batch_size=_count("batch_size", config.get("batch_size"), 1, 64),
+        gap_s=_seconds("gap_s", config.get("gap_s"), 0.3),
+        items_per_round=_count("items_per_round", config.get("items_per_round"), 6, 1000),
+        eval_clips=None if config.get("eval_clips") is None else _count("eval_clips", config["eval_clips"], 1, 100000),
+        hard=model.source != EMBEDDED,
+    )
+    if asked.kind == RECORDING:
+        asked = replace(asked, batch_size=RECORDING_CLIPS, gap_s=RECORDING_GAP_S)
+    if own:
         clips = _own(Path(str(config["audio"])).expanduser(), tell)
     else:
         clips = _embedded(asked.kind)
@@ -126,19 +138,6 @@ def provable(clips: int) -> str:
         f"constraints.failed_clips_upper={USUAL_LIMIT:g} needs {clips_needed(USUAL_LIMIT)}, so only what leaves the "
         "transcripts as they are can win: give more recordings"
     )
-
-
-def _asked(config: Mapping[str, Any], model: Model) -> _Asked:
-    kind, own = str(config.get("clips") or MIXED), bool(config.get("audio"))
-    if kind not in KINDS:
-        raise unknown_name("workload.clips", kind, KINDS)
-    batch_size = _count("batch_size", config.get("batch_size"), 1, 64)
-    gap_s = _seconds("gap_s", config.get("gap_s"), 0.3)
-    items_per_round = _count("items_per_round", config.get("items_per_round"), 6, 1000)
-    eval_clips = None if config.get("eval_clips") is None else _count("eval_clips", config["eval_clips"], 1, 100000)
-    if kind == RECORDING and not own:
-        batch_size, gap_s = RECORDING_CLIPS, RECORDING_GAP_S
-    return _Asked("" if own else kind, batch_size, gap_s, items_per_round, eval_clips, model.source != EMBEDDED)
 
 
 def _own(source: Path, tell: Progress) -> list[Clip]:
@@ -187,7 +186,7 @@ def _rest(count: int | None) -> int | None:
 
 
 def _workload(
-    name: str, part: _Part, material: Mapping[str, Any], notes: tuple[str, ...], held_out: Workload | None
+    name: str, part: _Part, material: Mapping[str, str | bool], notes: tuple[str, ...], held_out: Workload | None
 ) -> Workload:
     items = tuple(WorkItem(passage.id, passage.to_json()) for passage in part.timed)
     quality = {
