@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +33,15 @@ def resolve_workload(config: Mapping[str, Any], model: Model, progress: Progress
     shared = {name: value for name, value in config.items() if name not in _OWN}
     if mode == CONVERSION:
         request, name = _conversion(config, model), str(config.get("name") or CONVERSION)
-        return _workload(name, {f"convert-{request.seconds:g}-s": request}, model)
+        whole = _workload(name, {f"convert-{request.seconds:g}-s": request}, [request], model)
+        return replace(whole, notes=(_ONE_RECORDING, *_notes(model)))
     instruction = str(config.get("instruction") or DEFAULT_INSTRUCTION) if mode == INSTRUCT else ""
     texts = sentences.resolve_workload(shared, model, progress)
-    requests = {item.id: Request(mode, str(item.payload["text"]), instruction) for item in texts.items}
-    who = {name: value for name, value in texts.quality.items() if name == "asr_model"}
-    if who and model.facts["generated"]:
+    if "asr_model" in texts.quality and model.facts["generated"]:
         raise TunerError("nobody can hear what generated weights say", "leave workload.asr_model out")
-    return _workload(texts.name, requests, model, who)
+    held_out = _spoken(texts.held_out, mode, instruction, model) if texts.held_out else None
+    searched = _spoken(texts, mode, instruction, model)
+    return replace(searched, notes=(*texts.notes, *_notes(model)), held_out=held_out)
 
 
 def judged_requests(workload: Workload) -> list[Request]:
@@ -48,16 +49,34 @@ def judged_requests(workload: Workload) -> list[Request]:
     return [Request.of(payload) for payload in workload.quality.get("requests", ())]
 
 
-def _workload(name: str, requests: Mapping[str, Request], model: Model, who: Mapping[str, Any] = _NOBODY) -> Workload:
+def _spoken(texts: Workload, mode: str, instruction: str, model: Model) -> Workload:
+    """One part of the shared sentences as requests: those of a round, and those that quality is judged on."""
+    requests = {item.id: Request(mode, str(item.payload["text"]), instruction) for item in texts.items}
+    judged = [Request(mode, text, instruction) for text in sentences.judged_texts(texts)]
+    who = {name: value for name, value in texts.quality.items() if name == "asr_model"}
+    return _workload(texts.name, requests, judged, model, who)
+
+
+def _workload(
+    name: str,
+    requests: Mapping[str, Request],
+    judged: Sequence[Request],
+    model: Model,
+    who: Mapping[str, Any] = _NOBODY,
+) -> Workload:
     items = tuple(WorkItem(key, asdict(request)) for key, request in requests.items())
     voice = [str(model.facts["prompt_text"]), str(model.facts.get("prompt_sha256", ""))]
-    quality = {"requests": [asdict(request) for request in requests.values()], "voice": voice, **who}
-    notes = (_GENERATED,) if model.facts["generated"] else ()
+    quality = {"requests": [asdict(request) for request in judged], "voice": voice, **who}
     converts = any(request.mode == CONVERSION for request in requests.values())
-    return Workload(name, items, quality, notes, {"voice_conversion": converts})
+    return Workload(name, items, quality, facts={"voice_conversion": converts})
+
+
+def _notes(model: Model) -> tuple[str, ...]:
+    return (_GENERATED,) if model.facts["generated"] else ()
 
 
 _GENERATED = "the weights are generated: speed and memory are those of the shape, the audio says nothing"
+_ONE_RECORDING = "nothing is held out of a single recording: the verdict is on it and may not hold for others"
 
 
 def _conversion(config: Mapping[str, Any], model: Model) -> Request:

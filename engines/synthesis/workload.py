@@ -1,14 +1,15 @@
-"""The texts of one round, and those that quality is judged on."""
+"""The texts of one round and those that quality is judged on, in the search and in the proof."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from engines.base import Model, Progress, WorkItem, Workload
 from engines.synthesis.comparison import JUDGING_VERSION
 from engines.synthesis.intelligibility import listener
-from engines.synthesis.sentences import ANSWER, LENGTHS, REPLY, Sentence, SentencesError, by_length, own, shipped
+from engines.synthesis.parts import NOTHING, Parts, parted
+from engines.synthesis.sentences import ANSWER, LENGTHS, REPLY, Sentence, SentencesError, own, shipped
 from search_spaces.errors import unknown_name
 
 _OPTIONS = ("name", "sentences", "lengths", "items_per_round", "asr_model", "asr_language")
@@ -25,35 +26,29 @@ def resolve_workload(config: Mapping[str, Any], model: Model, progress: Progress
     """The Workload of a `workload` configuration. Raises SentencesError, ModelFileError.
 
     `sentences` is a file (a text a line, or .jsonl of `{id, text}`) or a list; without it `lengths` chooses among those
-    that come with the tool: one of KINDS. `items_per_round` is how many texts a round has, spread over the lengths.
-    Quality is judged on the audio of the same texts, with the word errors that a whisper.cpp model of the user's hears
+    that come with the tool: one of KINDS. A third of them is searched on, the rest is held out. `items_per_round` is
+    how many texts a round has in either part, spread over the lengths. Quality is judged on the audio of the texts that
+    are timed and, in the held-out part, of some more, with the word errors that a whisper.cpp model of the user's hears
     where `asr_model` names its file (`asr_language`, `en` unless given). An item's payload is `{"text": TEXT}`.
     """
     for option in config:
         if option not in _OPTIONS:
             raise unknown_name("workload option", str(option), _OPTIONS)
-    items_per_round, notes = (
-        _count("items_per_round", config.get("items_per_round"), DEFAULT_ITEMS_PER_ROUND),
-        tuple[str, ...](),
-    )
+    count = _count("items_per_round", config.get("items_per_round"), DEFAULT_ITEMS_PER_ROUND)
+    notes: list[str] = []
     if config.get("sentences"):
-        every = own(config["sentences"])
-        chosen = by_length(every, items_per_round)
-        progress(f"{len(chosen)} of {len(every)} sentences are timed" if len(chosen) < len(every) else "all are timed")
+        parts = parted(own(config["sentences"]), count)
     else:
         kind = str(config.get("lengths") or MIXED)
-        if kind not in KINDS:
-            raise unknown_name("workload.lengths", kind, KINDS)
-        chosen = _shipped(kind, items_per_round)
-        if len(chosen) < items_per_round:
-            notes = (
-                f"{len(chosen)} sentences are timed, not {items_per_round}: the tool has no more of lengths={kind}",
-            )
-    items = tuple(WorkItem(sentence.id, {"text": sentence.text}) for sentence in chosen)
-    quality: dict[str, Any] = {"texts": [sentence.text for sentence in chosen], "judging": JUDGING_VERSION}
+        parts = _shipped(kind, count)
+        if len(parts.timed) < count:
+            notes.append(f"{len(parts.timed)} sentences are timed, not {count}: the tool has no more of lengths={kind}")
+    who: dict[str, Any] = {}
     if config.get("asr_model"):
-        quality["asr_model"] = listener(str(config["asr_model"]), config.get("asr_language"))
-    return Workload(str(config.get("name") or "sentences"), items, quality, notes)
+        who["asr_model"] = listener(str(config["asr_model"]), config.get("asr_language"))
+    name = str(config.get("name") or "sentences")
+    held_out = Workload(name, _items(parts.proven), _material(parts.judged, who)) if parts.proven else None
+    return Workload(name, _items(parts.timed), _material(parts.timed, who), (*notes, parts.note), held_out=held_out)
 
 
 def judged_texts(workload: Workload) -> list[str]:
@@ -61,12 +56,22 @@ def judged_texts(workload: Workload) -> list[str]:
     return list(dict.fromkeys(str(text) for text in workload.quality.get("texts", ())))
 
 
-def _shipped(kind: str, count: int) -> list[Sentence]:
+def _shipped(kind: str, count: int) -> Parts:
+    if kind not in KINDS:
+        raise unknown_name("workload.lengths", kind, KINDS)
     if kind != MIXED:
-        return by_length(shipped(kind), count)
+        return parted(shipped(kind), count)
     shares = [round(count * part / sum(_MIXED_SHARES)) for part in _MIXED_SHARES[:-1]]
     shares = [*shares, max(0, count - sum(shares))]
-    return [s for kind, share in zip(LENGTHS, shares, strict=True) if share for s in by_length(shipped(kind), share)]
+    return sum((parted(shipped(kind), share) for kind, share in zip(LENGTHS, shares, strict=True)), NOTHING)
+
+
+def _items(sentences: Sequence[Sentence]) -> tuple[WorkItem, ...]:
+    return tuple(WorkItem(sentence.id, {"text": sentence.text}) for sentence in sentences)
+
+
+def _material(sentences: Sequence[Sentence], who: Mapping[str, Any]) -> dict[str, Any]:
+    return {"texts": [sentence.text for sentence in sentences], "judging": JUDGING_VERSION, **who}
 
 
 def _count(name: str, value: Any, default: int) -> int:

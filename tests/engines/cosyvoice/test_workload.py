@@ -6,7 +6,7 @@ import pytest
 from engines.base import Model
 from engines.cosyvoice.models import resolve_model
 from engines.cosyvoice.requests import Request
-from engines.cosyvoice.workload import DEFAULT_INSTRUCTION, resolve_workload
+from engines.cosyvoice.workload import DEFAULT_INSTRUCTION, judged_requests, resolve_workload
 from search_spaces.errors import TunerError
 from tests.engines.cosyvoice.stand_in import FakeTorch
 
@@ -28,6 +28,22 @@ def test_sentences_are_the_shared_ones(folder_model: Model) -> None:
     assert workload.facts == {"voice_conversion": False}
 
 
+def test_what_is_held_out_is_spoken_in_the_same_way(folder_model: Model) -> None:
+    workload = resolve_workload(
+        {"mode": "instruct", "items_per_round": 2, "instruction": "Softly."}, folder_model, quiet
+    )
+    held = workload.proof
+    assert held is not workload
+    assert {Request.of(item.payload).instruction for item in held.items} == {"Softly."}
+    searched_on, proven_on = ([r.key for r in judged_requests(part)] for part in (workload, held))
+    assert [Request.of(item.payload).key for item in workload.items] == searched_on
+    assert {Request.of(item.payload).key for item in held.items} < set(proven_on)
+    assert not set(searched_on) & set(proven_on)
+    assert held.quality["voice"] == workload.quality["voice"]
+    assert held.facts == workload.facts
+    assert "searched on" in workload.notes[0]
+
+
 def test_an_instruction_is_part_of_the_request(folder_model: Model) -> None:
     default = resolve_workload({"mode": "instruct", "items_per_round": 1}, folder_model, quiet)
     own = resolve_workload({"mode": "instruct", "items_per_round": 1, "instruction": "Softly."}, folder_model, quiet)
@@ -40,6 +56,8 @@ def test_generated_weights_convert_made_up_speech(shape_model: Model) -> None:
     assert [item.payload["seconds"] for item in workload.items] == [30.0]
     assert workload.facts == {"voice_conversion": True}
     assert any("generated" in note for note in workload.notes)
+    assert workload.held_out is None
+    assert "nothing is held out" in workload.notes[0]
 
 
 def test_a_recording_is_read_for_its_length_and_its_content(folder_model: Model, tmp_path: Path) -> None:

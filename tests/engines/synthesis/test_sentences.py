@@ -37,7 +37,7 @@ def test_a_third_of_the_replies_begins_with_a_common_phrase_and_no_other_text_do
     replies = [s.text for s in shipped(REPLY)]
     hits = [text for text in replies if opening(text, common_phrases())]
     assert len(hits) * 3 == len(replies)
-    assert sum(text in common_phrases() for text in hits) == 1
+    assert sum(text in common_phrases() for text in hits) * 6 == len(replies)
     assert not any(opening(s.text, common_phrases()) for kind in LENGTHS for s in shipped(kind))
 
 
