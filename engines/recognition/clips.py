@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from engines.cache import file_sha256
 from engines.recognition.audio import F32, SAMPLE_RATE, load_audio
@@ -39,6 +39,14 @@ class Clip:
         """(samples,) at SAMPLE_RATE."""
         whole, start = load_audio(self.file()), round(self.start_s * SAMPLE_RATE)
         return whole[start : start + round(self.seconds * SAMPLE_RATE)]
+
+
+class PassageJson(TypedDict):
+    """A passage as plain data."""
+
+    clips: list[dict[str, str | float]]
+    gap_s: float
+    treatment: dict[str, float | None]
 
 
 @dataclass(frozen=True)
@@ -84,10 +92,10 @@ class Passage:
         audio: F32 = np.concatenate(parts)
         return audio if self.treatment == NONE else self.treatment.apply(audio)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> PassageJson:
         """A payload that `from_json` reads back."""
         clips = [asdict(clip) for clip in self.clips]
-        return {"clips": clips, "gap_s": self.gap_s, "treatment": asdict(self.treatment)}
+        return PassageJson(clips=clips, gap_s=self.gap_s, treatment=asdict(self.treatment))
 
     @staticmethod
     def from_json(document: Mapping[str, Any]) -> Passage:
