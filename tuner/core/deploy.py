@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from engines.deploy import Deployment
 from search_spaces.parameter import Value
+from tuner.core.guards import FeltVerdict
 from tuner.core.hardware import HardwareProfile
 from tuner.core.targets import TargetVerdict
 from tuner.core.trial import MetricValue
@@ -45,10 +46,11 @@ class DeployedModel:
 
 @dataclass(frozen=True)
 class DeployedWorkload:
-    """What it was measured on."""
+    """What it was searched on, and what was held out for the proof ("": nothing)."""
 
     name: str
     digest: Annotated[str, Field(pattern=r"^[0-9a-f]+$")]
+    held_out_digest: Annotated[str, Field(pattern=r"^[0-9a-f]*$")] = ""
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,15 @@ class Gain:
 
 
 @dataclass(frozen=True)
+class DeployedStock:
+    """What people run who tune nothing, and what is deployed against it; `gain` is None where that is deployed."""
+
+    params: Knobs
+    metrics: Mapping[str, MetricValue]
+    gain: Gain | None
+
+
+@dataclass(frozen=True)
 class ConstraintVerdict:
     """A limit, and the winner's value against it."""
 
@@ -100,7 +111,11 @@ class TrackingRun:
 
 @dataclass(frozen=True)
 class DeployConfig:
-    """The winner of a study with its proof: exactly what was measured, on which machine, against which default."""
+    """The winner of a study with its proof: exactly what was measured, on which machine, against which default.
+
+    `felt` compares with the default what a person notices, none of which may be worse than its guard allows; `guards`
+    maps metrics to how many times worse they may be.
+    """
 
     schema_version: Literal[1]
     study: Name
@@ -117,6 +132,9 @@ class DeployConfig:
     targets: tuple[TargetVerdict, ...]
     mlflow: TrackingRun
     created_at: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$")]
+    stock: DeployedStock | None = None
+    guards: Mapping[str, float] = field(default_factory=dict)
+    felt: tuple[FeltVerdict, ...] = ()
 
     @property
     def measured(self) -> Mapping[str, MetricValue | float]:

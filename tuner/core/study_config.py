@@ -14,6 +14,10 @@ SAMPLERS = ("tuner", "tpe", "gp", "random", "nsgaii", "brute_force", "ablation")
 """How configurations are proposed: by our own sampler, by one of Optuna's, or one knob after the other."""
 
 
+BASELINES = ("library", "stock")
+"""What can be beaten: the library's defaults, or what people run who tune nothing."""
+
+
 @dataclass(frozen=True)
 class Budget:
     """What a run may use. `trials` and `minutes` bound the search (the first to be reached ends it)."""
@@ -31,7 +35,8 @@ class Budget:
 class StudyConfig:
     """One run. `document` is the same as plain JSON data (it becomes study.yaml).
 
-    `storage` is the URL of the database that keeps the trials; "" stands for a journal in the study's folder.
+    `baseline` are the values in
+    which what is to be beaten differs from `baseline_from`. `guards` are how many times worse than the baseline's a winner's felt metrics may be. `storage` is the URL of the database that keeps the trials; "" stands for a journal in the study's folder.
     """
 
     task: str
@@ -45,10 +50,12 @@ class StudyConfig:
     params: Mapping[str, Value] = field(default_factory=dict)
     space: Mapping[str, Domain] = field(default_factory=dict)
     baseline: Mapping[str, Value] = field(default_factory=dict)
+    baseline_from: str = BASELINES[0]
     study: str | None = None
     outputs: Path = Path("outputs")
     tracking_uri: str | None = None
     seed: int = 0
     sampler: str = "tuner"
     storage: str = ""
+    guards: Mapping[str, float] = field(default_factory=dict)
     document: Mapping[str, Any] = field(default_factory=dict)

@@ -13,11 +13,13 @@ from tuner.core.hardware import HardwareProfile
 
 @dataclass(frozen=True)
 class StudyWorkload:
-    """What is measured on; `items` are how many requests a round has."""
+    """What is searched on, and what is held out for the proof ("" and 0: nothing); `items` are requests of a round."""
 
     name: str
     digest: str
     items: int
+    held_out_digest: str = ""
+    held_out_items: int = 0
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class StudyDocument:
     baseline: Params
     objectives: tuple[str, ...]
     constraints: Mapping[str, float]
+    guards: Mapping[str, float] = field(default_factory=dict)
     configuration: Mapping[str, Any] = field(default_factory=dict)
     sampler: str = ""
     storage: str = ""

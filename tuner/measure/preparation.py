@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from search_spaces.narrowing import narrow
 from search_spaces.parameter import Choices
 from search_spaces.space import SearchSpace
 from search_spaces.template import Template, load_template
+from tuner.core.guards import Guard
 from tuner.core.hardware import HardwareProfile
 from tuner.core.metrics import leading_metrics, metric
 from tuner.core.objective import Constraint, Objective
@@ -65,6 +66,16 @@ class Prepared:
         return next((o.metric for o in self.objectives if o.metric in leading), leading[0])
 
     @property
+    def for_proof(self) -> Prepared:
+        """The same with the part of the workload that the search never used; all of it where nothing is held out."""
+        return replace(self, workload=self.workload.proof)
+
+    @property
+    def guards(self) -> tuple[Guard, ...]:
+        """What a winner may not make worse."""
+        return tuple(Guard(name, factor) for name, factor in self.config.guards.items())
+
+    @property
     def digest(self) -> str:
         """The identity of the study: the same digest is the same study, and resumes it."""
         parts: dict[str, Any] = {
@@ -72,10 +83,12 @@ class Prepared:
             "build": self.capabilities.identity,
             "model": self.model.digest,
             "workload": self.workload.digest,
+            "held_out": self.workload.held_out.digest if self.workload.held_out else "",
             "space": self.space.digest,
             "hardware": self.hardware.class_,
             "objectives": list(self.config.objectives),
             "constraints": dict(sorted(self.config.constraints.items())),
+            "guards": dict(sorted(self.config.guards.items())),
         }
         if self.config.sampler != SAMPLERS[0]:
             parts["sampler"] = self.config.sampler
@@ -95,17 +108,23 @@ class Prepared:
             hardware=self.hardware,
             engine={"name": self.engine.name, **self.capabilities.build},
             model=self.model,
-            workload=StudyWorkload(self.workload.name, self.workload.digest, len(self.workload.items)),
+            workload=self._study_workload(),
             space=StudySpace(self.space.name, self.space.digest, self.space.off),
             baseline=self.space.baseline,
             objectives=self.config.objectives,
             constraints=self.config.constraints,
+            guards=self.config.guards,
             configuration=self.config.document,
             sampler=self.config.sampler,
             storage=self.config.storage,
             record=record,
             created_at=created_at,
         )
+
+    def _study_workload(self) -> StudyWorkload:
+        own, held_out = self.workload, self.workload.held_out
+        proof = (held_out.digest, len(held_out.items)) if held_out else ("", 0)
+        return StudyWorkload(own.name, own.digest, len(own.items), *proof)
 
     @property
     def cold_loads(self) -> bool:
@@ -156,7 +175,10 @@ def prepare(config: StudyConfig, progress: Callable[[str], None], for_quality: b
         model, workload = Model(**resolved["model"]), workload_from_json(resolved["workload"])
         space = bound_space(engine, config, capabilities, model, workload)
         if for_quality:
-            ask_or_explain(worker, "prepare_quality", PREPARE_TIMEOUT_S, **resolved)
+            for part in (resolved["workload"], resolved["workload"]["held_out"]):
+                if part is not None:
+                    subject = {"model": resolved["model"], "workload": part}
+                    ask_or_explain(worker, "prepare_quality", PREPARE_TIMEOUT_S, **subject)
         engine_s = worker.engine_s
     return Prepared(config, engine, hardware, capabilities, model, workload, space, engine_s)
 
@@ -175,7 +197,10 @@ def bound_space(
     facts["quantizations"] = ",".join(model.variants)
     facts["native_quantization"] = model.native
     space = load_template(engine.space).bind(facts)
-    return narrow(space, config.params, config.space, config.baseline)
+    stock = space.stock_configuration() if config.baseline_from == "stock" else {}
+    changed = {name: value for name, value in stock.items() if value != space.baseline.get(name)}
+    wanted = {name: value for name, value in changed.items() if name not in config.params}
+    return narrow(space, config.params, config.space, {**wanted, **config.baseline})
 
 
 def _check_knobs(config: StudyConfig, template: Template) -> None:

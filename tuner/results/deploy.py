@@ -13,6 +13,7 @@ from tuner.core.deploy import (
     DeployedBaseline,
     DeployedEngine,
     DeployedModel,
+    DeployedStock,
     DeployedWorkload,
     Gain,
     TrackingRun,
@@ -45,7 +46,11 @@ def deploy_config(prepared: Prepared, result: TournamentResult, tracking: Tracki
             facts=prepared.model.facts,
         ),
         params=winner.params,
-        workload=DeployedWorkload(prepared.workload.name, prepared.workload.digest),
+        workload=DeployedWorkload(
+            prepared.workload.name,
+            prepared.workload.digest,
+            prepared.workload.held_out.digest if prepared.workload.held_out else "",
+        ),
         hardware=prepared.hardware,
         metrics=metrics,
         quality=winner.quality,
@@ -55,7 +60,20 @@ def deploy_config(prepared: Prepared, result: TournamentResult, tracking: Tracki
         targets=judge(prepared.config.targets, _values(winner, metrics), _values(baseline, home)),
         mlflow=tracking,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        stock=_stock(result, prepared.objectives[0].metric),
+        guards=prepared.config.guards,
+        felt=result.document.winning_finalist.felt if result.document.winning_finalist else (),
     )
+
+
+def _stock(result: TournamentResult, objective: str) -> DeployedStock | None:
+    """What people run, and the gain over it."""
+    stock = result.document.stock
+    if stock is None:
+        return None
+    test = stock.test
+    gain = Gain(objective, test.ratio, test.ci95, test.p_value, test.pairs, test.ci95[0] > 1) if test else None
+    return DeployedStock(stock.params, stock.metrics, gain)
 
 
 def with_targets(deploy: DeployConfig, targets: tuple[Target, ...]) -> DeployConfig:

@@ -69,13 +69,15 @@ class Row:
 def comparison(deploy: DeployConfig) -> list[Row]:
     """Default against winner; the objective first, then speed, memory, quality, load."""
     default, winner, objective = deploy.baseline.measured, deploy.measured, deploy.gain.objective
-    rows = []
+    rows, felt = [], {f.metric: f.verdict for f in deploy.felt}
     for name in sorted(winner, key=lambda n: (n != objective, _rank(n))):
         ratio = ratio_to(name, plain(winner[name]), plain(default[name])) if name in default else None
         if name == objective and deploy.gain.ratio is not None:
             ratio = deploy.gain.ratio  # paired in the tournament: more exact than the quotient of two medians
         before = measured_text(name, default[name]) if name in default else "—"
         better = "" if ratio is None else f"×{ratio:.2f}"
+        if name in felt:
+            better += f" {felt[name]}"
         rows.append(Row(name, before, measured_text(name, winner[name]), better))
     return rows
 

@@ -17,8 +17,10 @@ TOURNAMENT_OVERRUN = 1.25
 """A finalist is left out where the tournament would take more than this many times what is left of the time."""
 
 
-def finalists(estimates: Sequence[Estimate], objectives: Sequence[Objective]) -> list[TrialResult]:
-    """The best few trials; with several objectives the Pareto front's, best in the first objective first.
+def finalists(
+    estimates: Sequence[Estimate], objectives: Sequence[Objective], count: int = FINALISTS
+) -> list[TrialResult]:
+    """The best `count` trials; with several objectives the Pareto front's, best in the first objective first.
 
     The first estimate is the baseline's, which is no finalist. Among trials that come close to the best one, the one
     that changes the fewest knobs is let in.
@@ -35,7 +37,7 @@ def finalists(estimates: Sequence[Estimate], objectives: Sequence[Objective]) ->
     close = [e for e in ranked if not lead or first.gain(e.value or lead, lead) >= CLOSE]
     plainest = min(close, key=lambda e: count_changes(e.params, baseline.params))
     rest = [e for e in ranked[1:] if e is not plainest]
-    return list({e.number: e.trial for e in (ranked[0], plainest, *rest)}.values())[:FINALISTS]
+    return list({e.number: e.trial for e in (ranked[0], plainest, *rest)}.values())[:count]
 
 
 def affordable(

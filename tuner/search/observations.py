@@ -11,7 +11,7 @@ from tuner.core.objective import Constraint, Objective, pace_corrected, violatio
 from tuner.core.stats import geometric_mean
 from tuner.core.trial import TrialResult
 from tuner.search.estimate import Estimate, likeliest
-from tuner.search.finalists import finalists
+from tuner.search.finalists import FINALISTS, finalists
 from tuner.search.one_thread import on_one_thread
 from tuner.search.repeats import failed_again
 
@@ -112,9 +112,9 @@ class Observations:
         """The likeliest best of the feasible trials in the first objective, the best first."""
         return likeliest(self._reliable(), self.objectives[0], count)
 
-    def finalists(self) -> list[TrialResult]:
-        """The trials, as they were measured, that are worth a tournament."""
-        return finalists(self._reliable(), self.objectives)
+    def finalists(self, count: int = FINALISTS) -> list[TrialResult]:
+        """The `count` trials, as they were measured, that are worth a tournament most."""
+        return finalists(self._reliable(), self.objectives, count)
 
     def _reliable(self) -> list[Estimate]:
         """`likely()` without what ran at first and failed when it was measured again; the baseline stays the first.

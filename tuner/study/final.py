@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tuner.core.trial import TrialResult
+from tuner.core.params import key
+from tuner.core.trial import TrialResult, TrialSpec
 from tuner.core.watchers import Watchers
 from tuner.measure.executor import Executor
 from tuner.measure.preparation import Prepared
@@ -17,6 +18,7 @@ from tuner.tournament.duration import tournament_s
 from tuner.tournament.pairs import Pairs
 from tuner.tournament.state import BegunFor, TournamentState, begun
 from tuner.tournament.tournament import Tournament, TournamentResult
+from tuner.tournament.vetting import PLAN, TRIED_MOST, Vetted, vet
 
 MINUTES_SHARE = 0.5
 """The search leaves the tournament at most this share of the minutes; one that takes longer overruns them."""
@@ -37,7 +39,10 @@ def least_span_s(minutes_s: float) -> float:
 
 @dataclass
 class Final:
-    """Holds the tournament of what `observations` says, and keeps each block in `store` until there is a verdict."""
+    """Holds the tournament of what `observations` says, and keeps each block in `store` until there is a verdict.
+
+    `executor` measures on what is held out, which the search never used.
+    """
 
     prepared: Prepared
     store: StudyStore
@@ -48,7 +53,7 @@ class Final:
 
     def reserve_s(self) -> float:
         """How much of the time the search leaves to it."""
-        rivals = self.observations.finalists() or self.observations.trials[:1]
+        rivals = self._with_stock(self.observations.finalists()) or self.observations.trials[:1]
         return min(max(self._estimate_s(rivals), least_span_s(self._minutes_s)), MINUTES_SHARE * self._minutes_s)
 
     def interrupted(self) -> TournamentState | None:
@@ -70,6 +75,7 @@ class Final:
             self.executor,
             {trial.number: trial for trial in self.observations.trials},
             self.prepared.constraints,
+            self.prepared.guards,
             self.observations.posterior,
             self.store.write_tournament_state,
             self.watchers.tournament_progress,
@@ -80,11 +86,45 @@ class Final:
     def _begun(self, left_s: float, exhausted: bool) -> TournamentState:
         budget, objective = self.prepared.config.budget, self.prepared.objectives[0].metric
         pairs = Pairs(budget.tournament_pairs, budget.tournament_pairs_most, least_span_s(self._minutes_s))
-        baseline, invited = self.observations.trials[0], self._invited(left_s)
-        return begun(self._begun_for(exhausted), objective, pairs, baseline, invited)
+        baseline, vetted, stock = self.observations.trials[0], self._vetted(left_s), self._stock()
+        quality = {**vetted.quality, **self._quality_of(stock, vetted)}
+        invited = self._with_stock(vetted.invited)
+        number = stock.number if stock else None
+        return begun(
+            self._begun_for(exhausted), objective, pairs, baseline, invited, quality, number, vetted.refused
+        )
 
-    def _invited(self, left_s: float) -> list[TrialResult]:
-        invited = affordable(self.observations.finalists(), self._estimate_s, left_s)
+    def _vetted(self, left_s: float) -> Vetted:
+        """Who plays: as many as the time allows, of those that keep the limits on what is held out."""
+        invited = self._affordable(self.observations.finalists(), left_s)
+        if self.prepared.workload.held_out is None:
+            return Vetted(invited)
+        ranked = self.observations.finalists(TRIED_MOST)
+        vetted = vet(self.observations.trials[0], ranked, len(invited), self.executor, self.watchers.progress)
+        for number, reason in vetted.refused.items():
+            self.watchers.notice(f"trial {number} does not hold on what was held out: {reason}")
+        return vetted
+
+    def _quality_of(self, stock: TrialResult | None, vetted: Vetted) -> dict[int, Mapping[str, float]]:
+        """The held-out quality of what people run, unless it is known."""
+        if stock is None or stock.number in vetted.quality or self.prepared.workload.held_out is None:
+            return {}
+        result = self.executor.run(TrialSpec(-1, stock.params, "tournament", stock.number), PLAN)
+        return {stock.number: result.quality} if result.quality else {}
+
+    def _stock(self) -> TrialResult | None:
+        """The trial of what people run who tune nothing; None where that is the default, or does not run here."""
+        stock = key(self.prepared.space.stock_configuration())
+        others = self.observations.trials[1:]
+        return next((t for t in others if key(t.params) == stock and t.metrics), None)
+
+    def _with_stock(self, invited: Sequence[TrialResult]) -> list[TrialResult]:
+        """What people run plays too: the verdict names both ratios."""
+        stock = self._stock()
+        return [*invited, *([stock] if stock and stock.number not in {t.number for t in invited} else [])]
+
+    def _affordable(self, ranked: Sequence[TrialResult], left_s: float) -> list[TrialResult]:
+        invited = affordable(ranked, lambda kept: self._estimate_s(self._with_stock(kept)), left_s)
         if invited and (beyond_s := self._estimate_s(invited) - left_s) > TOLD_OVERRUN_S:
             self.watchers.notice(
                 f"the tournament takes about {beyond_s / 60:.1f} min more than budget.minutes: "

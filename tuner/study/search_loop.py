@@ -10,6 +10,7 @@ import optuna
 
 from search_spaces.parameter import Params
 from tuner.core import interrupts
+from tuner.core.guards import search_violations
 from tuner.core.objective import Objective, at_pace
 from tuner.core.params import key
 from tuner.core.trial import Purpose, TrialResult, TrialStatus
@@ -156,7 +157,19 @@ class Search:
         if value is not None and self._pruning_objective == self._prepared.objectives[0]:
             self._record.report(asked, rounds, at_pace(value, self._pruning_objective.metric, 1 / pace))
 
+    def _guarded(self, result: TrialResult) -> TrialResult:
+        """The result, infeasible where it makes worse what a person feels."""
+        if not result.metrics or not _is_new(result.purpose):
+            return result
+        baseline = self._observations.trials[0] if self._observations.trials else result
+        slack, broken = search_violations(self._prepared.guards, result, baseline)
+        result = replace(result, violations={**result.violations, **slack})
+        if not broken or result.status is not TrialStatus.OK:
+            return result
+        return replace(result, status=TrialStatus.INFEASIBLE, reason="; ".join(broken))
+
     def _tell(self, asked: Asked, result: TrialResult) -> None:
+        result = self._guarded(result)
         with interrupts.deferred():
             self._record.end(asked, result)
             self._observations.add(result)

@@ -34,7 +34,7 @@ from tuner.study.identity import begun_at, check_identity, finished_documents, o
 from tuner.study.search_loop import Search
 from tuner.study.search_notices import search_notices
 from tuner.tournament.tournament import TournamentResult
-from tuner.tournament.verdict import counted, interrupted, nothing_feasible, sentence, statuses
+from tuner.tournament.verdict import counted, interrupted, nothing_feasible, refusals, sentence, statuses
 
 if TYPE_CHECKING:
     import optuna
@@ -74,6 +74,7 @@ class Study:
     exhausted: bool = False
     observations: Observations = field(init=False)
     _executor: Executor = field(init=False)
+    _proof: Executor = field(init=False)
     _final: Final = field(init=False)
     _time: SearchTime = field(init=False)
     _search: Search = field(init=False)
@@ -110,7 +111,11 @@ class Study:
         self.store.write("study.yaml", prepared.document(record_as, begun_at(known)))
         self.store.point_latest()
         self._executor = prepared.executor(self.store.samples_dir, self.watchers.progress, self.clock)
-        self._final = Final(prepared, self.store, self.observations, self._executor, self.watchers, self.clock)
+        held_out = prepared.workload.held_out is not None
+        self._proof = (
+            prepared.for_proof.executor(None, self.watchers.progress, self.clock) if held_out else self._executor
+        )
+        self._final = Final(prepared, self.store, self.observations, self._proof, self.watchers, self.clock)
         self._time = SearchTime(prepared.config.budget.minutes, self._final.reserve_s, self.trials, self.clock)
         self._search = Search(
             prepared, record, self.observations, self._executor, self.watchers, self._time, self.clock, self._measured
@@ -166,8 +171,11 @@ class Study:
         """Told each result of the search, whatever its purpose."""
 
     def _early(self) -> list[Params]:
-        """What is tried before all else: what the space file advises, and what was best in earlier studies."""
-        return [p for p in (self.prepared.space.initial_configuration(), *(e.params for e in self._earlier())) if p]
+        """What is tried before all else: what people run, what the space file advises, the best of earlier studies."""
+        space = self.prepared.space
+        stock = space.stock_configuration()
+        first = [] if stock == dict(space.baseline) else [stock]
+        return [*first, *(p for p in (space.initial_configuration(), *(e.params for e in self._earlier())) if p)]
 
     def _earlier(self) -> list[Earlier]:
         """The best of earlier studies of the engine, and a line about them."""
@@ -186,6 +194,8 @@ class Study:
             summary = sentence(result.document)
             deploy = deploy_config(self.prepared, result, self.watchers.tracking)
         document = replace(result.document, summary=summary)
+        for line in refusals(result.document):
+            self.watchers.notice(line)
         with interrupts.deferred():
             for name in (*EXPLANATIONS, "deploy.json"):  # of an earlier verdict
                 self.store.remove(name)
@@ -201,7 +211,7 @@ class Study:
     def _explain(self, winner: TrialResult | None) -> None:
         self._report()  # the verdict is out, however long explaining takes
         explain(
-            self.prepared, self._executor, self.store, self.observations, winner, self._time.left_s(), self.watchers
+            self.prepared, self._proof, self.store, self.observations, winner, self._time.left_s(), self.watchers
         )
 
     def _finished_before(self) -> Outcome | None:
@@ -232,12 +242,17 @@ class Study:
             trials=tuple(self.trials),
             statuses=statuses(self.trials),
             wall_s=round(self.clock() - self.begin, 3),
-            engine_s=round(self.prepared.engine_s + self._executor.engine_s, 3),
+            engine_s=round(self.prepared.engine_s + self._executor.engine_s + self._proof_s, 3),
             deploy=deploy,
             attribution=self.store.read(Attribution, "attribution.json"),
             front=tuple(t.number for t in front),
             notices=tuple(self.watchers.notices),
         )
+
+    @property
+    def _proof_s(self) -> float:
+        """Seconds of the engine for the proof, where it is on other material than the search."""
+        return self._proof.engine_s if self._proof is not self._executor else 0.0
 
     def _report(self) -> None:
         from tuner.results.report import write_report

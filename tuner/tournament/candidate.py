@@ -45,7 +45,11 @@ class Candidate:
     @property
     def values(self) -> list[float]:
         """The objective in each round. Load and memory, which a process has once, have a load of their own in each."""
-        return [value for r in self.rounds if (value := r.value(self.metric)) is not None]
+        return self.values_of(self.metric)
+
+    def values_of(self, name: str) -> list[float]:
+        """Any metric in each round that tells it."""
+        return [value for r in self.rounds if (value := r.value(name)) is not None]
 
     @property
     def quiet(self) -> list[bool]:
@@ -91,14 +95,19 @@ class Candidate:
 def compared(mine: Candidate, other: Candidate, objective: Objective, quiet_least: int) -> RatioTest | None:
     """`mine` ÷ `other` turned so that above 1 is better, over the blocks that both finished; None below two.
 
+    In `objective`, or in any other metric by way of one, which is None too where a round lacks it or it is 0.
+
     Pairs that others disturbed are left out as long as `quiet_least` quiet ones are there: a burst in one round of a
     pair can make it 20 times slower.
     """
-    pairs = list(zip(mine.values, other.values, strict=False))
-    if len(pairs) < 2:
+    ours, theirs = (c.values_of(objective.metric) for c in (mine, other))
+    pairs = list(zip(ours, theirs, strict=False))
+    told = len(ours) == len(mine.rounds) and len(theirs) == len(other.rounds)
+    if len(pairs) < 2 or not told or min(map(min, pairs)) <= 0:
         return None
     quiet = list(compress(pairs, quiet_pairs(mine, other)))
-    ours, theirs = zip(*(quiet if len(quiet) >= max(2, quiet_least) else pairs), strict=True)
+    used = quiet if len(quiet) >= max(2, quiet_least) else pairs
+    ours, theirs = [a for a, _ in used], [b for _, b in used]
     return paired_ratio_test(ours, theirs) if objective.maximize else paired_ratio_test(theirs, ours)
 
 

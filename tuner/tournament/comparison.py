@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import compress
 from typing import TYPE_CHECKING, Literal
 
+from tuner.core.guards import FeltVerdict, Guard, broken_by
 from tuner.core.metrics import metric
 from tuner.core.objective import Objective
 from tuner.core.params import count_changes
@@ -35,7 +36,9 @@ Verdict = Literal["gain", "keep_default", "only_feasible", "undecided", "no_feas
 class Comparison:
     """Between the default (`baseline`) and the `finalists`, as they have played so far.
 
-    `posterior` is what the search found out: it has a say in which of several proven finalists wins. Of the planned
+    `guards` are what a winner may not make worse. `stock` is the number of the finalist that is what people run, which
+    is kept unless another is proven to be better. `posterior` is what the search found out: it has a say in which of
+    several proven finalists wins. Of the planned
     interim analyses `analyses_done` have been taken without a decision; `proven_early` says that one proved a gain.
     """
 
@@ -46,10 +49,26 @@ class Comparison:
     posterior: Posterior | None = None
     analyses_done: int = 0
     proven_early: bool = False
+    guards: tuple[Guard, ...] = ()
+    stock: int | None = None
 
     def test(self, candidate: Candidate, other: Candidate) -> RatioTest | None:
         """`candidate` ÷ `other`, above 1 is better; None below two pairs."""
         return compared(candidate, other, self.objective, self.pairs.least)
+
+    def felt(self, candidate: Candidate, other: Candidate, names: Sequence[str]) -> list[FeltVerdict]:
+        """How each metric that a person notices compares, as far as rounds tell it."""
+        tests = {name: compared(candidate, other, Objective(name), self.pairs.least) for name in names}
+        return [FeltVerdict.of(name, test.ratio, test.ci95) for name, test in tests.items() if test]
+
+    def refused(self, candidate: Candidate) -> str:
+        """The guards that it breaks; "" where there is no default to compare with."""
+        felt = self.felt(candidate, self.baseline, [g.metric for g in self.guards])
+        return "; ".join(broken_by(self.guards, {f.metric: 1 / f.ratio for f in felt}))
+
+    def may_win(self, candidate: Candidate) -> bool:
+        """Whether it keeps the constraints, and makes nothing worse that a person feels."""
+        return candidate.feasible() and not self.refused(candidate)
 
     def tests(self) -> list[RatioTest | None]:
         """Of each finalist against the default; None below two pairs."""
@@ -88,13 +107,22 @@ class Comparison:
         """
         default, tests = self.baseline, self.tests()
         if winners := list(compress(self.finalists, self.proven())):
-            return "gain", self.chosen(winners)
+            return "gain", self._unless_stock(self.chosen(winners), winners)
         if default.trial.metrics and default.feasible():
             compared_enough = any(t is not None and t.pairs >= self.pairs.least for t in tests)
             decided = not default.failure and (compared_enough or (not tests and others_were_tried))
             return ("keep_default" if decided else "undecided"), default
         able = [c for c in self.finalists if not c.failure and c.rounds and c.feasible()]
         return ("only_feasible", self.best(able)) if able else ("no_feasible", None)
+
+    def _unless_stock(self, chosen: Candidate, winners: Sequence[Candidate]) -> Candidate:
+        """What people run, where that is proven against the default and `chosen` is not proven against it."""
+        stock = next((c for c in winners if c.number == self.stock), None)
+        if stock is None or stock is chosen:
+            return chosen
+        test = self.test(chosen, stock)
+        sure = 1 - SIGNIFICANCE / self._analyses_at_the_end
+        return chosen if test is not None and test.interval(sure)[0] > 1 else stock
 
     def chosen(self, proven: Sequence[Candidate]) -> Candidate:
         """The best of those with a proven gain; of the best and what is hardly worse the one that changes fewest knobs.
@@ -133,7 +161,7 @@ class Comparison:
             test is not None
             and test.pairs >= self.pairs.least
             and not candidate.failure
-            and candidate.feasible()
+            and self.may_win(candidate)
             and p <= SIGNIFICANCE
             and test.ratio > least
             for candidate, test, p in zip(self.finalists, self.tests(), adjusted, strict=True)

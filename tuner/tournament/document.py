@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import zip_longest
 
 from search_spaces.parameter import Value
+from tuner.core.guards import FeltVerdict
+from tuner.core.metrics import METRICS
 from tuner.core.objective import Objective, pace_corrected
 from tuner.core.stats import RatioTest
 from tuner.core.trial import MetricValue
@@ -31,7 +33,8 @@ class FinalistDocument:
 
     `search_ratio` is what the search found, `ratio` what the tournament did, above 1 is better; `ci95` is its interval,
     which holds for all finalists at once, `p_adjusted` the p-value corrected for finalists and looks. They are None
-    where there are too few pairs. It is out where there is a `failure`, and may not win where it `breaks` a constraint.
+    where there are too few pairs. It is out where there is a `failure`, and may not win where it `breaks` a constraint
+    or is `refused` by a guard. `felt` compares with the default what a person notices.
     """
 
     number: int
@@ -46,6 +49,8 @@ class FinalistDocument:
     failure: str
     breaks: str
     metrics: Mapping[str, MetricValue]
+    refused: str = ""
+    felt: tuple[FeltVerdict, ...] = ()
 
     @property
     def test(self) -> RatioTest | None:
@@ -56,12 +61,23 @@ class FinalistDocument:
 
 
 @dataclass(frozen=True)
+class StockDocument:
+    """What people run, by its trial: `test` compares the winner with it, None where that is it or nobody."""
+
+    number: int
+    params: Mapping[str, Value]
+    metrics: Mapping[str, MetricValue]
+    test: RatioTest | None
+
+
+@dataclass(frozen=True)
 class TournamentDocument:
     """A tournament that has ended.
 
     `blocks` has a row for each block and a column for the default and each finalist that did not fail: the objective,
     None where one had been dropped; `quiet` says of each whether nobody disturbed it. `winner` is a trial's number,
-    None without one. `trials` and `exhausted` are of the study by then.
+    None without one. `trials` and `exhausted` are of the study by then. `vetoed` maps trials that broke a limit on what
+    is held out, and so did not play, to the reason.
     """
 
     objective: str
@@ -79,6 +95,8 @@ class TournamentDocument:
     trials: int
     exhausted: bool
     summary: str = ""
+    stock: StockDocument | None = None
+    vetoed: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def winning_finalist(self) -> FinalistDocument | None:
@@ -98,7 +116,7 @@ def tournament_document(
         objective=state.objective,
         baseline=BaselineDocument(default.number, default.trial.params, default.failure),
         baseline_metrics=default.metrics(),
-        finalists=tuple(_finalist(c, t, p, significant, default) for c, t, p, significant in rows),
+        finalists=tuple(_finalist(c, t, p, significant, comparison) for c, t, p, significant in rows),
         pairs=len(default.rounds),
         pairs_most=state.pairs.end,
         blocks=tuple(zip_longest(*[c.values for c in finished])),
@@ -109,12 +127,28 @@ def tournament_document(
         verdict=verdict,
         trials=state.begun_for.trials,
         exhausted=state.begun_for.exhausted,
+        stock=_stock(comparison, winner),
+        vetoed=state.vetoed,
     )
 
 
+def _stock(comparison: Comparison, winner: Candidate | None) -> StockDocument | None:
+    stock = next((c for c in comparison.finalists if c.number == comparison.stock), None)
+    if stock is None:
+        return None
+    test = comparison.test(winner, stock) if winner is not None and winner is not stock else None
+    return StockDocument(stock.number, stock.trial.params, stock.metrics(), test)
+
+
+def _felt(candidate: Candidate, comparison: Comparison) -> tuple[FeltVerdict, ...]:
+    told = [n for n in METRICS if METRICS[n].felt and candidate.values_of(n) and comparison.baseline.values_of(n)]
+    return tuple(comparison.felt(candidate, comparison.baseline, told))
+
+
 def _finalist(
-    candidate: Candidate, test: RatioTest | None, adjusted: float, significant: bool, default: Candidate
+    candidate: Candidate, test: RatioTest | None, adjusted: float, significant: bool, comparison: Comparison
 ) -> FinalistDocument:
+    default = comparison.baseline
     objective = Objective(candidate.metric)
     searched, reference = (pace_corrected(c.trial, objective.metric) for c in (candidate, default))
     return FinalistDocument(
@@ -130,4 +164,6 @@ def _finalist(
         failure=candidate.failure,
         breaks=candidate.breaks() if candidate.rounds else "",
         metrics=candidate.metrics(),
+        refused=comparison.refused(candidate),
+        felt=_felt(candidate, comparison),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from tuner.core.objective import Constraint
@@ -36,7 +36,9 @@ class TournamentState:
 
     `dropped` maps who rests to the blocks that were played by then, `interim_analyses` are the numbers of pairs at
     which one was taken that did not end it. `proven_early` says that an interim analysis proved a gain, and `ended` why
-    no further block is played, beside the pairs being used up or nobody being left.
+    no further block is played, beside the pairs being used up or nobody being left. `quality` is of those who play on
+    what is held out, by trial; {} where nothing is. `stock` is the number of the trial that is what people run, `vetoed` are those that broke a limit
+    there.
     """
 
     begun_for: BegunFor
@@ -50,6 +52,9 @@ class TournamentState:
     interim_analyses: tuple[int, ...] = ()
     proven_early: bool = False
     ended: Ended = ""
+    quality: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
+    stock: int | None = None
+    vetoed: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def spent_s(self) -> float:
@@ -62,13 +67,23 @@ class TournamentState:
 
 
 def begun(
-    begun_for: BegunFor, objective: str, pairs: Pairs, baseline: TrialResult, finalists: Sequence[TrialResult]
+    begun_for: BegunFor,
+    objective: str,
+    pairs: Pairs,
+    baseline: TrialResult,
+    finalists: Sequence[TrialResult],
+    quality: Mapping[int, Mapping[str, float]] | None = None,
+    stock: int | None = None,
+    vetoed: Mapping[int, str] | None = None,
 ) -> TournamentState:
     """The state of a tournament before its first block. A default that did not run in the search does not play."""
     home, *others = (Player(t.number, t.params) for t in (baseline, *finalists))
     ran = bool(baseline.metrics)
     played = Played() if ran else Played(failures={home.number: baseline.reason or str(baseline.status)})
-    return TournamentState(begun_for, objective, pairs, home, tuple(others), ran, played)
+    return TournamentState(
+        begun_for, objective, pairs, home, tuple(others), ran, played,
+        quality=quality or {}, stock=stock, vetoed=vetoed or {},
+    )  # fmt: skip
 
 
 def next_players(state: TournamentState) -> tuple[Player, ...]:
@@ -83,13 +98,18 @@ def next_players(state: TournamentState) -> tuple[Player, ...]:
     return () if over or not any(p is not state.baseline for p in standing) else standing
 
 
+def _on_what_is_held_out(trial: TrialResult, quality: Mapping[int, Mapping[str, float]]) -> TrialResult:
+    """The trial with the quality that binds."""
+    return replace(trial, quality=quality[trial.number]) if trial.number in quality else trial
+
+
 def candidates(
     state: TournamentState, trials: Mapping[int, TrialResult], constraints: tuple[Constraint, ...]
 ) -> tuple[Candidate, list[Candidate]]:
     """The default and the finalists as they have played; `trials` are the study's, by number."""
     baseline, *finalists = (
         Candidate(
-            trial=trials[player.number],
+            trial=_on_what_is_held_out(trials[player.number], state.quality),
             metric=state.objective,
             constraints=constraints,
             rounds=state.played.rounds(player.number),

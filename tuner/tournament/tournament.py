@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from tuner.core import interrupts
 from tuner.core.events import Standing
+from tuner.core.guards import Guard
 from tuner.core.objective import Constraint, Objective
 from tuner.core.stats import RatioTest
 from tuner.core.trial import MetricValue, TrialResult
@@ -72,6 +73,7 @@ class Tournament:
     executor: Executor
     trials: Mapping[int, TrialResult]
     constraints: tuple[Constraint, ...] = ()
+    guards: tuple[Guard, ...] = ()
     posterior: Posterior | None = None
     keep: Callable[[TournamentState], None] = lambda state: None
     on_block: Callable[[list[Standing], int, int], None] = lambda standings, done, most: None
@@ -107,6 +109,8 @@ class Tournament:
             self.posterior,
             len(state.interim_analyses),
             state.proven_early,
+            self.guards,
+            state.stock,
         )
 
     def _result(self, state: TournamentState) -> TournamentResult:

@@ -29,10 +29,10 @@ def sentence(document: TournamentDocument) -> str:
                 "so there was no tournament"
             )
         better = "higher" if metric(objective).direction == "maximize" else "lower"
-        able = [(f, test) for f in finalists if (test := f.test) and not f.failure and not f.breaks]
+        able = [(f, test) for f in finalists if (test := f.test) and not f.failure and not f.breaks and not f.refused]
         if not able:
             return (
-                f"keep the default: every finalist failed or broke a constraint when measured again ({_out(finalists)})"
+                f"keep the default: every finalist failed or broke a limit when measured again ({_out(finalists)})"
             )
         nearest, test = max(able, key=lambda pair: pair[1].ratio)
         keep = f"keep the default: no finalist has a significantly {better} {noun} over {test.pairs} pairs"
@@ -46,16 +46,46 @@ def sentence(document: TournamentDocument) -> str:
     low, high = test.ci95
     proof = f"95 % interval {low:.2f} to {high:.2f}, {test.pairs} pairs"
     if document.verdict == "gain":
-        return f"trial {winner.number} is {test.ratio:.2f} times as good as the default in {objective} ({proof})"
+        found = f"trial {winner.number} is {test.ratio:.2f} times as good as the default in {objective} ({proof})"
+        return found + _against_stock(document) + _what_got_worse(winner)
     return (
         f"trial {winner.number} is the best that meets the constraints, which the default does not; "
         f"its {noun} is {test.ratio:.2f} times as good as the default's ({proof})"
     )
 
 
+def _against_stock(document: TournamentDocument) -> str:
+    """How the winner compares with what people run who tune nothing."""
+    stock = document.stock
+    if stock is None:
+        return ""
+    if stock.number == document.winner:
+        return "; it is what people run, and nothing was proven better than that: keep it"
+    if stock.test is None:
+        return ""
+    (low, high), ratio = stock.test.ci95, stock.test.ratio
+    return f"; against what people run (trial {stock.number}) ×{ratio:.2f} ({low:.2f} to {high:.2f})"
+
+
+def _what_got_worse(winner: FinalistDocument) -> str:
+    worse = [f"{f.metric} ×{f.ratio:.2f}" for f in winner.felt if f.verdict == "worse"]
+    return f"; worse: {', '.join(worse)}" if worse else ""
+
+
+def refusals(document: TournamentDocument) -> list[str]:
+    """A line for each finalist that was faster than the winner and refused by a guard, with the trade."""
+    best = document.winning_finalist
+    least = best.ratio if best and best.ratio else 1.0
+    return [
+        f"trial {f.number} is ×{f.ratio:.2f} in {document.objective}, but {f.refused}"
+        for f in document.finalists
+        if f.refused and f.ratio and f.ratio > max(1.0, least)
+    ]
+
+
 def _out(finalists: Sequence[FinalistDocument]) -> str:
     """Why each finalist cannot win."""
-    return ", ".join(f"trial {f.number}: {f.failure or f.breaks}" for f in finalists)
+    return ", ".join(f"trial {f.number}: {f.failure or f.breaks or f.refused}" for f in finalists)
 
 
 def _how_near(number: int, test: RatioTest) -> str:

@@ -12,7 +12,8 @@ OVERRIDE is KEY=VALUE in Hydra's syntax:
   params.KNOB=VALUE                       fix a knob
   'space.KNOB=choice(1,2,4)'              search a knob over your values: choice, range (end excluded), interval,
                                           tag(log, …)
-  baseline.KNOB=VALUE                     change the default that is to be beaten
+  baseline=library | stock | DEPLOY.json  baseline.KNOB=VALUE      what is to be beaten
+  guards.METRIC=FACTOR | null             how many times worse a felt metric may be; guards=false for no guards
   budget=quick | default | thorough       budget.trials=N  budget.minutes=N
   targets=NAME | FILE.yaml                study=NAME  outputs=DIR  seed=N  tracking.uri=URI  tracking=false
   sampler=tuner | tpe | gp | random | nsgaii | brute_force | ablation

@@ -53,6 +53,25 @@ def check_constraints(limits: Mapping[str, Any], engine: Engine) -> dict[str, fl
     return {n: _limit(n, v) for n, v in limits.items() if v is not None}
 
 
+def check_guards(given: Mapping[str, str], defaults: Mapping[str, float], engine: Engine) -> dict[str, float]:
+    """How many times worse each guarded metric may be: the `defaults`, and what the user typed (null: any)."""
+    factors = dict(defaults)
+    for name, raw in given.items():
+        check_metric(name, engine)
+        key = f"guards.{name}"
+        example = f"for example {key}=1.5, or {key}=null where it may be anything"
+        if raw.lower() in ("null", "none", "false", "off"):
+            factors.pop(name, None)
+            continue
+        if metric(name).kind == "quality":
+            raise TunerError(f"{key}={raw}: {name} is a quality", f"write constraints.{name}=LIMIT")
+        number = _number(key, parse_literal(key, raw), "", example)
+        if number < 1:
+            raise TunerError(f"{key}={raw} asks for a gain: it is how many times worse {name} may be", example)
+        factors[name] = number
+    return factors
+
+
 def _limit(name: str, value: Any) -> float:
     """A number that the metric can have: another limit would hold always or never."""
     key, of = f"constraints.{name}", metric(name)

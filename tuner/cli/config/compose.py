@@ -10,13 +10,14 @@ from typing import Any
 from engines.base import TASKS, Engine
 from engines.registry import default_engine, engines_of
 from search_spaces.errors import TunerError, unknown_name
-from search_spaces.parameter import Domain
+from search_spaces.parameter import Domain, Value
 from search_spaces.strict_yaml import load_yaml
 from search_spaces.template import load_template
 from tuner.cli.config.bare_names import explain_bare_name
 from tuner.cli.config.checks import (
     check_budget,
     check_constraints,
+    check_guards,
     check_objectives,
     check_outputs,
     check_sampler,
@@ -32,10 +33,12 @@ from tuner.cli.config.overrides import parse_scalar
 from tuner.cli.config.typed_overrides import OFF, Typed, chosen_engine, sort_overrides
 from tuner.cli.config.workload_choice import check_workload
 from tuner.core.documents import dump, load
+from tuner.core.guards import default_guards
 from tuner.core.metrics import check_metrics, metrics_of
 from tuner.core.paths import user_path
-from tuner.core.study_config import Budget, StudyConfig
+from tuner.core.study_config import BASELINES, Budget, StudyConfig
 from tuner.core.targets import TargetPreset, read_targets
+from tuner.results.export.document import read_deploy
 
 
 def compose(task: str, overrides: Sequence[str]) -> StudyConfig:
@@ -93,9 +96,17 @@ def _settled(engine: Engine, typed: Typed, document: dict[str, Any]) -> dict[str
                 "write tracking=false for none, or tracking.uri=URI",
             )
         tracking["uri"] = ""
+    objectives, constraints = (
+        check_objectives(typed.objectives or tuple(document["objective"]), engine),
+        check_constraints(limits, engine),
+    )
+    of_engine = metrics_of(engine.task, engine.name).values()
+    guards = {} if typed.no_guards else default_guards(of_engine, (*objectives, *constraints))
+    origin, baseline = _baseline(typed)
     return {
-        "objective": list(check_objectives(typed.objectives or tuple(document["objective"]), engine)),
-        "constraints": check_constraints(limits, engine),
+        "objective": list(objectives),
+        "constraints": constraints,
+        "guards": check_guards(typed.guards, guards, engine),
         "budget": check_budget(document["budget"]),
         "targets": dump(_targets(engine.task, typed, document), sparse=True),
         "tracking": tracking,
@@ -106,8 +117,23 @@ def _settled(engine: Engine, typed: Typed, document: dict[str, Any]) -> dict[str
         "storage": check_storage_url(typed.text.get("storage", document["storage"])),
         "params": {name: parse_scalar(f"params.{name}", raw) for name, raw in typed.knobs["params"].items()},
         "space": dict(typed.knobs["space"]),
-        "baseline": {name: parse_scalar(f"baseline.{name}", raw) for name, raw in typed.knobs["baseline"].items()},
+        "baseline": baseline,
+        "baseline_from": origin,
     }
+
+
+def _baseline(typed: Typed) -> tuple[str, dict[str, Value]]:
+    """What is to be beaten, and the values in which it differs from that: of a file, and what was typed singly."""
+    typed_singly = {name: parse_scalar(f"baseline.{name}", raw) for name, raw in typed.knobs["baseline"].items()}
+    if typed.baseline in ("", *BASELINES):
+        return typed.baseline or BASELINES[0], typed_singly
+    file = user_path(typed.baseline)
+    if not file.exists():
+        raise TunerError(
+            f"baseline={typed.baseline} is neither {' nor '.join(BASELINES)}, nor a file",
+            "write baseline=stock, baseline=DEPLOY.json, or baseline.KNOB=VALUE",
+        )
+    return BASELINES[0], {**read_deploy(file).params, **typed_singly}
 
 
 def _with_absolute_files(group: str, document: Mapping[str, Any], engine: Engine) -> dict[str, Any]:
@@ -158,6 +184,8 @@ def _study_config(document: dict[str, Any], typed: Typed) -> StudyConfig:
         params=document["params"],
         space={name: _domain(name, raw) for name, raw in document["space"].items()},
         baseline=document["baseline"],
+        baseline_from=document["baseline_from"],
+        guards=document["guards"],
         study=document["study"],
         outputs=Path(document["outputs"]),
         tracking_uri=document["tracking"]["uri"],

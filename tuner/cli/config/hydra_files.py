@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 KEYS = (
     "engine", "model", "workload", "objective", "constraints", "budget", "targets",
-    "params", "space", "baseline", "study", "outputs", "tracking", "seed", "sampler", "storage",
+    "params", "space", "baseline", "guards", "study", "outputs", "tracking", "seed", "sampler", "storage",
 )  # fmt: skip
 """Everything that an override can begin with."""
 

@@ -26,6 +26,10 @@ class Typed:
     constraints: dict[str, str] = field(default_factory=dict)
     no_constraints: bool = False
     """The limits of the configuration files do not hold."""
+    guards: dict[str, str] = field(default_factory=dict)
+    no_guards: bool = False
+    baseline: str = ""
+    """What is to be beaten: `library`, `stock` or a file."""
     objectives: tuple[str, ...] = ()
     targets_file: str = ""
     unknown: list[Override] = field(default_factory=list)
@@ -52,12 +56,16 @@ def sort_overrides(texts: Sequence[str], engine: Engine) -> Typed:
             continue
         if head not in KEYS:
             typed.unknown.append(entry)
+        elif entry.key == "baseline":
+            typed.baseline = unquote(_raw(entry)).strip()
         elif head in typed.knobs:
             typed.knobs[head][_knob(entry, rest)] = _raw(entry)
         elif head == "constraints" and rest:
             typed.constraints[rest] = "null" if entry.sign == "~" else _raw(entry)
         elif entry.key == "constraints":
             _sort_constraints(entry, typed)
+        elif head == "guards":
+            _sort_guards(entry, rest, typed)
         elif entry.key in _TEXT_KEYS:
             typed.text[entry.key] = unquote(_raw(entry)).strip()
         elif entry.key in ("model", "model.source", "model.variants") or entry.key.startswith("model.variants."):
@@ -95,6 +103,17 @@ def _sort_constraints(entry: Override, typed: Typed) -> None:
             f"constraints={text} is not a mapping", "write constraints.METRIC=LIMIT, or constraints=null for none"
         )
     typed.constraints.update({name.strip(): limit.strip() for name, _, limit in pairs})
+
+
+def _sort_guards(entry: Override, name: str, typed: Typed) -> None:
+    """One guard by its metric, or none at all."""
+    raw = unquote(_raw(entry)).strip()
+    if name:
+        typed.guards[name] = raw
+    elif raw.lower() in OFF:
+        typed.guards, typed.no_guards = {}, True
+    else:
+        raise TunerError(f"guards={raw} is not an answer", "write guards.METRIC=FACTOR, or guards=false for none")
 
 
 def _sort_objective(entry: Override, typed: Typed, engine: Engine) -> None:

@@ -1,0 +1,98 @@
+"""What a winner may not make worse unasked: every metric that a person feels and nobody named.
+
+An objective is a proxy. Whoever asks for a faster answer does not expect to wait longer for its first word, or to need
+twice the memory, and so a configuration that does that is no better one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from engines.base import Metric
+from tuner.core.metrics import metric
+from tuner.core.objective import Objective, pace_corrected
+from tuner.core.trial import TrialResult
+
+FACTOR = 1.05
+"""A felt metric may be so many times worse."""
+SEARCH_TOLERANCE = 1.05
+"""In the search a speed may be so many times worse once more: few rounds say it, and the tournament has the last word."""
+PREFIX = "guards."
+"""Of a guard's name among the limits that a trial breaks."""
+
+
+@dataclass(frozen=True)
+class Guard:
+    """`metric` may be at most `factor` times worse than the baseline's."""
+
+    metric: str
+    factor: float = FACTOR
+
+    @property
+    def name(self) -> str:
+        """As it is written on the command line."""
+        return PREFIX + self.metric
+
+    def describe(self, times_worse: float) -> str:
+        """How it is broken, and how to allow it."""
+        allowed = f"{self.name}={self.factor:g}"
+        return f"{self.metric} is {times_worse:.2f} times worse than the default's ({allowed} guards it)"
+
+
+FeltWord = Literal["better", "tied", "worse"]
+
+
+@dataclass(frozen=True)
+class FeltVerdict:
+    """How a felt metric compares with the baseline's: `ratio` above 1 is better, with its 95 % interval.
+
+    `tied` where the interval holds 1.
+    """
+
+    metric: str
+    ratio: float
+    ci95: tuple[float, float]
+    verdict: FeltWord
+
+    @staticmethod
+    def of(name: str, ratio: float, ci95: tuple[float, float]) -> FeltVerdict:
+        """The verdict that follows from an interval."""
+        word: FeltWord = "better" if ci95[0] > 1 else "worse" if ci95[1] < 1 else "tied"
+        return FeltVerdict(name, ratio, ci95, word)
+
+
+def felt(metrics: Iterable[Metric]) -> list[str]:
+    """The names of those that a person notices."""
+    return [m.name for m in metrics if m.felt]
+
+
+def default_guards(metrics: Iterable[Metric], named: Iterable[str]) -> dict[str, float]:
+    """The guards of what is felt, except what the user has `named`: an objective, or what has a limit of its own."""
+    return {name: FACTOR for name in felt(metrics) if name not in set(named)}
+
+
+def search_violations(
+    guards: Sequence[Guard], result: TrialResult, baseline: TrialResult
+) -> tuple[dict[str, float], list[str]]:
+    """The slack of each guard for a trial of the search (feasible at 0 or below), and those that are broken in words.
+
+    Compared at the machine's first pace. A metric that either lacks, or that is 0, guards nothing.
+    """
+    slack, broken = {}, []
+    for guard in guards:
+        value, reference = (pace_corrected(t, guard.metric) for t in (result, baseline))
+        if not value or not reference:
+            continue
+        times_worse = 1 / Objective(guard.metric).gain(value, reference)
+        most = guard.factor * (SEARCH_TOLERANCE if metric(guard.metric).kind == "speed" else 1.0)
+        slack[guard.name] = times_worse / most - 1
+        if slack[guard.name] > 0:
+            broken.append(guard.describe(times_worse))
+    return slack, broken
+
+
+def broken_by(guards: Sequence[Guard], times_worse: Mapping[str, float]) -> list[str]:
+    """The guards that do not hold for how many times worse each metric is, in words."""
+    return [g.describe(times_worse[g.metric]) for g in guards if times_worse.get(g.metric, 1.0) > g.factor]
