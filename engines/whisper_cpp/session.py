@@ -15,7 +15,7 @@ from engines.recognition.audio import F32, SAMPLE_RATE
 from engines.recognition.clips import Passage
 from engines.whisper_cpp.capabilities import build_of
 from engines.whisper_cpp.library import LOG, binding, failure, model_class
-from engines.whisper_cpp.settings import NAME, arguments, audio_ctx, is_reference
+from engines.whisper_cpp.settings import NAME, Arguments, arguments, audio_ctx, is_reference
 from search_spaces.parameter import Params
 
 _FAILED = ("failed to", "larger than the maximum", "too many decoders")
@@ -30,7 +30,7 @@ class WhisperCppSession:
         self._positions = int(model.facts["n_audio_ctx"])
         asked = arguments(params, str(model.facts["language"]), str(model.facts["vad_model"]))
         self._call = dict(asked.call)
-        self._whisper: Any = _load(file.path, asked.model)
+        self._whisper: Any = _load(file.path, asked)
         self._audio: dict[str, F32] = {}
 
     def run(self, item: WorkItem) -> Sample:
@@ -93,10 +93,10 @@ class WhisperCppSession:
         return " ".join(text for segment in segments if (text := segment.text.strip()))
 
 
-def _load(path: str, model_arguments: Mapping[str, Any]) -> Any:
+def _load(path: str, asked: Arguments) -> Any:
     LOG.clear()
     try:
-        whisper = model_class()(path, **model_arguments)
+        whisper = model_class()(path, **asked.model)
     except MemoryError as error:
         raise OutOfMemoryError("not enough memory for the model", "use a smaller model or quantization") from error
     # The binding makes an object even of a context that whisper.cpp could not make.
