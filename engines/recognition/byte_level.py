@@ -25,7 +25,7 @@ def pieces(path: Path) -> list[bytes]:
     """The first `PIECES` of a vocabulary. Raises ModelFileError where it is not Whisper's."""
     try:
         texts = _texts(path)[:PIECES]
-        table = _bytes_by_character()
+        table = {character: byte for byte, character in characters_by_byte().items()}
         listed = [bytes(table[character] for character in text) for text in texts]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelFileError(f"{path} is no vocabulary of a Whisper: {type(error).__name__} {error}", _HINT) from error
@@ -50,8 +50,8 @@ def _texts(path: Path) -> list[str]:
     return [by_number[number] for number in range(min(PIECES, len(by_number)))]
 
 
-def _bytes_by_character() -> dict[str, int]:
+def characters_by_byte() -> dict[int, str]:
     """Printable bytes of Latin-1 stand for themselves, the others for the characters from 256 on, in their order."""
     printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     others = [byte for byte in range(256) if byte not in printable]
-    return {chr(byte): byte for byte in printable} | {chr(256 + i): byte for i, byte in enumerate(others)}
+    return {byte: chr(byte) for byte in printable} | {byte: chr(256 + i) for i, byte in enumerate(others)}

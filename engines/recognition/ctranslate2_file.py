@@ -14,6 +14,8 @@ from engines.errors import ModelFileError
 if TYPE_CHECKING:
     import numpy as np
 
+MODEL = "model.bin"
+"""The file's name in its folder."""
 BINARY_VERSION = 6
 SPEC = "WhisperSpec"
 TYPES: Mapping[int, tuple[str, int]] = {
