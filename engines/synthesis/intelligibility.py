@@ -34,9 +34,9 @@ def word_errors(
 
     Raises EngineError and MissingLibraryError (`whisper_cpp`).
     """
+    from engines.recognition.transcripts import count_errors
     from engines.whisper_cpp.models import prepare, resolve_model
     from engines.whisper_cpp.session import WhisperCppSession
-    from engines.whisper_cpp.transcripts import count_errors
 
     language = str(who["language"])
     model = resolve_model({"source": who["model"], "language": language}, _silent)
@@ -54,7 +54,7 @@ def word_errors(
 def _resampled(audio: F32, sample_rate: int) -> F32:
     import soxr
 
-    from engines.whisper_cpp.audio import SAMPLE_RATE
+    from engines.recognition.audio import SAMPLE_RATE
 
     resampled: F32 = soxr.resample(audio, sample_rate, SAMPLE_RATE)
     return resampled

@@ -66,6 +66,12 @@ SUBJECTS: Mapping[str, Subject] = {
     ),
     "llama_cpp": Subject(_llama_cpp, {"source": "/nowhere/model.gguf"}, {"max_tokens": 4}),
     "espeak": Subject(lambda folder: {"voice": "en-us"}, {"source": "/nowhere/voice.onnx"}, {"items_per_round": 3}),
+    "faster_whisper": Subject(
+        lambda folder: {"source": "embedded", "shape": "small-trained"},
+        {"source": "/nowhere/model"},
+        {"clips": "chunks", "items_per_round": 3, "eval_clips": 4},
+        lambda: "" if importlib.util.find_spec("faster_whisper") else "faster-whisper is not installed",
+    ),
     "whisper_cpp": Subject(
         lambda folder: {"source": "embedded", "shape": "small-trained"},
         {"source": "/nowhere/model.bin"},

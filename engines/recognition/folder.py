@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from engines.base import Progress
+from engines.recognition.audio import SUFFIXES, AudioError, audio_facts, load_audio
 from engines.user_lists import json_lines, read_text
-from engines.whisper_cpp.audio import SUFFIXES, AudioError, audio_facts, load_audio
 from search_spaces.errors import TunerError
 
 _AUDIO_KEYS = ("audio", "audio_filepath", "file", "path", "wav", "audio_path")

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from engines.whisper_cpp import audio as audio_module
-from engines.whisper_cpp.audio import SAMPLE_RATE, AudioError, audio_facts, load_audio
-from tests.engines.whisper_cpp.conftest import tone, write_wav
+from engines.recognition import audio as audio_module
+from engines.recognition.audio import SAMPLE_RATE, AudioError, audio_facts, load_audio
+from tests.engines.recognition.conftest import tone, write_wav
 
 
 @pytest.mark.parametrize(("suffix", "rate"), [("wav", 8000), ("flac", 44100), ("ogg", 48000), ("mp3", 22050)])

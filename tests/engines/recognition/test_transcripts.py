@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.whisper_cpp.transcripts import count_errors, normaliser
+from engines.recognition.transcripts import count_errors, normaliser
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Audio files of any usual format and rate, as whisper.cpp wants them: one channel of float32 at 16 kHz."""
+"""Audio files of any usual format and rate, as recognisers want them: one channel of float32 at 16 kHz."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def audio_facts(path: Path) -> AudioFacts:
     if info.frames == 0:
         raise AudioError(f"{path} has no sound in it: 0 samples", "record it again")
     if seconds < SHORTEST_S:
-        raise AudioError(f"{path} is {1e3 * seconds:.0f} ms long, and whisper.cpp hears from 100 ms on", "leave it out")
+        raise AudioError(f"{path} is {1e3 * seconds:.0f} ms long, and recognisers hear from 100 ms on", "leave it out")
     if seconds > LONGEST_S:
         raise AudioError(
             f"{path} is {seconds / 60:.0f} minutes long, above the limit of {LONGEST_S / 60:.0f}",

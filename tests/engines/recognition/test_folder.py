@@ -11,8 +11,8 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.whisper_cpp.folder import FolderError, _list, read_recordings
-from tests.engines.whisper_cpp.conftest import quiet, tone, write_wav
+from engines.recognition.folder import FolderError, _list, read_recordings
+from tests.engines.recognition.conftest import quiet, tone, write_wav
 
 
 def _texts(source: Path) -> dict[str, str]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
-from engines.whisper_cpp.audio import F32, SAMPLE_RATE, load_audio
+from engines.cache import file_sha256
+from engines.recognition.audio import F32, SAMPLE_RATE, load_audio
+from engines.recognition.treatment import NONE, Treatment
 
 EMBEDDED_AUDIO = "embedded"
 """Stands for the file that comes with the tool, wherever it is installed."""
@@ -28,23 +30,50 @@ class Clip:
         """Where the sound is."""
         return embedded_clips_file() if self.audio == EMBEDDED_AUDIO else Path(self.audio)
 
+    @property
+    def content(self) -> str:
+        """What it is, wherever it lies and whatever it is called: what is said, and the sound."""
+        return f"{self.text}\n{file_sha256(self.file())} {self.start_s:g} {self.seconds:g}"
+
     def load(self) -> F32:
         """(samples,) at SAMPLE_RATE."""
         whole, start = load_audio(self.file()), round(self.start_s * SAMPLE_RATE)
         return whole[start : start + round(self.seconds * SAMPLE_RATE)]
 
 
+class PassageJson(TypedDict):
+    """A passage as plain data."""
+
+    clips: list[dict[str, str | float]]
+    gap_s: float
+    treatment: dict[str, float | None]
+
+
 @dataclass(frozen=True)
 class Passage:
-    """What is transcribed in one call: a clip, or several with `gap_s` of silence between them."""
+    """What is transcribed in one call: a clip, or several with `gap_s` of silence between them, treated or as it is."""
 
     clips: tuple[Clip, ...]
     gap_s: float
+    treatment: Treatment = NONE
+
+    @property
+    def id(self) -> str:
+        """Its clips, and what is done to them."""
+        first, last = self.clips[0].id, self.clips[-1].id
+        clips = first if len(self.clips) == 1 else f"{first}..{last}"
+        return f"{clips} ({self.treatment.name})" if self.treatment.name else clips
 
     @property
     def seconds(self) -> float:
-        """Seconds of the clips themselves; the silence between them is not audio that anybody waits for."""
-        return sum(clip.seconds for clip in self.clips)
+        """Seconds of the clips themselves; the silence around them is not audio that anybody waits for."""
+        return sum(clip.seconds for clip in self.clips) / self.treatment.speed
+
+    @property
+    def length_s(self) -> float:
+        """Seconds of the whole sound."""
+        gaps_s = self.gap_s * (len(self.clips) - 1) / self.treatment.speed
+        return self.seconds + gaps_s + self.treatment.before_s + self.treatment.after_s
 
     @property
     def text(self) -> str:
@@ -60,16 +89,19 @@ class Passage:
             if number:
                 parts.append(np.zeros(round(self.gap_s * SAMPLE_RATE), np.float32))
             parts.append(_faded(clip.load()) if len(self.clips) > 1 else clip.load())
-        return np.concatenate(parts)
+        audio: F32 = np.concatenate(parts)
+        return audio if self.treatment == NONE else self.treatment.apply(audio)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> PassageJson:
         """A payload that `from_json` reads back."""
-        return {"clips": [asdict(clip) for clip in self.clips], "gap_s": self.gap_s}
+        clips = [asdict(clip) for clip in self.clips]
+        return PassageJson(clips=clips, gap_s=self.gap_s, treatment=asdict(self.treatment))
 
     @staticmethod
     def from_json(document: Mapping[str, Any]) -> Passage:
         """Read what `to_json` wrote."""
-        return Passage(tuple(Clip(**clip) for clip in document["clips"]), float(document["gap_s"]))
+        clips = tuple(Clip(**clip) for clip in document["clips"])
+        return Passage(clips, float(document["gap_s"]), Treatment(**document["treatment"]))
 
 
 def joined(clips: Sequence[Clip], batch_size: int, gap_s: float) -> list[Passage]:
