@@ -68,7 +68,8 @@ class Sample:
     `output_times_s` has one entry per output (token, audio chunk, segment), in order. `units_in` and `units_out`
     are tokens for a language model and audio seconds for speech.
 
-    `due` is how much of `units_out` is work done, where that is not all of it (some came out of a cache). `requests`
+    `due` is how much was to be done, where that is not `units_out`: some of it came out of a cache, or this answer is
+    longer or shorter than the reference's, whose length counts so that nobody is faster by saying less. `requests`
     of the same item were served at once, and took `requests_s` together, each on its own clock. `stall_s` is silence
     that a listener hears because audio comes late. `stages_s` are the seconds that the engine itself times by stage
     (`prefill`, `decode`), and `counts` what it counts (`prefill`, `decode`: tokens): the same work has the same counts.

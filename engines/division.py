@@ -33,6 +33,25 @@ def divide(items: Sequence[T], content: Callable[[T], str]) -> tuple[list[T], li
     )
 
 
+def divide_alike(
+    items: Sequence[T], content: Callable[[T], str], size: Callable[[T], float]
+) -> tuple[list[T], list[T]]:
+    """As `divide`, so that both parts have items of every size: of three neighbours by size one is searched on.
+
+    For items that differ much and are few, where chance would give all long ones to one part. At least two are needed;
+    an item that is added may move others.
+    """
+    ranked = sorted(range(len(items)), key=lambda at: (size(items[at]), _hash(content(items[at]))))
+    groups = [ranked[at : at + 3] for at in range(0, len(ranked), 3)]
+    searched = {min(group, key=lambda at: _hash(content(items[at]))) for group in groups if len(group) > 1}
+    if len(items) < 2 or not searched:
+        return list(items), []
+    return (
+        [item for at, item in enumerate(items) if at in searched],
+        [item for at, item in enumerate(items) if at not in searched],
+    )
+
+
 def too_few(items: int, what: str) -> str:
     """The line for the user where nothing is held out."""
     return (

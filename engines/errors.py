@@ -26,6 +26,10 @@ class InvalidOutputError(EngineError):
     """The engine answered, but with something that no user could deploy (NaN, silence, nothing)."""
 
 
+class EmptyOutputError(InvalidOutputError):
+    """The engine answered nothing."""
+
+
 class ModelFileError(EngineError):
     """A model file is missing, unreadable, truncated or of another format."""
 

@@ -20,7 +20,7 @@ class Prompt:
 
 
 def prompts() -> tuple[Prompt, ...]:
-    """What people ask a voice assistant: two prompts each of about 20, 145 and 360 of the model's tokens."""
+    """What people ask a voice assistant: three prompts each of about 20, 145 and 360 of the model's tokens."""
     return tuple(Prompt(name, _messages(system, turns)) for name, system, turns in _CHATS)
 
 
@@ -76,6 +76,7 @@ _EVENING = (
 _CHATS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("short-timer", "", ("Set a timer for 12 minutes for the pasta",)),
     ("short-recipe", "", ("How do I make soup for 4 people?",)),
+    ("short-note", "", ("Take a note: Laura needs lemons",)),
     (
         "medium-trip",
         "You are Vera, the voice assistant of Oscar. It is Friday, 8:30. Speak clearly and be brief.",
@@ -100,6 +101,17 @@ _CHATS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         ),
     ),
     (
+        "medium-lights",
+        "You are Vera, the voice assistant of Felix. It is Tuesday, 7:15. Speak clearly and be brief.",
+        (
+            "Can you switch on the lights in the kitchen",
+            "Sure, Felix. The lights in the kitchen are on now. Should I do the same in the hallway?",
+            "How is the weather in Oslo today?",
+            "In Oslo it is sunny, with 14 degrees.",
+            "Help me pack for 3 days in Oslo",
+        ),
+    ),
+    (
         "long-morning",
         "You are Robin, a voice assistant. Answer in one to four short sentences.",
         (*_MORNING, "Give me a recipe for vegetables?"),
@@ -108,5 +120,15 @@ _CHATS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         "long-evening",
         "You are Milo, a curious assistant in the kitchen. Keep your answers short.",
         (*_EVENING, "Tell me a bedtime story about a brave hedgehog"),
+    ),
+    (
+        "long-day",
+        "You are Robin, a helpful voice assistant. Keep your answers short.",
+        (
+            *_MORNING[2:],
+            "Start a 25 minute timer for the soup",
+            "Okay, the timer for the soup is set to 25 minutes. I will tell you when the soup should be ready.",
+            "What should I see in Vienna on Sunday?",
+        ),
     ),
 )

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from engines.base import Model, ModelFile, Sample, WorkItem, Workload
-from engines.errors import InvalidOutputError, UnsupportedError
+from engines.errors import EmptyOutputError, InvalidOutputError, UnsupportedError
 from engines.llama_cpp import quality
 from engines.llama_cpp.library import failure, library
 from engines.llama_cpp.loading import SEED, load
@@ -37,7 +37,8 @@ class LlamaCppSession:
     def run(self, item: WorkItem) -> Sample:
         """Answer one chat request with nothing in the KV cache.
 
-        With `ignore_eos` the end-of-text tokens are banned, so that every configuration generates `max_tokens`. The
+        `answer_tokens` is how long the reference's answer is: so much is due, however much this one says. With
+        `ignore_eos` the end-of-text tokens are banned, so that every configuration generates `max_tokens`. The
         ban is a native bias in the sampler chain, which costs nothing that can be measured; the library's own
         `logit_bias` would run Python over the whole vocabulary at every token. Raises InvalidOutputError for an empty
         answer or logits that are not finite, UnsupportedError for a request that does not fit the context.
@@ -58,6 +59,7 @@ class LlamaCppSession:
             units_in=self._prompt_tokens,
             units_out=len(self._times),
             output=text,
+            due=payload.get("answer_tokens"),
             stages_s=stages_s,
             counts=counts,
         )
@@ -72,6 +74,11 @@ class LlamaCppSession:
             return quality.judge(self._llama, quality.reference_file(self._model, text), text)
         finally:
             self._clear()
+
+    def tokens(self, text: str) -> list[int]:
+        """`text` as the model's tokens."""
+        tokens: list[int] = self._llama.tokenize(text.encode(), add_bos=False, special=False)
+        return tokens
 
     def close(self) -> None:
         """Free the context and the model."""
@@ -153,8 +160,8 @@ class LlamaCppSession:
         """One look at the last logits tells: what is not finite spreads through the KV cache to every later token."""
         import numpy as np
 
-        if not self._times:
-            raise InvalidOutputError(f"the answer to {item.id} is empty", "the model ends its text at once")
         logits = np.ctypeslib.as_array(self._llama._ctx.get_logits_ith(-1), shape=(self._llama.n_vocab(),))
         if not np.isfinite(logits).all():
             raise InvalidOutputError(f"the logits of {item.id} are not finite", "this configuration computes garbage")
+        if not self._times:
+            raise EmptyOutputError(f"the answer to {item.id} is empty", "the model ends its text at once")

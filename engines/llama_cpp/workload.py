@@ -1,31 +1,44 @@
-"""The chat requests of one round: the embedded model's, the neutral ones of this package, or the user's own file."""
+"""The chat requests of a round, divided into what is searched on and what is held out, with answers of natural length.
+
+Requests end where the model ends, and each knows how many tokens the most precise variant's answer has (`answers.py`).
+"""
 
 from __future__ import annotations
 
-from collections import Counter
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from engines.base import Model, Progress, WorkItem, Workload
+from engines.division import LEAST, divide_alike, too_few
+from engines.llama_cpp.answers import reference_answers
 from engines.llama_cpp.library import gpu_count, library, vocabulary
-from engines.llama_cpp.workload_size import AUTO, chosen_size
+from engines.llama_cpp.prompts import WorkloadError, answer_length, own_entries, shipped_entries, work_items
+from engines.llama_cpp.workload_size import AUTO, OF_EACH_LENGTH, chosen_size
 from engines.machine_limits import usable_cores
 from engines.model_files import EMBEDDED
-from engines.user_lists import json_lines, read_text
-from search_spaces.errors import TunerError, unknown_name
+from search_spaces.errors import unknown_name
 
 _OPTIONS = ("name", "prompts", "size", "max_tokens", "ignore_eos")
-_ITEM_KEYS = ("id", "prompt", "messages", "max_tokens")
 _MAX_TOKENS = 32
-_LEAST_TOKENS = 2
 _TEMPLATE_TOKENS = 16
 """Room for what a chat template adds around a message."""
 
 
-class WorkloadError(TunerError):
-    """A workload's configuration or prompts cannot be used."""
+@dataclass(frozen=True)
+class _Pool:
+    """All requests there are, how many tokens each takes, and what the user should know about them.
+
+    The searched and the held-out part of them take `per_round` in a round, all where it is None.
+    """
+
+    items: tuple[WorkItem, ...]
+    tokens: Mapping[str, int]
+    notes: tuple[str, ...] = ()
+    per_round: int | None = None
 
 
 def resolve_workload(config: Mapping[str, Any], model: Model, progress: Progress) -> Workload:
@@ -34,140 +47,117 @@ def resolve_workload(config: Mapping[str, Any], model: Model, progress: Progress
     `prompts` is a file (.txt and others: a prompt a line; .jsonl: a JSON string or object a line; .yaml: a list), a
     list of the same entries, or nothing for those that come with the tool. An entry is a prompt, or `{id, prompt |
     messages, max_tokens}`. `size` says how many of those that come with the tool are used (`workload_size.py`).
-    `max_tokens` is of entries that have none; `ignore_eos` (true unless set) has every request
-    generate exactly its `max_tokens`. Beyond the model's natural end text tends to repeat itself, which flatters
-    speculation: keep `max_tokens` below the length of real answers, or set `ignore_eos=false`.
+    `max_tokens` is of entries that have none: the most that is answered. With `ignore_eos` every request generates
+    exactly its `max_tokens`, beyond the model's natural end, where text tends to repeat itself; speculation, which that
+    flatters, is not searched then.
     """
     for option in config:
         if option not in _OPTIONS:
             raise unknown_name("workload option", str(option), _OPTIONS)
-    most = None if config.get("max_tokens") is None else _answer_length("workload.max_tokens", config["max_tokens"])
-    ignore_eos = config.get("ignore_eos")
-    ignore_eos = True if ignore_eos is None else bool(ignore_eos)
-    name, given, text = str(config.get("name") or "chat"), config.get("prompts"), _text(model)
-    # The context is part of the workload's identity: configurations of another context do not compare.
-    quality = {"text": text, "n_ctx": model.facts["n_ctx"]}
-    if given:
+    most = None if config.get("max_tokens") is None else answer_length("workload.max_tokens", config["max_tokens"])
+    ignore_eos, own = bool(config.get("ignore_eos")), config.get("prompts")
+    if own:
         if config.get("size") not in (None, AUTO):
             raise WorkloadError("workload.size is of the prompts that come with the tool", "leave it out")
-        items = _items(_own(given), most or _MAX_TOKENS, ignore_eos)
-        tokens = _tokens(items, model)
-        _check_fit(items, tokens, model)
-        return Workload(name, items, quality, facts={"longest_prompt": max(tokens)})
-    entries = _entries(model)
-    tokens = _tokens(_items(entries, most or _MAX_TOKENS, ignore_eos), model)
+        pool = _own_pool(own_entries(own), most or _MAX_TOKENS, ignore_eos, model)
+    else:
+        pool = _shipped_pool(config.get("size"), most, ignore_eos, model)
+    _check_fit(pool, model)
+    natural = not ignore_eos
+    if natural:
+        pool, natural = _answered(pool, model, progress)
+    searched, held_out = _divided(pool, shipped=not own)
+    notes = pool.notes if held_out else (*pool.notes, too_few(len(searched), "prompts"))
+    name, (text, proof_text) = str(config.get("name") or "chat"), _texts(model)
+    longest = max(pool.tokens[item.id] for item in (*searched, *held_out))
+
+    def part(items: Sequence[WorkItem], text: str) -> Workload:
+        # The context is part of the workload's identity: configurations of another context do not compare.
+        return Workload(name, tuple(items), {"text": text, "n_ctx": model.facts["n_ctx"]})
+
+    proof = part(held_out, proof_text) if held_out else None
+    facts = {"longest_prompt": longest, "natural_answers": natural}
+    return replace(part(searched, text), notes=notes, facts=facts, held_out=proof)
+
+
+def _own_pool(entries: list[Any], most: int, ignore_eos: bool, model: Model) -> _Pool:
+    items = work_items(entries, most, ignore_eos)
+    return _Pool(items, _tokens(items, model))
+
+
+def _shipped_pool(asked: Any, most: int | None, ignore_eos: bool, model: Model) -> _Pool:
+    """As many prompts of each length as there are, of as many lengths as the size allows."""
+    entries = shipped_entries(model)
+    tokens = _tokens(work_items(entries, most or _MAX_TOKENS, ignore_eos), model)
+    shortest = [min(list(tokens.values())[at : at + OF_EACH_LENGTH]) for at in range(0, len(entries), OF_EACH_LENGTH)]
     parameters, cores = int(model.facts["n_parameters"]), usable_cores()
-    size, note = chosen_size(config.get("size"), tokens, most, parameters, cores, gpu_count())
-    items = _items(entries[: size.prompts], most or size.max_tokens, ignore_eos)
-    _check_fit(items, tokens, model)
-    longest = max(tokens[: size.prompts])
-    return Workload(name, items, quality, (note,) if note else (), {"longest_prompt": longest})
+    size, note = chosen_size(asked, shortest, most, parameters, cores, gpu_count())
+    items = work_items(entries[: OF_EACH_LENGTH * size.prompts], most or size.max_tokens, ignore_eos)
+    return _Pool(items, tokens, (note,) if note else (), size.prompts)
 
 
-def _entries(model: Model) -> list[Any]:
-    """The prompts that come with the tool, shortest first."""
+def _answered(pool: _Pool, model: Model, progress: Progress) -> tuple[_Pool, bool]:
+    """The pool with the length of the reference's answer to each request, and whether the answers are natural.
+
+    Requests whose answers repeat the prompt or themselves are left out; where no other is left they stay, and tell
+    nothing about speculation. One that is not answered at all cannot be timed.
+    """
+    answers = reference_answers(model, pool.items, progress)
+    items = [
+        WorkItem(item.id, {**item.payload, "answer_tokens": answers[item.id].tokens})
+        for item in pool.items
+        if answers[item.id].tokens
+    ]
+    if not items:
+        raise WorkloadError(
+            "the model answers none of the requests: it ends its text at once", "give workload.prompts that it answers"
+        )
+    silent = len(pool.items) - len(items)
+    kept = [item for item in items if not answers[item.id].repeats]
+    notes = [*pool.notes, *([f"{silent} of {len(pool.items)} requests are not answered: left out"] if silent else [])]
+    if not kept:
+        notes.append("the model only repeats the prompt or itself: speculation, which that flatters, is not searched")
+    elif len(kept) < len(items):
+        notes.append(f"{len(items) - len(kept)} of {len(items)} answers repeat the prompt or themselves: left out")
+    return replace(pool, items=tuple(kept or items), notes=tuple(notes)), bool(kept)
+
+
+def _divided(pool: _Pool, shipped: bool) -> tuple[Sequence[WorkItem], Sequence[WorkItem]]:
+    """What is searched on, and what is held out; () where there is too little."""
+    items, tokens = pool.items, pool.tokens
+
+    def said(item: WorkItem) -> str:
+        return json.dumps(item.payload["messages"], sort_keys=True)
+
+    if not shipped and len(items) < LEAST:
+        return items, ()
+    searched, held_out = divide_alike(items, said, lambda item: tokens[item.id])
+    if not held_out:
+        return items, ()
+    count = min(pool.per_round or len(items), len(searched), len(held_out))
+    return _spread(searched, count, tokens), _spread(held_out, count, tokens)
+
+
+def _spread(items: Sequence[WorkItem], count: int, tokens: Mapping[str, int]) -> list[WorkItem]:
+    """`count` requests whose lengths stand for those of all, shortest first."""
+    ranked = sorted(items, key=lambda item: tokens[item.id])
+    return [ranked[(2 * at + 1) * len(ranked) // (2 * count)] for at in range(count)]
+
+
+def _texts(model: Model) -> tuple[str, str]:
+    """What quality is judged on in the search, and for the proof."""
     if model.source != EMBEDDED:
-        return _neutral_prompts()
-    from engines.embedded.texts import prompts
-
-    # Of the two prompts of each length one is enough: a round should take seconds on the smallest machine.
-    return [{"id": p.id, "messages": list(p.messages)} for p in prompts()[::2]]
-
-
-def _text(model: Model) -> str:
-    if model.source != EMBEDDED:
-        return _neutral_text()
+        here = resources.files(__package__)
+        texts = [(here / name).read_text(encoding="utf-8") for name in ("held_out.txt", "held_out_proof.txt")]
+        return texts[0], texts[1]
     from engines.embedded.texts import held_out_text
 
-    return held_out_text()
+    text = held_out_text()
+    middle = text.index("\n", len(text) // 2)
+    return text[:middle], text[middle + 1 :]
 
 
-def _neutral_prompts() -> list[Any]:
-    name = "prompts.yaml"
-    return _parse((resources.files(__package__) / name).read_text(encoding="utf-8"), Path(name))
-
-
-def _neutral_text() -> str:
-    return (resources.files(__package__) / "held_out.txt").read_text(encoding="utf-8")
-
-
-def _own(given: Any) -> list[Any]:
-    """The entries of the user's own list or file."""
-    if isinstance(given, list | tuple):
-        return list(given)
-    path = Path(str(given)).expanduser()
-    entries = _parse(read_text(path, "prompts file", "check workload.prompts", WorkloadError), path)
-    if not entries:
-        raise WorkloadError(f"{path} has no prompts", "write one prompt a line")
-    return entries
-
-
-def _parse(text: str, path: Path) -> list[Any]:
-    if path.suffix == ".jsonl":
-        return [entry for _, entry in json_lines(text, str(path), "a string or an object", WorkloadError)]
-    if path.suffix in (".yaml", ".yml", ".json"):
-        import yaml
-
-        try:
-            document = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise WorkloadError(f"{path} is not YAML: {str(error).splitlines()[0]}", "fix it") from error
-        if not isinstance(document, list | None):
-            raise WorkloadError(f"{path} is not a list of prompts", "begin each with a dash")
-        return document or []
-    return [line.strip() for line in text.splitlines() if line.strip()]
-
-
-def _items(entries: list[Any], most: int, ignore_eos: bool) -> tuple[WorkItem, ...]:
-    items = tuple(_item(number, entry, most, ignore_eos) for number, entry in enumerate(entries, start=1))
-    _check_ids(items)
-    return items
-
-
-def _item(number: int, entry: Any, most: int, ignore_eos: bool) -> WorkItem:
-    """A work item of an entry; its payload is `{messages, max_tokens, ignore_eos}`."""
-    name = f"prompt {number}"
-    if isinstance(entry, str):
-        entry = {"prompt": entry}
-    if not isinstance(entry, Mapping):
-        raise WorkloadError(
-            f"{name} is {entry!r}", "write a text, or an object with id, prompt or messages, max_tokens"
-        )
-    for key in entry:
-        if key not in _ITEM_KEYS:
-            raise unknown_name(f"key of {name}", str(key), _ITEM_KEYS)
-    if ("prompt" in entry) == ("messages" in entry):
-        raise WorkloadError(f"{name} needs either a prompt or messages", "give one of them")
-    messages = entry.get("messages", [{"role": "user", "content": entry.get("prompt")}])
-    if not isinstance(messages, list | tuple) or not messages or not all(_is_message(m) for m in messages):
-        raise WorkloadError(f"{name} has no usable text", "messages are a list of {role: user, content: TEXT}")
-    max_tokens = _answer_length(f"max_tokens of {name}", entry.get("max_tokens", most))
-    payload = {"messages": [dict(m) for m in messages], "max_tokens": max_tokens, "ignore_eos": ignore_eos}
-    return WorkItem(str(entry.get("id", f"prompt-{number}")), payload)
-
-
-def _is_message(message: Any) -> bool:
-    """A role and a text that is not blank."""
-    if not isinstance(message, Mapping) or set(message) != {"role", "content"}:
-        return False
-    return all(isinstance(message[key], str) and message[key].strip() for key in ("role", "content"))
-
-
-def _answer_length(what: str, value: Any) -> int:
-    """A number of tokens that has a rate: between one token and the next there must be a time."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < _LEAST_TOKENS:
-        raise WorkloadError(f"{what} is {value!r}", f"give a whole number of tokens, at least {_LEAST_TOKENS}")
-    return value
-
-
-def _check_ids(items: tuple[WorkItem, ...]) -> None:
-    """Items are told apart by their ids."""
-    for name, count in Counter(item.id for item in items).items():
-        if count > 1:
-            raise WorkloadError(f"{count} prompts have the id {name!r}", "give each its own, or none")
-
-
-def _tokens(items: Sequence[WorkItem], model: Model) -> list[int]:
+def _tokens(items: Sequence[WorkItem], model: Model) -> dict[str, int]:
     """How many tokens each request takes, with room for the chat template."""
     llama_cpp = library()
     with vocabulary(Path(model.variants[model.native])) as handle:
@@ -177,14 +167,16 @@ def _tokens(items: Sequence[WorkItem], model: Model) -> list[int]:
             # Without a buffer the library answers with the negative of the number of tokens.
             return -int(llama_cpp.llama_tokenize(vocab, text, len(text), None, 0, False, False))
 
-        return [sum(count(m["content"].encode()) + _TEMPLATE_TOKENS for m in i.payload["messages"]) for i in items]
+        return {
+            i.id: sum(count(m["content"].encode()) + _TEMPLATE_TOKENS for m in i.payload["messages"]) for i in items
+        }
 
 
-def _check_fit(items: Sequence[WorkItem], tokens: Sequence[int], model: Model) -> None:
-    """Every request and its answer must fit the context; `tokens` are those of the requests."""
+def _check_fit(pool: _Pool, model: Model) -> None:
+    """Every request and its answer must fit the context."""
     context = int(model.facts["n_ctx"])
-    for item, prompt in zip(items, tokens, strict=False):
-        if (needed := prompt + item.payload["max_tokens"]) > context:
+    for item in pool.items:
+        if (needed := pool.tokens[item.id] + item.payload["max_tokens"]) > context:
             raise WorkloadError(
                 f"{item.id} takes about {needed} tokens with its answer, and the context has {context}",
                 "shorten it, or raise model.n_ctx",

@@ -28,7 +28,7 @@ ANSWER_WEIGHT = 4
 
 @dataclass(frozen=True)
 class Size:
-    """The `prompts` shortest prompts, each with an answer of `max_tokens`."""
+    """Prompts of that many lengths, the shortest first, each with an answer of at most `max_tokens`."""
 
     prompts: int
     max_tokens: int
@@ -36,6 +36,8 @@ class Size:
 
 SIZES = {"full": Size(3, 32), "short": Size(2, 32), "brief": Size(1, 16)}
 """From the largest to the smallest."""
+OF_EACH_LENGTH = 3
+"""Prompts of about one length that come with the tool: one to search on, the others held out."""
 
 
 def chosen_size(
@@ -43,7 +45,7 @@ def chosen_size(
 ) -> tuple[Size, str]:
     """The size named by `asked` (`auto` or None: the one that fits), and a note when it is not the full one.
 
-    `prompt_tokens` are the lengths of the prompts, shortest first; `max_tokens` overrides a size's own. Raises
+    `prompt_tokens` are the lengths that prompts come in, shortest first; `max_tokens` overrides a size's own. Raises
     TunerError for a name that is no size.
     """
     if asked not in (None, AUTO, *SIZES):
@@ -61,7 +63,7 @@ def chosen_size(
         return SIZES[name], ""
     size, full_s = SIZES[name], estimate_s(SIZES[names[0]])
     return size, (
-        f"workload: {size.prompts} of {len(prompt_tokens)} prompts with answers of {max_tokens or size.max_tokens} "
-        f"tokens, because a round of all would take about {full_s:.0f} s here; "
+        f"workload: {size.prompts} of {len(prompt_tokens)} prompts a round with answers of at most "
+        f"{max_tokens or size.max_tokens} tokens, because a round of all would take about {full_s:.0f} s here; "
         "workload.size=full takes them all, workload.prompts=FILE your own"
     )

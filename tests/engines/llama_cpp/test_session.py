@@ -106,7 +106,9 @@ def test_a_model_that_ends_its_text_at_once(engine: LlamaCppEngine, tmp_path: Pa
 def test_logits_that_are_not_finite(engine: LlamaCppEngine, tmp_path: Path) -> None:
     path = write_model(tmp_path / "m.gguf", fill=float("nan"))
     model = engine.resolve_model({"source": str(path)}, quiet)
-    workload = engine.resolve_workload({}, model, quiet)
+    with pytest.raises(InvalidOutputError, match="not finite"):
+        engine.resolve_workload({}, model, quiet)
+    workload = engine.resolve_workload({"ignore_eos": True}, model, quiet)
     with opened(engine, model, sampling="greedy") as session, pytest.raises(InvalidOutputError, match="not finite"):
         session.run(item())
     with pytest.raises(InvalidOutputError, match="not finite"):

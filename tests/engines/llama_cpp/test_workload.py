@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from engines.base import Model, Workload
 from engines.llama_cpp import LlamaCppEngine
+from engines.llama_cpp.answers import Answer, repeated_share
 from engines.llama_cpp.workload import WorkloadError
 from search_spaces.errors import TunerError
 from tests.engines.llama_cpp.conftest import quiet
@@ -32,28 +33,28 @@ def test_the_embedded_model_brings_its_own(engine: LlamaCppEngine, small: Model)
     lengths = [len(str(item.payload["messages"])) for item in workload.items]
     assert lengths[2] > 2 * lengths[1] > 4 * lengths[0]
     assert {item.payload["max_tokens"] for item in workload.items} == {32}
-    assert {item.payload["ignore_eos"] for item in workload.items} == {True}
+    assert {item.payload["ignore_eos"] for item in workload.items} == {False}
     assert len(workload.quality["text"]) > 2000
     assert 100 < workload.facts["longest_prompt"] < 1000
 
 
 def test_other_models_get_neutral_ones(engine: LlamaCppEngine, tiny: Model, small: Model) -> None:
-    workload = resolve(engine, tiny, name="talk", max_tokens=5, ignore_eos=False)
+    workload = resolve(engine, tiny, name="talk", max_tokens=5, ignore_eos=True)
     assert workload.name == "talk"
-    assert [item.id for item in workload.items] == ["short", "assistant", "conversation"]
+    assert len(workload.items) == 3
     assert {item.payload["max_tokens"] for item in workload.items} == {5}
-    assert {item.payload["ignore_eos"] for item in workload.items} == {False}
+    assert {item.payload["ignore_eos"] for item in workload.items} == {True}
     assert workload.quality["text"] != resolve(engine, small).quality["text"]
 
 
 def test_the_digest_follows_what_is_asked(engine: LlamaCppEngine, tiny: Model) -> None:
     digests = {
-        resolve(engine, tiny).digest,
-        resolve(engine, tiny, name="renamed", max_tokens=None, prompts=None, ignore_eos=None).digest,
-        resolve(engine, tiny, max_tokens=8).digest,
+        resolve(engine, tiny, ignore_eos=True).digest,
+        resolve(engine, tiny, name="renamed", max_tokens=None, prompts=None, ignore_eos=True).digest,
+        resolve(engine, tiny, max_tokens=8, ignore_eos=True).digest,
         resolve(engine, tiny, ignore_eos=False).digest,
-        resolve(engine, tiny, prompts=["Hello"]).digest,
-        resolve(engine, replace(tiny, facts={**tiny.facts, "n_ctx": 2048})).digest,
+        resolve(engine, tiny, prompts=["Hello"], ignore_eos=True).digest,
+        resolve(engine, replace(tiny, facts={**tiny.facts, "n_ctx": 2048}), ignore_eos=True).digest,
     }
     assert len(digests) == 5
 
@@ -77,7 +78,8 @@ def test_the_users_own_prompts(engine: LlamaCppEngine, tiny: Model, tmp_path: Pa
 
 def test_an_entry_may_have_its_own_id_messages_and_length(engine: LlamaCppEngine, tiny: Model) -> None:
     messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello"}]
-    workload = resolve(engine, tiny, prompts=[{"id": "greeting", "messages": messages, "max_tokens": 3}, "Next"])
+    given = [{"id": "greeting", "messages": messages, "max_tokens": 3}, "Next"]
+    workload = resolve(engine, tiny, prompts=given, ignore_eos=True)
     assert workload.items[0].id == "greeting"
     assert workload.items[0].payload == {"messages": messages, "max_tokens": 3, "ignore_eos": True}
     assert workload.items[1].payload["max_tokens"] == 32
@@ -161,21 +163,106 @@ def test_any_text_survives_a_file(
     path = tmp_path_factory.mktemp("prompts") / ("p.yaml" if as_yaml else "p.jsonl")
     content = yaml.safe_dump(prompts) if as_yaml else "\n".join(json.dumps(p) for p in prompts)
     path.write_text(content, encoding="utf-8")
-    assert texts(resolve(engine, tiny, prompts=str(path))) == prompts
+    assert texts(resolve(engine, tiny, prompts=str(path), ignore_eos=True)) == prompts
 
 
-def test_a_large_model_gets_a_shorter_round_and_a_note(engine: LlamaCppEngine, tiny: Model) -> None:
-    large = replace(tiny, facts={**tiny.facts, "n_parameters": 2_000_000_000_000})
+def test_a_large_model_gets_a_shorter_round_and_a_note(engine: LlamaCppEngine, small: Model) -> None:
+    large = replace(small, facts={**small.facts, "n_parameters": 2_000_000_000_000})
     workload = resolve(engine, large)
-    assert [(item.id, item.payload["max_tokens"]) for item in workload.items] == [("short", 16)]
+    assert [item.payload["max_tokens"] for item in workload.items] == [16]
     assert "workload.size=full" in workload.notes[0]
     assert replace(workload, notes=()).digest == workload.digest
     assert len(resolve(engine, large, size="full").items) == 3
     assert resolve(engine, large, max_tokens=8).items[0].payload["max_tokens"] == 8
-    own = resolve(engine, large, prompts=["Hello", "How are you?"])
+    own = resolve(engine, large, prompts=["Hello", "How are you?"], ignore_eos=True)
     assert [item.payload["max_tokens"] for item in own.items] == [32, 32]
 
 
 def test_a_size_concerns_the_tools_own_prompts_only(engine: LlamaCppEngine, tiny: Model) -> None:
     with pytest.raises(WorkloadError, match=r"workload\.size"):
         resolve(engine, tiny, prompts=["Hello"], size="brief")
+
+
+def test_the_tools_own_prompts_are_divided_with_one_of_each_length_in_a_round(
+    engine: LlamaCppEngine, small: Model
+) -> None:
+    workload = resolve(engine, small)
+    held_out = workload.held_out
+    assert held_out is not None
+    assert not {i.id for i in workload.items} & {i.id for i in held_out.items}
+    kinds = [[item.id.split("-")[0] for item in part.items] for part in (workload, held_out)]
+    assert kinds == [["short", "medium", "long"]] * 2
+    assert held_out.quality["text"] != workload.quality["text"]
+    assert workload.notes == ()
+    assert held_out == resolve(engine, small).held_out
+
+
+def test_an_answer_counts_as_long_as_the_most_precise_variants(engine: LlamaCppEngine, small: Model) -> None:
+    (item,) = resolve(engine, small, prompts=["Set a timer for 12 minutes for the pasta"], max_tokens=60).items
+    assert 5 < item.payload["answer_tokens"] < 60
+
+
+def test_too_few_prompts_are_not_divided_and_that_is_said(engine: LlamaCppEngine, small: Model) -> None:
+    five = resolve(engine, small, prompts=[f"Set a timer for {n} minutes" for n in range(1, 6)])
+    assert five.held_out is None
+    assert any("nothing is held out of 5 prompts" in note for note in five.notes)
+    six = resolve(engine, small, prompts=[f"Set a timer for {n} minutes" for n in range(1, 7)])
+    assert six.held_out is not None
+    assert len(six.items) == len(six.held_out.items) == 2
+
+
+def test_a_model_that_only_repeats_tells_nothing_about_speculation(
+    engine: LlamaCppEngine, tiny: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engines.llama_cpp.workload.reference_answers", answers_of(Answer(30, 0.9)))
+    workload = resolve(engine, tiny)
+    assert workload.facts["natural_answers"] is False
+    assert "only repeats" in workload.notes[-1]
+    assert len(workload.items) == 3
+
+
+def test_answers_that_repeat_are_left_out_where_others_are_left(
+    engine: LlamaCppEngine, tiny: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "engines.llama_cpp.workload.reference_answers",
+        answers_of(Answer(30, 0.1), sky=Answer(30, 0.9), hotel=Answer(0, 0)),
+    )
+    workload = resolve(engine, tiny)
+    assert workload.held_out is not None
+    assert not {"sky", "hotel"} & {item.id for item in (*workload.items, *workload.held_out.items)}
+    assert workload.facts["natural_answers"] is True
+    assert "1 of 9 requests are not answered: left out" in workload.notes
+    assert "1 of 8 answers repeat the prompt or themselves: left out" in workload.notes
+
+
+def test_a_model_that_answers_nothing_cannot_be_timed(
+    engine: LlamaCppEngine, tiny: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engines.llama_cpp.workload.reference_answers", answers_of(Answer(0, 0.0)))
+    with pytest.raises(WorkloadError, match="answers none of the requests"):
+        resolve(engine, tiny)
+
+
+def answers_of(usual: Answer, **others: Answer) -> object:
+    return lambda model, items, progress: {item.id: others.get(item.id, usual) for item in items}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "answer", "share"),
+    [
+        ([], [1, 2, 3], 0.0),
+        ([1, 2, 3, 4, 5], [1, 2, 3, 4, 5], 1.0),
+        ([9, 9], [1, 2, 3, 4, 1, 2, 3, 4], 0.2),
+        ([], [7] * 8, 0.8),
+        ([1, 2, 3, 4], [5, 6, 7, 8, 9], 0.0),
+    ],
+)
+def test_what_of_an_answer_was_said_before(prompt: list[int], answer: list[int], share: float) -> None:
+    assert repeated_share(prompt, answer) == pytest.approx(share)
+
+
+def test_a_short_answer_is_never_called_a_repetition() -> None:
+    assert not Answer(5, 1.0).repeats
+    assert Answer(20, 0.6).repeats
+    assert not Answer(20, 0.4).repeats

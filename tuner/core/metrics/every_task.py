@@ -10,7 +10,7 @@ METRICS = (
     Metric("vram_peak_mib", "MiB", "minimize", "memory", "peak device memory of the worker and what it started"),
     Metric(
         "rss_peak_mib", "MiB", "minimize", "memory", "peak resident memory of the worker and what it started",
-        lowest=1.0,
+        lowest=1.0, felt=True,
     ),
     Metric("model_mib", "MiB", "minimize", "memory", "size of the model file"),
     Metric(

@@ -16,10 +16,10 @@ def _first_s(samples: Sequence[Sample]) -> list[float]:
 FIRST_OUTPUT = (
     Metric(
         "ftl_ms", "ms", "minimize", "speed", "submitted → first output (TTFT), median over items",
-        lambda samples: 1e3 * statistics.median(_first_s(samples)), leading=True,
+        lambda samples: 1e3 * statistics.median(_first_s(samples)), leading=True, felt=True,
     ),
     Metric(
         "ftl_ms_p95", "ms", "minimize", "speed", "submitted → first output, 95th percentile over items",
-        lambda samples: 1e3 * percentile(_first_s(samples), 0.95), leading=True,
+        lambda samples: 1e3 * percentile(_first_s(samples), 0.95), leading=True, felt=True,
     ),
 )  # fmt: skip

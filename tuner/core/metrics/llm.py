@@ -13,11 +13,16 @@ from tuner.core.stats import percentile
 
 def _decode_speed(samples: Sequence[Sample]) -> float:
     """A sum of tokens over a sum of seconds."""
-    seconds = sum(s.output_times_s[-1] - s.output_times_s[0] for s in samples)
-    tokens = sum(s.units_out - 1 for s in samples)
+    seconds, tokens = _after_the_first(samples)
     if seconds <= 0 or tokens <= 0:
         raise InvalidOutputError("no item has more than one token, so there is no decode speed")
     return tokens / seconds
+
+
+def _after_the_first(samples: Sequence[Sample]) -> tuple[float, float]:
+    """Seconds and tokens after the first token, of all items."""
+    seconds = sum(s.output_times_s[-1] - s.output_times_s[0] for s in samples)
+    return seconds, sum(s.units_out - 1 for s in samples)
 
 
 def _prefill_speed(samples: Sequence[Sample]) -> float:
@@ -30,7 +35,11 @@ def _gaps_ms_p95(samples: Sequence[Sample]) -> float:
 
 
 def _response_s(samples: Sequence[Sample]) -> float:
-    return statistics.fmean([s.done_s for s in samples])
+    """Answers are counted as long as the reference's, at this round's pace."""
+    seconds, tokens = _after_the_first(samples)
+    per_token_s = seconds / tokens if tokens > 0 else 0.0
+    due = [s.units_out if s.due is None else s.due for s in samples]
+    return statistics.fmean([s.output_times_s[0] + per_token_s * (n - 1) for s, n in zip(samples, due, strict=True)])
 
 
 METRICS = (
@@ -48,7 +57,9 @@ METRICS = (
         "time between consecutive tokens, 95th percentile", _gaps_ms_p95, leading=True,
     ),
     Metric(
-        "response_s", "s", "minimize", "speed", "submitted → last token, mean over items", _response_s, leading=True
+        "response_s", "s", "minimize", "speed",
+        "submitted → last token of an answer as long as the reference's, at the measured pace; mean over items",
+        _response_s, leading=True, felt=True,
     ),
     Metric(
         "kld", "nat", "minimize", "quality",

@@ -17,15 +17,16 @@ def _real_time_factor(samples: Sequence[Sample]) -> float:
 
 METRICS = (
     Metric(
-        "rtf", "", "minimize", "speed", "processing seconds per second of audio", _real_time_factor, leading=True
+        "rtf", "", "minimize", "speed", "processing seconds per second of audio", _real_time_factor, leading=True,
+        felt=True,
     ),
     Metric(
         "latency_ms", "ms", "minimize", "speed", "end of the audio → transcript, median over clips",
-        lambda samples: 1e3 * statistics.median([s.done_s for s in samples]), leading=True,
+        lambda samples: 1e3 * statistics.median([s.done_s for s in samples]), leading=True, felt=True,
     ),
     Metric(
         "latency_ms_p95", "ms", "minimize", "speed", "end of the audio → transcript, 95th percentile over clips",
-        lambda samples: 1e3 * percentile([s.done_s for s in samples], 0.95), leading=True,
+        lambda samples: 1e3 * percentile([s.done_s for s in samples], 0.95), leading=True, felt=True,
     ),
     *WORD_ERRORS,
 )  # fmt: skip
