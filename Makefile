@@ -1,5 +1,7 @@
 # make sweep   sets up when needed, then searches for the fastest llama.cpp configuration of this machine
 # make test    sets up when needed, then checks and tests
+# make published   fetches the published weights of the catalogue; ACCEPT=gemma accepts Gemma's terms and fetches it too
+# make test-published  the tests that need them, which it fetches first
 # make test-torch  also installs torch, then runs the tests that need it
 # Variables: PYTHON=python3.12   ARGS='model=path/to/f16.gguf budget=quick'   CMAKE_ARGS=-DGGML_CUDA=on
 
@@ -20,7 +22,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # pip's cache does not know what a package was built with.
 LLAMA_CPP := $(shell sed -n 's/^llm = \["\(llama-cpp-python==[0-9.]*\)".*/\1/p' pyproject.toml)
 
-.PHONY: help setup sweep test test-torch check format ui clean
+.PHONY: help setup sweep published test test-published test-torch check format ui clean
 
 help:
 	@sed -n 's/^# \(make\|Var\)/\1/p' Makefile
@@ -46,6 +48,9 @@ $(STAMP): pyproject.toml constraints.txt
 sweep: $(STAMP)
 	@$(BIN)/python -m tuner sweep llm $(ARGS)
 
+published: $(STAMP)
+	@$(BIN)/python -m tuner models fetch all $(if $(ACCEPT),accept=$(ACCEPT))
+
 # Two processes, a file of tests in each: most of the time is waiting for workers and not computing. The order is shuffled,
 # always the same way, so that a failure can be repeated; plain `pytest` draws another order each time.
 test: check
@@ -61,6 +66,10 @@ $(TORCH_STAMP): $(STAMP)
 
 test-torch: $(TORCH_STAMP)
 	$(BIN)/python -m pytest -m torch
+
+# The tests look for the weights where the user has them.
+test-published: published
+	TUNER_CACHE=$${TUNER_CACHE:-$$HOME/.cache/voice-stack-tuner} $(BIN)/python -m pytest -m published
 
 check: $(STAMP)
 	$(BIN)/ruff check .

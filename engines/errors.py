@@ -38,5 +38,9 @@ class MissingLibraryError(EnvironmentLackingError):
     """An engine's library is not installed."""
 
 
+class MissingModelError(EnvironmentLackingError):
+    """Published weights that can be had were not fetched yet."""
+
+
 class UnusableEngineError(EnvironmentLackingError):
     """An engine of another package does not import, or is none."""

@@ -58,6 +58,13 @@ class FileFormat(Protocol[H]):
         """The embedded model; its modules are imported here."""
         ...
 
+    def file_of(self, path: Path, progress: Progress) -> Path:
+        """The model file for a path of the user's: the path itself, unless it is something to make a file from.
+
+        Raises ModelFileError, and CacheError where it cannot be made.
+        """
+        return path
+
     def read(self, path: Path) -> H:
         """The header of a file that the engine can load. Raises ModelFileError."""
         ...

@@ -41,14 +41,16 @@ class ModelFiles(Generic[H]):
         self._check_options(config)
         if variants := config.get("variants"):
             headers = {
-                str(q): self.format.read_as(str(q), Path(str(file)).expanduser()) for q, file in variants.items()
+                str(q): self.format.read_as(str(q), self.format.file_of(Path(str(file)).expanduser(), progress))
+                for q, file in variants.items()
             }
             return self._of_variants(headers, "variants", config, progress)
         source = str(config["source"])
         if source == EMBEDDED:
             return self._of_file(self._embedded_file(config.get("shape"), progress), source, config, progress)
         if not source.startswith(PREFIX):
-            return self._of_file(Path(source).expanduser(), source, config, progress)
+            file = self.format.file_of(Path(source).expanduser(), progress)
+            return self._of_file(file, source, config, progress)
         files = fetch(source, self.format.wanted, progress)
         if len(files) == 1:
             return self._of_file(next(iter(files.values())), source, config, progress)

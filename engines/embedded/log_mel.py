@@ -16,10 +16,10 @@ FRAMES_A_SECOND = SAMPLE_RATE // HOP
 F32 = NDArray[np.float32]
 
 
-@lru_cache(maxsize=1)
-def mel_filters() -> F32:
-    """The filter bank (MEL_BANDS, FFT_SIZE / 2 + 1): triangles on Slaney's mel scale, each of unit area."""
-    edges = _mel_to_hz(np.linspace(0.0, _hz_to_mel(SAMPLE_RATE / 2), MEL_BANDS + 2))
+@lru_cache(maxsize=2)
+def mel_filters(bands: int = MEL_BANDS) -> F32:
+    """The filter bank (bands, FFT_SIZE / 2 + 1): triangles on Slaney's mel scale, each of unit area."""
+    edges = _mel_to_hz(np.linspace(0.0, _hz_to_mel(SAMPLE_RATE / 2), bands + 2))
     bins = np.linspace(0.0, SAMPLE_RATE / 2, FFT_SIZE // 2 + 1)
     rising = (bins - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
     falling = (edges[2:, None] - bins) / (edges[2:] - edges[1:-1])[:, None]

@@ -11,6 +11,7 @@ from engines.errors import ModelFileError
 from engines.file_format import EmbeddedModel, FileFormat
 from engines.hub import Wanted
 from engines.model_files import EMBEDDED, ModelFiles
+from engines.whisper_cpp import ctranslate2
 from engines.whisper_cpp.ggml_file import GgmlHeader, read_header
 from engines.whisper_cpp.hub_choice import choose
 from engines.whisper_cpp.library import binding
@@ -27,7 +28,10 @@ _MIB = 1024 * 1024
 
 
 class GgmlFormat(FileFormat[GgmlHeader]):
-    """ggml files. `language` is what is spoken (`en` unless set), `vad_model` the file of a voice activity detector."""
+    """ggml files, and folders of CTranslate2.
+
+    `language` is what is spoken (`en` unless set), `vad_model` the file of a voice activity detector.
+    """
 
     options = ("language", "vad_model")
     embedded_choice = "model=embedded_speech"
@@ -45,6 +49,10 @@ class GgmlFormat(FileFormat[GgmlHeader]):
 
         return EmbeddedModel("the embedded speech model", SPEECH_SHAPES, digest, file_bytes, write_ggml)
 
+    def file_of(self, path: Path, progress: Progress) -> Path:
+        """A folder of CTranslate2 is written as a ggml file."""
+        return ctranslate2.as_ggml(path, progress) if path.is_dir() else path
+
     def quantization(self, header: GgmlHeader) -> str:
         """The file's own word."""
         return header.quantization
@@ -55,8 +63,12 @@ class GgmlFormat(FileFormat[GgmlHeader]):
         return {name: getattr(header.numbers, name) for name in names}
 
     def name(self, header: GgmlHeader, config: Mapping[str, Any]) -> str:
-        """The file's name, for such a file holds none."""
-        return f"embedded-{config['shape']}" if config.get("source") == EMBEDDED else header.path.stem
+        """The file's or the folder's name, for such a file holds none."""
+        source = str(config.get("source") or "")
+        if source == EMBEDDED:
+            return f"embedded-{config['shape']}"
+        folder = Path(source).expanduser()
+        return ctranslate2.name_of(folder) if source and folder.is_dir() else header.path.stem
 
     def facts(self, header: GgmlHeader, config: Mapping[str, Any], progress: Progress) -> dict[str, Value]:
         """Sizes, the language, and the voice activity model ("" without one)."""

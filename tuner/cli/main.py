@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from search_spaces.errors import EnvironmentLackingError, TunerError, unknown_name
-from tuner.cli.commands import bench, doctor, export, show, studies, sweep, ui
+from tuner.cli.commands import bench, doctor, export, models, show, studies, sweep, ui
 from tuner.cli.console import Console
 from tuner.core import interrupts
 
-COMMANDS = {module.NAME: module for module in (sweep, bench, show, studies, export, doctor, ui)}
+COMMANDS = {module.NAME: module for module in (sweep, bench, show, studies, export, models, doctor, ui)}
 INTERRUPTED = 130
 DEFECT = 70
 

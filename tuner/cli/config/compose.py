@@ -50,7 +50,7 @@ def compose(task: str, overrides: Sequence[str]) -> StudyConfig:
     if (workload := typed.chosen("workload")) is not None:
         check_workload(workload, engine, task)
     model = model_overrides(typed.model, engine)
-    document = compose_document(engine, [*(o.text for o in typed.hydra), *model.hydra])
+    document = compose_document(engine, [*model.hydra, *(o.text for o in typed.hydra)])
     _check_keys(typed, document, engine)
     document = {**document, **{group: _with_absolute_files(group, document, engine) for group in ("model", "workload")}}
     document["model"] = settle_model(document["model"], model)

@@ -1,15 +1,18 @@
-"""What `model=` can be: a file of the group, a path, several paths, or a place to fetch from."""
+"""What `model=` can be: a file of the group, published weights, a path, several paths, or a place to fetch from."""
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from engines.base import Engine
+from engines.published.catalogue import catalogue
+from engines.published.places import options_for
 from search_spaces.errors import TunerError, unknown_name
 from tuner.cli.config.hydra_files import MISSING, group_names
-from tuner.cli.config.overrides import Override, parse_mapping, unquote
+from tuner.cli.config.overrides import Override, parse_mapping, quote, unquote
 from tuner.core.paths import user_path
 
 _HUB, _SHAPE = "hf:", "shape:"
@@ -50,14 +53,32 @@ def _whole(raw: str, engine: Engine) -> ModelChoice:
         return ModelChoice(["model=file"], variants=_paths(parse_mapping("model", raw)))
     if text in group_names("model", engine):
         return ModelChoice([f"model={text}"])
+    if text in catalogue():
+        return _published(text, engine)
     if text.startswith(_HUB):
         return ModelChoice(["model=hub"], _place(text))
     if text.startswith(_SHAPE):
         return ModelChoice([], text)  # of the engine's own file, whose other options are for it
-    if not _looks_like_a_path(text):
-        error = unknown_name("model", text, group_names("model", engine))
+    if not _looks_like_a_path(text) or _is_misspelt(text):
+        error = unknown_name("model", text, [*group_names("model", engine), *_published_for(engine)])
         raise TunerError(error.message, f"{error.hint}; or a path, or {_HUB}ORG/REPO")
     return ModelChoice(["model=file"], _path(text))
+
+
+def _published(name: str, engine: Engine) -> ModelChoice:
+    """The weights as files of the user's. Raises TunerError where they are not here, or not for the engine."""
+    options = dict(options_for(catalogue()[name], engine.name))
+    source = options.pop("source")
+    return ModelChoice(["model=file", *(f"model.{key}={quote(value)}" for key, value in options.items())], source)
+
+
+def _published_for(engine: Engine) -> list[str]:
+    return [name for name, weights in catalogue().items() if engine.name in weights.engines]
+
+
+def _is_misspelt(text: str) -> bool:
+    """Whether it is nearly the name of published weights, which may have a dot, and no file."""
+    return not user_path(text).exists() and bool(difflib.get_close_matches(text, catalogue(), n=1, cutoff=0.85))
 
 
 def _looks_like_a_path(text: str) -> bool:
