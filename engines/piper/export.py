@@ -6,6 +6,7 @@ import json
 import pprint
 import shlex
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 
 from engines.base import ExportFile
 from engines.deploy import Deployment
@@ -32,30 +33,42 @@ def export(target: str, deploy: Deployment) -> list[ExportFile]:
     return files_of(target, deploy, {"python": _python_module, "piper": _command, "json": _settings})
 
 
-def _values(deploy: Deployment) -> dict[str, object]:
-    asked = arguments(deploy.params)
-    return {
-        "MODEL_PATH": deploy.path,
-        "CONFIG_PATH": str(deploy.facts.get("config", f"{deploy.path}.json")),
-        "SPEAKER": deploy.facts.get("speaker"),
-        "PROVIDERS": [
-            (name, dict(PROVIDER_OPTIONS[name])) if name in PROVIDER_OPTIONS else name for name in asked.providers
-        ],
-        "OPTIONS": dict(asked.attributes),
-        "ENUMS": dict(asked.enums),
-        "ENTRIES": dict(asked.entries),
-        "SPLITTING": dict(splitting(deploy.params)),
-    }
+@dataclass(frozen=True)
+class _Settings:
+    """What is measured, as a module's constants and as a JSON document have it."""
+
+    model_path: str
+    config_path: str
+    speaker: int | None
+    providers: list[str | tuple[str, dict[str, str]]]
+    options: dict[str, int | bool]
+    enums: dict[str, tuple[str, str]]
+    entries: dict[str, str]
+    splitting: dict[str, Value]
+
+
+def _settings_of(deploy: Deployment) -> _Settings:
+    asked, facts = arguments(deploy.params), deploy.facts
+    return _Settings(
+        deploy.path,
+        str(facts.get("config", f"{deploy.path}.json")),
+        int(facts["speaker"]) if "speaker" in facts else None,
+        [(name, dict(PROVIDER_OPTIONS[name])) if name in PROVIDER_OPTIONS else name for name in asked.providers],
+        dict(asked.attributes),
+        dict(asked.enums),
+        dict(asked.entries),
+        dict(splitting(deploy.params)),
+    )
 
 
 def _settings(deploy: Deployment) -> list[ExportFile]:
-    document = {"notes": [title(deploy), *place_notes(deploy)], **{k.lower(): v for k, v in _values(deploy).items()}}
+    document = {"notes": [title(deploy), *place_notes(deploy)], **asdict(_settings_of(deploy))}
     return [ExportFile("piper-settings.json", json.dumps(document, indent=2) + "\n")]
 
 
 def _python_module(deploy: Deployment) -> list[ExportFile]:
-    values = _values(deploy)
-    assignments = [f"{name} = {pprint.pformat(value, width=100, sort_dicts=False)}" for name, value in values.items()]
+    values = asdict(_settings_of(deploy))
+    assignments = [f"{name.upper()} = {pprint.pformat(v, width=100, sort_dicts=False)}" for name, v in values.items()]
     comments = [f"# {note}" for note in place_notes(deploy)]
     text = _MODULE.format(title=repr(title(deploy)), values="\n".join([*comments, *assignments]))
     return [ExportFile("tts.py", text), splitting_file()]
@@ -100,7 +113,7 @@ class Voice:
     def speak(self, text: str, **settings: Any) -> Iterator[np.ndarray]:
         """Chunks of float32 samples of one channel, each as soon as it is made.
 
-        `settings` are those of piper's SynthesisConfig (noise_scale, length_scale, volume); the voice's own unless given.
+        `settings` are those of piper's SynthesisConfig (noise_scale, length_scale); the voice's own unless given.
         """
         from piper import SynthesisConfig
 

@@ -11,9 +11,6 @@ from engines.base import Model, ModelFile, Progress
 from engines.cache import file_sha256
 from engines.errors import SWEEP_AGAIN, ModelFileError
 from engines.hub import PREFIX
-from engines.piper.voice_file import read_voice
-from engines.published.catalogue import catalogue
-from engines.published.places import options_for
 from search_spaces.errors import TunerError, unknown_name
 from search_spaces.parameter import Params, Value
 
@@ -32,6 +29,8 @@ def resolve_model(config: Mapping[str, Any], progress: Progress) -> Model:
             raise unknown_name("model option", str(option), _OPTIONS)
     if config.get("variants"):
         raise TunerError("a voice of Piper is one file", "write model=VOICE.onnx")
+    from engines.piper.voice_file import read_voice  # not above: it imports pydantic
+
     path = _file(str(config["source"]))
     settings = Path(str(config.get("config") or f"{path}.json")).expanduser().absolute()
     voice = read_voice(path, settings)
@@ -49,6 +48,9 @@ def resolve_model(config: Mapping[str, Any], progress: Progress) -> Model:
 
 
 def _file(source: str) -> Path:
+    from engines.published.catalogue import catalogue  # not above: it imports pydantic
+    from engines.published.places import options_for
+
     if source in catalogue():
         source = options_for(catalogue()[source], "piper")["source"]
     if source.startswith(PREFIX):

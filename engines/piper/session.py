@@ -70,7 +70,9 @@ def _load(model: Model, file: ModelFile, params: Params) -> Any:
     except FileNotFoundError as error:
         raise ModelFileError(f"the voice's {model.facts['config']} is gone", SWEEP_AGAIN) from error
     except (KeyError, ValueError) as error:
-        raise ModelFileError(f"piper-tts cannot use {model.facts['config']}: {error!r}", "use a voice of Piper") from error
+        raise ModelFileError(
+            f"piper-tts cannot use {model.facts['config']}: {error!r}", "use a voice of Piper"
+        ) from error
     with explained(file.path):
         session = open_session(
             onnxruntime(), file.path, arguments(params), "python -m tuner show tts engine=piper", PROVIDER_OPTIONS

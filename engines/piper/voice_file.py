@@ -49,7 +49,9 @@ class VoiceFile(_Part):
                 raise unknown_name("speaker of the voice", asked, self.speaker_id_map)
             return self.speaker_id_map[asked]
         if isinstance(asked, bool) or not str(asked).isdecimal() or int(str(asked)) >= self.num_speakers:
-            raise TunerError(f"model.speaker is {asked!r}", f"give a number from 0 to {self.num_speakers - 1}, or a name")
+            raise TunerError(
+                f"model.speaker is {asked!r}", f"give a number from 0 to {self.num_speakers - 1}, or a name"
+            )
         return int(str(asked))
 
 
@@ -67,4 +69,6 @@ def read_voice(model: Path, config: Path) -> VoiceFile:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(step) for step in first["loc"])
-        raise ModelFileError(f"{config} is no voice of Piper: {where}: {first['msg']}".replace(": : ", ": "), _HINT) from error
+        raise ModelFileError(
+            f"{config} is no voice of Piper: {where}: {first['msg']}".replace(": : ", ": "), _HINT
+        ) from error
