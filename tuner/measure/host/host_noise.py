@@ -44,7 +44,8 @@ class HostNoise:
     CPU shares are in cores: 0.5 is half a core for the whole round. `idle_share` is of all those cores.
     `throttled_share` is of the round's time, and so is `pressure_share`, in which something waited for a core. Clocks
     are those at the round's end, None where they are not told; `device_slowed` says that heat or the power supply holds
-    a device back. The machine slept for `suspended_s` of the round. `watched` is false where the system does not tell what others take of the CPU (no /proc).
+    a device back. The machine slept for `suspended_s` of the round. `watched` is false where the system does not tell
+    what others take of the CPU (no /proc).
     """
 
     others_cores: float = 0.0
