@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from engines.cache import file_sha256
 from engines.synthesis.speech import F32
@@ -16,9 +15,11 @@ from search_spaces.parameter import Params
 ENGLISH = "en"
 Sound = tuple[F32, int]
 """Samples, and their rate in Hz."""
+Ear = Mapping[str, str]
+"""Who listens: `model`, its `sha256`, and the `language`."""
 
 
-def listener(path: str, language: str | None) -> dict[str, Any]:
+def listener(path: str, language: str | None) -> Ear:
     """The material of a workload that says who listens. Raises ModelFileError."""
     from engines.whisper_cpp.ggml_file import read_header
 
@@ -27,16 +28,14 @@ def listener(path: str, language: str | None) -> dict[str, Any]:
     return {"model": str(file), "sha256": file_sha256(file), "language": language or ENGLISH}
 
 
-def word_errors(
-    who: Mapping[str, Any], texts: Sequence[str], said: Sequence[Sound], reference: Sequence[Sound]
-) -> dict[str, float]:
+def word_errors(who: Ear, texts: Sequence[str], said: Sequence[Sound], reference: Sequence[Sound]) -> dict[str, float]:
     """`wer` and `cer` of what is heard in `said`, and `wer_increase` over what is heard in the reference's audio.
 
     Raises EngineError and MissingLibraryError (`whisper_cpp`).
     """
+    from engines.recognition.transcripts import count_errors
     from engines.whisper_cpp.models import prepare, resolve_model
     from engines.whisper_cpp.session import WhisperCppSession
-    from engines.whisper_cpp.transcripts import count_errors
 
     language = str(who["language"])
     model = resolve_model({"source": who["model"], "language": language}, _silent)
@@ -54,7 +53,7 @@ def word_errors(
 def _resampled(audio: F32, sample_rate: int) -> F32:
     import soxr
 
-    from engines.whisper_cpp.audio import SAMPLE_RATE
+    from engines.recognition.audio import SAMPLE_RATE
 
     resampled: F32 = soxr.resample(audio, sample_rate, SAMPLE_RATE)
     return resampled

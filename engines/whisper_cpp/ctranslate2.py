@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from engines.base import Progress
 from engines.cache import cache_root, file_sha256, make_once
 from engines.errors import ModelFileError
-from engines.whisper_cpp.byte_level import pieces, vocabulary_file
-from engines.whisper_cpp.ctranslate2_file import CTranslate2File, read_file
+from engines.recognition.byte_level import pieces, vocabulary_file
+from engines.recognition.ctranslate2_file import MODEL, CTranslate2File, read_file
 from engines.whisper_cpp.ggml_file import FILE_TYPES, Hyperparameters, write_start, write_tensor
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-MODEL = "model.bin"
 WRITER_VERSION = 1
 """Raised when something else comes to be written for the same folder."""
 _SNAPSHOTS = "snapshots"

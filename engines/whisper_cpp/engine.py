@@ -7,20 +7,21 @@ from pathlib import Path
 from engines.assembled import AssembledEngine
 from engines.base import Model, Progress, Workload
 from engines.machine_limits import usable_cores
-from engines.whisper_cpp import quality
+from engines.recognition import quality
+from engines.recognition.workload import resolve_workload
 from engines.whisper_cpp.capabilities import build_of, capabilities
 from engines.whisper_cpp.export import TARGETS, export
 from engines.whisper_cpp.memory import predict_memory
 from engines.whisper_cpp.models import prepare, resolve_model
 from engines.whisper_cpp.session import WhisperCppSession
-from engines.whisper_cpp.workload import resolve_workload
+from engines.whisper_cpp.settings import NAME
 from search_spaces.parameter import Params
 
 
 class WhisperCppEngine(AssembledEngine):
     """Speech recognition models in ggml files, through pywhispercpp."""
 
-    name = "whisper_cpp"
+    name = NAME
     task = "stt"
     space = "stt"
     default_for_task = True
@@ -38,14 +39,14 @@ class WhisperCppEngine(AssembledEngine):
 
     def prepare_quality(self, model: Model, workload: Workload, progress: Progress) -> None:
         """*Worker.* Keep the most precise configuration's transcripts."""
-        path = quality.reference_file(model, workload, build_of())
+        path = quality.reference_file(self.name, model, workload, build_of())
         if path.exists() or not quality.passages(workload):
             return
         progress(f"transcribing {len(quality.passages(workload))} clips with the most precise configuration")
         params: Params = {"quantization": model.reference, "n_threads": usable_cores()}
         reference = WhisperCppSession(model, prepare(model, params, progress), params)
         try:
-            quality.prepare_reference(path, workload, reference.transcript, progress)
+            quality.prepare_reference(path, workload, reference.hear, progress)
         finally:
             reference.close()
 

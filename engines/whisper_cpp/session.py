@@ -2,87 +2,51 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from engines.base import Model, ModelFile, Sample, WorkItem, Workload
+from engines.base import Model, ModelFile, Workload
 from engines.errors import SWEEP_AGAIN, ModelFileError, OutOfMemoryError
 from engines.machine_limits import usable_cores
-from engines.whisper_cpp import quality
-from engines.whisper_cpp.audio import F32, SAMPLE_RATE
+from engines.recognition import quality
+from engines.recognition.audio import F32, SAMPLE_RATE
+from engines.recognition.session import RecogniserSession
 from engines.whisper_cpp.capabilities import build_of
-from engines.whisper_cpp.clips import Passage
 from engines.whisper_cpp.library import LOG, binding, failure, model_class
-from engines.whisper_cpp.settings import arguments, audio_ctx
+from engines.whisper_cpp.settings import NAME, Arguments, arguments, audio_ctx, is_reference
 from search_spaces.parameter import Params
 
 _FAILED = ("failed to", "larger than the maximum", "too many decoders")
 """The binding passes over whisper.cpp's return value; its log tells that a call failed."""
 
 
-class WhisperCppSession:
-    """A loaded configuration. The clips' audio is decoded before the clock starts, as it comes from a microphone."""
+class WhisperCppSession(RecogniserSession):
+    """A loaded configuration. whisper.cpp keeps no text from call to call, so every passage begins clean."""
 
     def __init__(self, model: Model, file: ModelFile, params: Params) -> None:
+        super().__init__()
         self._model, self._params, self._path = model, params, file.path
         self._positions = int(model.facts["n_audio_ctx"])
         asked = arguments(params, str(model.facts["language"]), str(model.facts["vad_model"]))
         self._call = dict(asked.call)
-        self._whisper: Any = _load(file.path, asked.model)
-        self._audio: dict[str, F32] = {}
-
-    def run(self, item: WorkItem) -> Sample:
-        """Transcribe one passage. whisper.cpp keeps no text from call to call, so every item begins clean.
-
-        An output is a segment; where there is none (nothing was heard) the end is the only time. Raises EngineError.
-        """
-        passage = Passage.from_json(item.payload)
-        if item.id not in self._audio:
-            self._audio[item.id] = passage.load()
-        audio, times = self._audio[item.id], []
-        submitted = time.perf_counter()
-        text = self._transcribe(audio, lambda segment: times.append(time.perf_counter() - submitted))
-        done_s = time.perf_counter() - submitted
-        return Sample(
-            item_id=item.id,
-            output_times_s=tuple(times) or (done_s,),
-            done_s=done_s,
-            units_in=passage.seconds,
-            units_out=passage.seconds,
-            output=text,
-        )
+        self._whisper: Any = _load(file.path, asked)
 
     def quality(self, workload: Workload) -> Mapping[str, float]:
-        """Word and character errors, and the increase over the reference; {} when the workload has no transcripts.
+        """Word errors and failed clips, also beside the reference's; {} when the workload has no transcripts.
 
         All cores transcribe, however many threads the configuration has: that changes nothing but the time.
         """
-        wanted = quality.passages(workload)
-        if not wanted:
+        if not quality.passages(workload):
             return {}
-        reference = quality.reference_file(self._model, workload, build_of())
-        if quality.is_reference(self._model, self._params):
-            transcripts = quality.read_reference(reference)
-        else:
-            transcripts = self._transcripts(wanted)
-        return quality.judge(transcripts, reference, workload)
-
-    def transcript(self, passage: Passage) -> str:
-        """What is heard in a passage."""
-        return self.hear(passage.load())
-
-    def hear(self, audio: F32) -> str:
-        """What is heard in (samples,) at SAMPLE_RATE."""
-        return self._transcribe(audio)
-
-    def _transcripts(self, passages: Sequence[Passage]) -> list[str]:
+        reference = quality.reference_file(NAME, self._model, workload, build_of())
+        if is_reference(self._model, self._params):
+            return quality.judge(workload, reference, self._params, None)
         own = self._whisper.get_params()["n_threads"]
         # The binding keeps what a call is given for the calls after it.
         self._call["n_threads"] = max(1, usable_cores() // int(self._params.get("n_processors", 1)))
         try:
-            return [self.transcript(passage) for passage in passages]
+            return quality.judge(workload, reference, self._params, self.hear)
         finally:
             self._call["n_threads"] = own
 
@@ -91,11 +55,12 @@ class WhisperCppSession:
         binding().whisper_free(self._whisper._ctx)
         self._whisper._ctx = None
 
-    def _transcribe(self, audio: F32, on_segment: Any = None) -> str:
+    def transcribe(self, audio: F32, on_segment: Callable[[], None]) -> str:
+        """What is heard. Raises EngineError where the library's log tells that it failed."""
         LOG.clear()
         positions = audio_ctx(self._params, audio.size / SAMPLE_RATE, self._positions)
         # With several processors segments are handed out at the end, from a thread that must not call Python.
-        callback = None if "n_processors" in self._call else on_segment
+        callback = None if "n_processors" in self._call else lambda segment: on_segment()
         segments = self._whisper.transcribe(audio, new_segment_callback=callback, audio_ctx=positions, **self._call)
         reason = LOG.reason()
         if any(sign in reason for sign in _FAILED):
@@ -103,10 +68,10 @@ class WhisperCppSession:
         return " ".join(text for segment in segments if (text := segment.text.strip()))
 
 
-def _load(path: str, model_arguments: Mapping[str, Any]) -> Any:
+def _load(path: str, asked: Arguments) -> Any:
     LOG.clear()
     try:
-        whisper = model_class()(path, **model_arguments)
+        whisper = model_class()(path, **asked.model)
     except MemoryError as error:
         raise OutOfMemoryError("not enough memory for the model", "use a smaller model or quantization") from error
     # The binding makes an object even of a context that whisper.cpp could not make.

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from engines.base import Model
 from search_spaces.errors import TunerError, unknown_name
 from search_spaces.parameter import Params
 
+NAME = "whisper_cpp"
 FULL, CLIP = "full", "clip"
 DEFAULT_HEADROOM_MS = 1000
 DEFAULT_BEAM_SIZE = 5
@@ -50,7 +52,7 @@ def arguments(params: Params, language: str, vad_model: str) -> Arguments:
     """
     for knob in params:
         if knob not in KNOBS:
-            raise unknown_name("knob of whisper_cpp", knob, KNOBS)
+            raise unknown_name(f"knob of {NAME}", knob, KNOBS)
     model: dict[str, Any] = {"params_sampling_strategy": int(uses_beams(params))}
     if context := {knob: params[knob] for knob in CONTEXT if knob in params}:
         model["context_params"] = context
@@ -95,3 +97,17 @@ def audio_ctx(params: Params, seconds: float, most: int) -> int:
 def context_step(params: Params) -> int:
     """What a clip's audio context is a multiple of. The library's own default is flash attention."""
     return FLASH_STEP if params.get("flash_attn", True) else STEP
+
+
+def is_reference(model: Model, params: Params) -> bool:
+    """Whether `params` transcribe as the reference does, which is the most precise variant with the library's decoding:
+
+    greedy with temperature fallbacks, over a whole window. Only knobs of speed may differ.
+    """
+    plain = {
+        "quantization": model.reference, "n_processors": 1, "audio_ctx": "full", "decoding": "greedy",
+        "temperature_fallback": True, "single_segment": False, "no_timestamps": False, "max_tokens": 0,
+        "n_max_text_ctx": 16384, "best_of": 5, "vad": False,
+    }  # fmt: skip
+    quantization = {"quantization": params.get("quantization", model.native)}
+    return all(plain.get(name) == value for name, value in {**params, **quantization}.items() if name not in SPEED_ONLY)

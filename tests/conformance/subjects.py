@@ -41,6 +41,12 @@ def _kokoro(folder: Path) -> Mapping[str, Any]:
     return {"source": str(model), "voices": str(voices)}
 
 
+def _piper(folder: Path) -> Mapping[str, Any]:
+    from tests.engines.piper.voice_builder import write_voice
+
+    return {"source": str(write_voice(folder / "tiny.onnx"))}
+
+
 def _cosyvoice_lacks() -> str:
     if importlib.util.find_spec("torch") is None:
         return "torch is not installed"
@@ -57,6 +63,7 @@ SUBJECTS: Mapping[str, Subject] = {
     "kokoro": Subject(
         _kokoro, {"source": "/nowhere/model.onnx", "voices": "/nowhere/voices.bin"}, {"items_per_round": 2}
     ),
+    "piper": Subject(_piper, {"source": "/nowhere/voice.onnx"}, {"items_per_round": 2}),
     "cosyvoice": Subject(
         lambda folder: {"source": "shape:v2", "layers": 1},
         {"source": "/nowhere/model"},
@@ -66,6 +73,12 @@ SUBJECTS: Mapping[str, Subject] = {
     ),
     "llama_cpp": Subject(_llama_cpp, {"source": "/nowhere/model.gguf"}, {"max_tokens": 4}),
     "espeak": Subject(lambda folder: {"voice": "en-us"}, {"source": "/nowhere/voice.onnx"}, {"items_per_round": 3}),
+    "faster_whisper": Subject(
+        lambda folder: {"source": "embedded", "shape": "small-trained"},
+        {"source": "/nowhere/model"},
+        {"clips": "chunks", "items_per_round": 3, "eval_clips": 4},
+        lambda: "" if importlib.util.find_spec("faster_whisper") else "faster-whisper is not installed",
+    ),
     "whisper_cpp": Subject(
         lambda folder: {"source": "embedded", "shape": "small-trained"},
         {"source": "/nowhere/model.bin"},

@@ -12,6 +12,9 @@ from search_spaces.space import SearchSpace
 from search_spaces.sweep_syntax import parse_domain
 from search_spaces.template import load_template
 
+ONLY_ASKED = {"single_segment", "no_timestamps", "max_tokens", "n_max_text_ctx"}
+"""What can cut or change answers on longer input."""
+
 
 def stt(**facts: Value) -> SearchSpace:
     return load_template("stt").bind({"cpu_cores": 4, "default_n_threads": 4, **facts})
@@ -19,9 +22,9 @@ def stt(**facts: Value) -> SearchSpace:
 
 def test_what_is_off_without_a_gpu_and_a_voice_activity_model() -> None:
     off = stt().off
-    assert set(off) == {"use_gpu", "gpu_device", "vad"}
+    assert set(off) == {"use_gpu", "gpu_device", "vad", *ONLY_ASKED}
     assert "tuner doctor gives the command that rebuilds it" in off["use_gpu"]
-    assert not stt(gpu_count=2, gpu_offload=True, vad=True).off
+    assert set(stt(gpu_count=2, gpu_offload=True, vad=True).off) == ONLY_ASKED
 
 
 def test_a_model_of_one_precision_fixes_it() -> None:
@@ -80,3 +83,10 @@ def test_contexts_can_be_swept() -> None:
     swept = narrow(stt(), {}, {"audio_ctx": parse_domain("audio_ctx", "choice(clip,256,512)")}, {})
     (knob,) = (p for p in swept.parameters if p.name == "audio_ctx")
     assert knob.domain == Choices(("clip", "256", "512"))
+
+
+def test_what_can_cut_longer_input_is_searched_only_where_asked_for() -> None:
+    space = stt()
+    assert all("searched only where space." in space.off[knob] for knob in ONLY_ASKED)
+    asked = narrow(space, {}, {"max_tokens": parse_domain("max_tokens", "choice(0,32)")}, {})
+    assert "max_tokens" in {knob.name for knob in asked.parameters}

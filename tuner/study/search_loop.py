@@ -17,7 +17,8 @@ from tuner.core.trial import Purpose, TrialResult, TrialStatus
 from tuner.core.watchers import Watchers
 from tuner.measure.drift import PaceWatch
 from tuner.measure.executor import Executor
-from tuner.measure.plan import MeasurementPlan, drift_plan, search_plan, single_round_plan
+from tuner.measure.host.host_noise import never_quiet
+from tuner.measure.plan import MeasurementPlan, drift_plan, hurried_plan, search_plan, single_round_plan
 from tuner.measure.preparation import Prepared, check_measured
 from tuner.measure.pruning import Best, Pruner, pruner_against
 from tuner.results.record import Asked, StudyRecord
@@ -199,6 +200,8 @@ class Search:
         self._on_result(result)
 
     def _search_plan(self, pace: float) -> MeasurementPlan:
+        if never_quiet([t.host_noise for t in self._observations.trials]):
+            return replace(hurried_plan(self._limit.until_up_s()), cold_load=self._prepared.cold_loads)
         return search_plan(self._pruner(pace), self._prepared.cold_loads, self._limit.until_up_s())
 
     def _pruner(self, pace: float) -> Pruner:

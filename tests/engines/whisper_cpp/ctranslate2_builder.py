@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from engines.whisper_cpp.byte_level import PIECES
+from engines.recognition.byte_level import PIECES
 from engines.whisper_cpp.ggml_file import GgmlHeader
 
 Array = np.ndarray[Any, Any]

@@ -13,7 +13,7 @@ import pytest
 from engines.base import Model
 from engines.embedded.clips import CLIPS_AUDIO, UTTERANCE, spoken_clips
 from engines.errors import ModelFileError
-from engines.whisper_cpp.byte_level import PIECES, pieces
+from engines.recognition.byte_level import PIECES, pieces
 from engines.whisper_cpp.ctranslate2 import as_ggml, name_of
 from engines.whisper_cpp.ggml_file import read_header
 from engines.whisper_cpp.models import prepare, resolve_model

@@ -16,7 +16,7 @@ from engines.embedded.speech_weights import SpeechWeights, load_speech, save_spe
 from engines.embedded.spoken_tokens import END, NO_TIMES, START, VOCABULARY
 from engines.embedded.whisper_tensors import WhisperSize, tensor_shapes
 from engines.errors import ModelFileError
-from engines.whisper_cpp.audio import load_audio
+from engines.recognition.audio import load_audio
 from engines.whisper_cpp.embedded_model import file_bytes, write_ggml
 from engines.whisper_cpp.ggml_file import read_header
 from engines.whisper_cpp.library import binding

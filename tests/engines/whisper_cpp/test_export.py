@@ -13,14 +13,14 @@ import pytest
 
 from engines.base import Model
 from engines.deploy import Deployment
-from engines.whisper_cpp.clips import Passage
+from engines.recognition.clips import Passage
+from engines.recognition.workload import resolve_workload
 from engines.whisper_cpp.export import TARGETS, export
 from engines.whisper_cpp.models import prepare
 from engines.whisper_cpp.session import WhisperCppSession
 from engines.whisper_cpp.settings import audio_ctx
-from engines.whisper_cpp.workload import resolve_workload
 from search_spaces.errors import TunerError
-from tests.engines.whisper_cpp.conftest import quiet, tone, write_wav
+from tests.engines.recognition.conftest import quiet, tone, write_wav
 
 PARAMS: dict[str, Any] = {
     "quantization": "F16", "n_threads": 2, "n_processors": 1, "audio_ctx": "clip", "audio_headroom_ms": 500,

@@ -10,7 +10,7 @@ import pytest
 from engines.base import Model
 from engines.whisper_cpp.models import prepare
 from tests.engines.hub_stand_in import BROKEN, GATED, Client, hub
-from tests.engines.whisper_cpp.conftest import quiet
+from tests.engines.recognition.conftest import quiet
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,8 @@ from engines.whisper_cpp.memory import compute_bytes, predict_memory
 from engines.whisper_cpp.models import prepare
 from engines.whisper_cpp.session import WhisperCppSession
 from search_spaces.parameter import Params, Value
-from tests.engines.whisper_cpp.conftest import SHAPE, quiet
+from tests.engines.recognition.conftest import quiet
+from tests.engines.whisper_cpp.conftest import SHAPE
 
 TINY = {
     "n_vocab": 51864, "n_audio_ctx": 1500, "n_text_ctx": 448, "n_audio_state": 384, "n_audio_head": 6,
@@ -64,7 +65,7 @@ _PEAK = """
 import json, re, sys
 from pathlib import Path
 from engines.whisper_cpp.engine import WhisperCppEngine
-from engines.whisper_cpp.workload import resolve_workload
+from engines.recognition.workload import resolve_workload
 engine, params = WhisperCppEngine(), json.loads(sys.argv[2])
 model = engine.resolve_model({"source": "embedded", "shape": sys.argv[1]}, lambda text: None)
 workload = resolve_workload({"clips": "utterances", "items_per_round": 1, "eval_clips": 1}, model, lambda text: None)

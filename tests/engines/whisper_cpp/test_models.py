@@ -10,7 +10,8 @@ from engines.errors import ModelFileError, UnsupportedError
 from engines.whisper_cpp.hub_choice import choose
 from engines.whisper_cpp.models import prepare, resolve_model
 from search_spaces.errors import TunerError
-from tests.engines.whisper_cpp.conftest import SHAPE, quiet
+from tests.engines.recognition.conftest import quiet
+from tests.engines.whisper_cpp.conftest import SHAPE
 
 
 def test_a_file_has_every_variant_on_demand(model: Model, model_path: Path, tmp_path: Path) -> None:

@@ -7,13 +7,13 @@ import pytest
 from gguf import GGMLQuantizationType, quants
 
 from engines.base import Model
-from engines.whisper_cpp.clips import Passage
+from engines.recognition.clips import Passage
+from engines.recognition.workload import resolve_workload
 from engines.whisper_cpp.ggml_file import read_header
 from engines.whisper_cpp.models import prepare
 from engines.whisper_cpp.quantize import ON_DEMAND, is_rewritten, predicted_bytes
 from engines.whisper_cpp.session import WhisperCppSession
-from engines.whisper_cpp.workload import resolve_workload
-from tests.engines.whisper_cpp.conftest import quiet
+from tests.engines.recognition.conftest import quiet
 
 WORST_ERROR = {"Q8_0": 0.01, "Q5_1": 0.05, "Q5_0": 0.06, "Q4_0": 0.12}
 """Largest share of the root mean square that rounding to so many bits may cost, on average over a matrix."""

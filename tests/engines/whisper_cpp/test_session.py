@@ -9,16 +9,17 @@ import pytest
 
 from engines.base import Model, Sample, WorkItem, Workload
 from engines.errors import EngineError, ModelFileError
-from engines.whisper_cpp import quality
+from engines.recognition.clips import Passage
+from engines.recognition.quality import reference_file
+from engines.recognition.transcripts import count_errors
+from engines.recognition.workload import resolve_workload
 from engines.whisper_cpp.capabilities import build_of
-from engines.whisper_cpp.clips import Passage
 from engines.whisper_cpp.engine import WhisperCppEngine
 from engines.whisper_cpp.models import prepare
 from engines.whisper_cpp.session import WhisperCppSession
-from engines.whisper_cpp.transcripts import count_errors
-from engines.whisper_cpp.workload import resolve_workload
+from engines.whisper_cpp.settings import NAME, is_reference
 from search_spaces.parameter import Params
-from tests.engines.whisper_cpp.conftest import quiet
+from tests.engines.recognition.conftest import quiet
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +59,7 @@ def test_several_processors_give_one_result(model: Model) -> None:
     recording = resolve_workload({"clips": "recording", "items_per_round": 1, "eval_clips": 1}, model, quiet)
     (sample,) = _run(model, recording.items, {"n_processors": 2})
     first = Passage.from_json(recording.items[0].payload).clips[0].text
-    assert sample.output.startswith(first)
+    assert sample.output.split()[:3] == first.split()[:3]
     assert sample.output_times_s == (sample.done_s,)
 
 
@@ -120,16 +121,16 @@ def test_judging_leaves_the_threads_of_a_configuration_as_they_were(model: Model
 
 
 def test_what_counts_as_the_reference(model: Model) -> None:
-    assert quality.is_reference(model, {"quantization": "F16", "n_threads": 4, "flash_attn": False})
-    assert not quality.is_reference(model, {"quantization": "Q8_0"})
-    assert not quality.is_reference(model, {"audio_ctx": "clip", "audio_headroom_ms": 500})
-    assert not quality.is_reference(model, {"best_of": 1})
+    assert is_reference(model, {"quantization": "F16", "n_threads": 4, "flash_attn": False})
+    assert not is_reference(model, {"quantization": "Q8_0"})
+    assert not is_reference(model, {"audio_ctx": "clip", "audio_headroom_ms": 500})
+    assert not is_reference(model, {"best_of": 1})
 
 
 def test_another_build_has_another_reference(model: Model, workload: Workload) -> None:
     build = build_of()
     other = {**build, "build": "0" * 12}
-    assert quality.reference_file(model, workload, build) != quality.reference_file(model, workload, other)
+    assert reference_file(NAME, model, workload, build) != reference_file(NAME, model, workload, other)
 
 
 def test_a_file_that_whisper_cpp_cannot_load_is_one_line(model: Model, tmp_path: Path) -> None:

@@ -333,7 +333,7 @@ def test_the_example_of_every_limit_can_be_typed(task):
 
 
 def test_an_increase_may_be_limited_to_less_than_none():
-    assert compose("stt", ["constraints.wer_increase=-0.01"]).constraints == {"wer_increase": -0.01}
+    assert compose("stt", ["constraints.wer_increase=-0.01"]).constraints["wer_increase"] == -0.01
 
 
 def test_no_divergence_at_all_may_be_asked_for():

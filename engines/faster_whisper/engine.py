@@ -1,0 +1,53 @@
+"""The engine object."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from engines.assembled import AssembledEngine
+from engines.base import Model, Progress, Workload
+from engines.faster_whisper.capabilities import build_of, capabilities
+from engines.faster_whisper.export import TARGETS, export
+from engines.faster_whisper.memory import predict_memory
+from engines.faster_whisper.models import prepare, resolve_model
+from engines.faster_whisper.session import FasterWhisperSession
+from engines.faster_whisper.settings import NAME
+from engines.machine_limits import usable_cores
+from engines.recognition import quality
+from engines.recognition.workload import resolve_workload
+from search_spaces.parameter import Params
+
+
+class FasterWhisperEngine(AssembledEngine):
+    """Whisper models of CTranslate2, through faster-whisper."""
+
+    name = NAME
+    task = "stt"
+    space = "stt_faster_whisper"
+    conf = Path(__file__).parent / "conf"
+    files = ("workload.audio",)
+    facts_kept = ("language",)
+    capabilities = staticmethod(capabilities)
+    resolve_model = staticmethod(resolve_model)
+    resolve_workload = staticmethod(resolve_workload)
+    prepare = staticmethod(prepare)
+    session = FasterWhisperSession
+    predict_memory = staticmethod(predict_memory)
+    export = staticmethod(export)
+    export_targets = TARGETS
+
+    def prepare_quality(self, model: Model, workload: Workload, progress: Progress) -> None:
+        """*Worker.* Keep the transcripts of the library's own defaults."""
+        path = quality.reference_file(NAME, model, workload, build_of())
+        if path.exists() or not quality.passages(workload):
+            return
+        progress(f"transcribing {len(quality.passages(workload))} clips with the library's defaults")
+        params: Params = {"compute_type": model.facts["default_compute_type"], "cpu_threads": usable_cores()}
+        reference = FasterWhisperSession(model, prepare(model, params, progress), params)
+        try:
+            quality.prepare_reference(path, workload, reference.hear, progress)
+        finally:
+            reference.close()
+
+
+ENGINE = FasterWhisperEngine

@@ -1,0 +1,1 @@
+"""What speech recognition engines share: clips and their audio, a user's recordings, the workload, word errors."""

@@ -1,0 +1,47 @@
+"""What the sessions of recognisers share: a passage is transcribed by the clock, segment by segment."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+from engines.base import Sample, WorkItem
+from engines.recognition.audio import F32
+from engines.recognition.clips import Passage
+
+
+class RecogniserSession(ABC):
+    """A loaded recogniser. The clips' audio is decoded before the clock starts, as it comes from a microphone."""
+
+    def __init__(self) -> None:
+        self._audio: dict[str, F32] = {}
+
+    @abstractmethod
+    def transcribe(self, audio: F32, on_segment: Callable[[], None]) -> str:
+        """What is heard in (samples,) at SAMPLE_RATE, from a clean state; `on_segment` is called at each segment's end.
+
+        Raises EngineError.
+        """
+
+    def run(self, item: WorkItem) -> Sample:
+        """Transcribe one passage. An output is a segment; where nothing was heard the end is the only time."""
+        passage = Passage.from_json(item.payload)
+        if item.id not in self._audio:
+            self._audio[item.id] = passage.load()
+        audio, times = self._audio[item.id], []
+        submitted = time.perf_counter()
+        text = self.transcribe(audio, lambda: times.append(time.perf_counter() - submitted))
+        done_s = time.perf_counter() - submitted
+        return Sample(
+            item_id=item.id,
+            output_times_s=tuple(times) or (done_s,),
+            done_s=done_s,
+            units_in=passage.seconds,
+            units_out=passage.seconds,
+            output=text,
+        )
+
+    def hear(self, audio: F32) -> str:
+        """What is heard in (samples,) at SAMPLE_RATE."""
+        return self.transcribe(audio, lambda: None)
