@@ -33,7 +33,9 @@ _MIB = 1024 * 1024
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """ACTION and NAME…"""
-    parser.add_argument("action", metavar="ACTION", nargs="?", default="list", help=f"{', '.join(_ACTIONS)} (default)")
+    parser.add_argument(
+        "action", metavar="ACTION", nargs="?", default="list", help=f"{', '.join(_ACTIONS)} (default: list)"
+    )
     parser.add_argument("names", metavar="NAME", nargs="*", default=[], help="weights by name, accept=LICENCE")
 
 
