@@ -182,6 +182,10 @@ class ReplayedStudy(Study):
     def _early(self) -> list[Params]:
         return super()._early() if self.advised else []
 
+    def _beside_the_baseline(self) -> list[Params]:
+        """Nothing: what people run may lie out of the recorded grid."""
+        return []
+
     def _earlier(self) -> list[Earlier]:
         """None: each replay is the first."""
         return []

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -86,14 +86,8 @@ def _answer(session: LlamaCppSession, item: WorkItem) -> Answer:
         sample = session.run(item)
     except EmptyOutputError:
         return Answer(0, 0.0)
-    said = " ".join(message["content"] for message in _messages(item.payload))
+    said = " ".join(message["content"] for message in item.payload["messages"])
     return Answer(int(sample.units_out), round(repeated_share(session.tokens(said), session.tokens(sample.output)), 4))
-
-
-def _messages(payload: Mapping[str, object]) -> Sequence[Mapping[str, str]]:
-    messages = payload["messages"]
-    assert isinstance(messages, list | tuple)
-    return messages
 
 
 def repeated_share(prompt: Sequence[int], answer: Sequence[int]) -> float:

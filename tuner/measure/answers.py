@@ -48,14 +48,14 @@ class RoundAnswer:
 
 
 def workload_from_json(document: Mapping[str, Any]) -> Workload:
-    """A Workload from its `dataclasses.asdict`."""
-    held_out = document["held_out"]
+    """A Workload from its `dataclasses.asdict`; recordings have what there was when they were made."""
+    held_out = document.get("held_out")
     return Workload(
         name=document["name"],
         items=tuple(WorkItem(**item) for item in document["items"]),
         quality=document["quality"],
         notes=tuple(document["notes"]),
-        facts=document["facts"],
+        facts=document.get("facts", {}),
         held_out=workload_from_json(held_out) if held_out else None,
     )
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from search_spaces.domains import contains
 from search_spaces.parameter import Params, Value
 from search_spaces.space import SearchSpace
 from tuner.core.params import key
@@ -52,10 +53,16 @@ def _without_idle(space: SearchSpace, posterior: Posterior, leader: Params, base
 def _set_back(
     space: SearchSpace, posterior: Posterior, params: Mapping[str, Value], baseline: Params
 ) -> list[tuple[float, float, dict[str, Value]]]:
-    """(expected loss, its standard deviation, configuration) for each changed knob that may go back on its own."""
+    """(expected loss, its standard deviation, configuration) for each changed knob that may go back on its own.
+
+    Not to a default that the user left out of the range to search.
+    """
     options = []
-    for name, value in params.items():
-        if name not in baseline or baseline[name] == value:
+    for knob in space.parameters:
+        name = knob.name
+        if name not in params or name not in baseline or baseline[name] == params[name]:
+            continue
+        if not contains(knob.domain, baseline[name]):
             continue
         reverted = space.canonical({**params, name: baseline[name]})
         if key(reverted) != key(params) and not space.violation_degree(reverted):

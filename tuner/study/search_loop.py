@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import optuna
@@ -42,7 +42,8 @@ and one slow configuration would take the whole time."""
 class Search:
     """Measures what `sampler` proposes; whatever is measured is told to `record` and added to `observations`.
 
-    `on_result` is told each result after that, repeats and drift checks among them.
+    `on_result` is told each result after that, repeats and drift checks among them. `beside` are configurations that
+    are measured after the baseline, whatever the sampler proposes.
     """
 
     def __init__(
@@ -55,10 +56,11 @@ class Search:
         limit: SearchTime,
         clock: Callable[[], float] = time.monotonic,
         on_result: Callable[[TrialResult], None] = lambda result: None,
+        beside: Sequence[Params] = (),
     ) -> None:
         self._prepared, self._record, self._observations = prepared, record, observations
         self._executor, self._watchers, self._limit, self._clock = executor, watchers, limit, clock
-        self._on_result = on_result
+        self._on_result, self._beside = on_result, beside
         self.exhausted = False
 
     def run(self, sampler: optuna.samplers.BaseSampler) -> None:
@@ -70,6 +72,7 @@ class Search:
             self._measure_baseline()
         if notice := baseline_notice(trials[0]):
             self._watchers.notice(notice)
+        self._measure_beside(pace)
         begun = self._measured
         while self._limit.for_another(self._measured == begun, len(owed := self._owed(sampler))):
             check_measured(self._prepared, trials)
@@ -99,13 +102,23 @@ class Search:
         """Try the leader with fewer changes, as far as time and trials allow."""
         most, trials = self._prepared.config.budget.trials, self._observations.trials
         while len(trials) < most and self._limit.for_another(first=False) and (owed := self._owed(sampler)):
-            params = owed[0]
-            if self._executor.known_infeasible(params):
+            if self._executor.known_infeasible(owed[0]):
                 break
-            asked = self._record.begin(params, "search")
-            self._watchers.trial_started(asked.spec.number, params, "search")
-            now = pace.now(trials[0], self._observations.load_noise())
-            self._tell(asked, self._measure(asked, self._search_plan(now), now))
+            self._try_unproposed(owed[0], pace)
+
+    def _measure_beside(self, pace: PaceWatch) -> None:
+        """What is not tried yet of it, within the budget's trials."""
+        for params in self._beside:
+            trials = self._observations.trials
+            if len(trials) < self._prepared.config.budget.trials and key(params) not in {key(t.params) for t in trials}:
+                self._try_unproposed(params, pace)
+
+    def _try_unproposed(self, params: Params, pace: PaceWatch) -> None:
+        """Measure what no sampler proposed."""
+        asked = self._record.begin(params, "search")
+        self._watchers.trial_started(asked.spec.number, params, "search")
+        now = pace.now(self._observations.trials[0], self._observations.load_noise())
+        self._tell(asked, self._measure(asked, self._search_plan(now), now))
 
     def _measure_baseline(self) -> None:
         """The first trial: the default, without which there is no proof, and which gets a second chance."""

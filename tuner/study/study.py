@@ -118,7 +118,15 @@ class Study:
         self._final = Final(prepared, self.store, self.observations, self._proof, self.watchers, self.clock)
         self._time = SearchTime(prepared.config.budget.minutes, self._final.reserve_s, self.trials, self.clock)
         self._search = Search(
-            prepared, record, self.observations, self._executor, self.watchers, self._time, self.clock, self._measured
+            prepared,
+            record,
+            self.observations,
+            self._executor,
+            self.watchers,
+            self._time,
+            self.clock,
+            self._measured,
+            self._beside_the_baseline(),
         )
         self._search.rule_out_killers()
         self.watchers.study_started(study_info(prepared, self.store.directory, self.trials))
@@ -171,11 +179,14 @@ class Study:
         """Told each result of the search, whatever its purpose."""
 
     def _early(self) -> list[Params]:
-        """What is tried before all else: what people run, what the space file advises, the best of earlier studies."""
+        """What is tried before all else: what the space file advises, and what was best in earlier studies."""
+        return [p for p in (self.prepared.space.initial_configuration(), *(e.params for e in self._earlier())) if p]
+
+    def _beside_the_baseline(self) -> list[Params]:
+        """What is measured whatever a sampler proposes, and may lie out of the searched ranges: what people run."""
         space = self.prepared.space
         stock = space.stock_configuration()
-        first = [] if stock == dict(space.baseline) else [stock]
-        return [*first, *(p for p in (space.initial_configuration(), *(e.params for e in self._earlier())) if p)]
+        return [] if stock == dict(space.baseline) else [stock]
 
     def _earlier(self) -> list[Earlier]:
         """The best of earlier studies of the engine, and a line about them."""
