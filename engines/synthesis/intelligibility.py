@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from engines.cache import file_sha256
 from engines.synthesis.speech import F32
@@ -18,7 +17,7 @@ Sound = tuple[F32, int]
 """Samples, and their rate in Hz."""
 
 
-def listener(path: str, language: str | None) -> dict[str, Any]:
+def listener(path: str, language: str | None) -> dict[str, str]:
     """The material of a workload that says who listens. Raises ModelFileError."""
     from engines.whisper_cpp.ggml_file import read_header
 
@@ -28,7 +27,7 @@ def listener(path: str, language: str | None) -> dict[str, Any]:
 
 
 def word_errors(
-    who: Mapping[str, Any], texts: Sequence[str], said: Sequence[Sound], reference: Sequence[Sound]
+    who: Mapping[str, str], texts: Sequence[str], said: Sequence[Sound], reference: Sequence[Sound]
 ) -> dict[str, float]:
     """`wer` and `cer` of what is heard in `said`, and `wer_increase` over what is heard in the reference's audio.
 
