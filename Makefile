@@ -42,7 +42,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "setting up $(VENV); llama.cpp is compiled, which takes some minutes (4 on 2 cores without CUDA)"
 	$(PYTHON) -m venv $(VENV)
 	$(if $(CMAKE_ARGS),$(PIP) install --no-cache-dir -c constraints.txt '$(LLAMA_CPP)')
-	$(PIP) install -c constraints.txt -e '.[llm,stt,faster-whisper,tts,kokoro,dev]'
+	$(PIP) install -c constraints.txt -e '.[llm,stt,faster-whisper,tts,kokoro,piper,dev]'
 	@touch $(STAMP)
 
 sweep: $(STAMP)

@@ -11,9 +11,10 @@ from engines.base import Model, Progress, WorkItem, Workload
 from engines.cache import file_sha256
 from engines.cosyvoice.requests import CONVERSION, INSTRUCT, MODES, ZERO_SHOT, Request
 from engines.synthesis import workload as sentences
+from engines.synthesis.intelligibility import Ear
 from search_spaces.errors import TunerError, unknown_name
 
-_NOBODY: Mapping[str, Any] = {}
+_NOBODY: Mapping[str, Ear] = {}
 _OWN = ("mode", "instruction", "recording", "seconds")
 LONGEST_S = 30.0
 """The repository refuses longer recordings."""
@@ -62,7 +63,7 @@ def _workload(
     requests: Mapping[str, Request],
     judged: Sequence[Request],
     model: Model,
-    who: Mapping[str, Any] = _NOBODY,
+    who: Mapping[str, Ear] = _NOBODY,
 ) -> Workload:
     items = tuple(WorkItem(key, asdict(request)) for key, request in requests.items())
     voice = [str(model.facts["prompt_text"]), str(model.facts.get("prompt_sha256", ""))]

@@ -6,51 +6,41 @@ Only worker processes call these.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from engines.errors import EngineError, MissingLibraryError
-from engines.failures import Signs
 from engines.install import install_hint
+from engines.onnx_sessions import library
 
-_SIGNS = Signs(
-    library="onnxruntime",
-    no_memory=("out of memory", "bad_alloc", "failed to allocate", "cudaerrormemoryallocation"),
-    unsupported=("not_implemented", "not implemented", "could not find an implementation", "not supported"),
-    bad_model=("invalidprotobuf", "invalid_protobuf", "load model", "no_suchfile", "invalidgraph", "invalid_graph"),
-    no_memory_hint="use a smaller variant, or split the text",
-    bad_model_hint="use an ONNX file of Kokoro",
+_SIGNS = library.signs(
+    no_memory_hint="use a smaller variant, or split the text", bad_model_hint="use an ONNX file of Kokoro"
 )
 
 
 def onnxruntime() -> Any:
     """The module. Raises MissingLibraryError."""
-    try:
-        import onnxruntime as library
-    except (ImportError, OSError) as error:
-        raise MissingLibraryError(f"onnxruntime cannot be used: {error}", install_hint("kokoro")) from error
-    library.set_default_logger_severity(3)  # errors alone: it warns of every operator that a provider leaves to the CPU
-    return library
+    return library.onnxruntime("kokoro")
 
 
 def kokoro_onnx() -> Any:
     """The module. Raises MissingLibraryError."""
     try:
-        import kokoro_onnx as library
+        import kokoro_onnx
     except (ImportError, OSError) as error:
         raise MissingLibraryError(f"kokoro-onnx cannot be used: {error}", install_hint("kokoro")) from error
-    return library
+    return kokoro_onnx
 
 
 def onnx() -> Any:
     """The module. Raises MissingLibraryError."""
     try:
-        import onnx as library
+        import onnx as module
     except ImportError as error:
         raise MissingLibraryError(f"onnx cannot be used: {error}", install_hint("kokoro")) from error
-    return library
+    return module
 
 
 def languages() -> list[str]:
@@ -69,22 +59,11 @@ def spelled(text: str) -> Iterator[None]:
         yield
     except (RuntimeError, ValueError, OSError) as error:
         raise EngineError(
-            f"the phonemizer cannot read {text!r}: {_one_line(error)}", "check model.language, or leave the text out"
+            f"the phonemizer cannot read {text!r}: {library.one_line(error)}",
+            "check model.language, or leave the text out",
         ) from error
 
 
-@contextmanager
-def explained(path: Path | str) -> Iterator[None]:
+def explained(path: Path | str) -> AbstractContextManager[None]:
     """Turn what onnxruntime raises into an EngineError that says what it means; `path` is the model's file."""
-    try:
-        yield
-    except EngineError:
-        raise
-    except MemoryError:
-        raise
-    except Exception as error:  # onnxruntime's exceptions share no base class of their own
-        raise _SIGNS.failure(f"{type(error).__name__}: {_one_line(error)}", "", path) from error
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:400]
+    return library.explained(_SIGNS, path)

@@ -8,7 +8,7 @@ measured.
 from __future__ import annotations
 
 from engines.base import Capabilities, MemoryPrediction, Model
-from engines.kokoro.providers import CPU, ON_DEVICE
+from engines.onnx_sessions.providers import CPU, ON_DEVICE
 from search_spaces.parameter import Params
 
 _PROCESS_MIB = 150.0

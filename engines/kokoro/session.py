@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from engines.base import Model, ModelFile
-from engines.errors import SWEEP_AGAIN, EngineError, ModelFileError, UnsupportedError
+from engines.errors import SWEEP_AGAIN, EngineError, ModelFileError
 from engines.kokoro.capabilities import build_of
 from engines.kokoro.library import explained, kokoro_onnx, onnxruntime, spelled
 from engines.kokoro.models import prepare
-from engines.kokoro.settings import Arguments, arguments
+from engines.kokoro.settings import arguments
+from engines.onnx_sessions.opening import open_session
 from engines.synthesis.gate import check, check_sound
 from engines.synthesis.intelligibility import Sound
 from engines.synthesis.references import Reference, References
@@ -160,28 +161,9 @@ class _Heard:
 
 def _load(model: Model, file: ModelFile, params: Params) -> Any:
     runtime, asked = onnxruntime(), arguments(params)
-    options = runtime.SessionOptions()
-    for name, value in asked.attributes.items():
-        setattr(options, name, value)
-    for name, (kind, member) in asked.enums.items():
-        setattr(options, name, getattr(getattr(runtime, kind), member))
-    for name, text in asked.entries.items():
-        options.add_session_config_entry(name, text)
-    if asked.providers[0] not in runtime.get_available_providers():
-        raise UnsupportedError(
-            f"this build of onnxruntime has no {asked.providers[0]}",
-            "python -m tuner show tts engine=kokoro tells how to get one that has it",
-        )
     runtime.set_seed(_SEED)
     with explained(file.path):
-        session = runtime.InferenceSession(file.path, options, providers=list(asked.providers))
-        in_force = session.get_providers()
-        if asked.providers[0] not in in_force:
-            raise UnsupportedError(
-                f"{asked.providers[0]} cannot be loaded here; onnxruntime fell back to {', '.join(in_force)}",
-                "install the libraries that the provider needs",
-            )
-        _check_in_force(session.get_session_options(), options, asked)
+        session = open_session(runtime, file.path, asked, "python -m tuner show tts engine=kokoro")
         try:
             kokoro = kokoro_onnx().Kokoro.from_session(_Heard(session), str(model.facts["voices"]))
         except FileNotFoundError as error:
@@ -189,19 +171,6 @@ def _load(model: Model, file: ModelFile, params: Params) -> Any:
         with kokoro.voices as archive:  # kokoro-onnx leaves the file open, and reads it for every request
             kokoro.voices = dict(archive)
         return kokoro
-
-
-def _check_in_force(actual: Any, wanted: Any, asked: Arguments) -> None:
-    """Raise UnsupportedError where a loaded session has other options than were asked for: onnxruntime only warns."""
-    names = [*asked.attributes, *asked.enums]
-    pairs = [(name, getattr(wanted, name), getattr(actual, name)) for name in names]
-    pairs += [(name, text, actual.get_session_config_entry(name)) for name, text in asked.entries.items()]
-    for name, want, have in pairs:
-        if want != have:
-            raise UnsupportedError(
-                f"onnxruntime runs {asked.providers[0]} with {name} {have}, and {want} was asked for",
-                "leave the knob at its default with this provider",
-            )
 
 
 def _followed_by_pause(audio: F32, text: str) -> F32:

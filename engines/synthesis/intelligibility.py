@@ -15,9 +15,11 @@ from search_spaces.parameter import Params
 ENGLISH = "en"
 Sound = tuple[F32, int]
 """Samples, and their rate in Hz."""
+Ear = Mapping[str, str]
+"""Who listens: `model`, its `sha256`, and the `language`."""
 
 
-def listener(path: str, language: str | None) -> dict[str, str]:
+def listener(path: str, language: str | None) -> Ear:
     """The material of a workload that says who listens. Raises ModelFileError."""
     from engines.whisper_cpp.ggml_file import read_header
 
@@ -26,9 +28,7 @@ def listener(path: str, language: str | None) -> dict[str, str]:
     return {"model": str(file), "sha256": file_sha256(file), "language": language or ENGLISH}
 
 
-def word_errors(
-    who: Mapping[str, str], texts: Sequence[str], said: Sequence[Sound], reference: Sequence[Sound]
-) -> dict[str, float]:
+def word_errors(who: Ear, texts: Sequence[str], said: Sequence[Sound], reference: Sequence[Sound]) -> dict[str, float]:
     """`wer` and `cer` of what is heard in `said`, and `wer_increase` over what is heard in the reference's audio.
 
     Raises EngineError and MissingLibraryError (`whisper_cpp`).

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from engines.base import Model, Progress, WorkItem, Workload
 from engines.synthesis.comparison import JUDGING_VERSION
-from engines.synthesis.intelligibility import listener
+from engines.synthesis.intelligibility import Ear, listener
 from engines.synthesis.parts import NOTHING, Parts, parted
 from engines.synthesis.sentences import ANSWER, LENGTHS, REPLY, Sentence, SentencesError, own, shipped
 from search_spaces.errors import unknown_name
@@ -43,12 +44,13 @@ def resolve_workload(config: Mapping[str, Any], model: Model, progress: Progress
         parts = _shipped(kind, count)
         if len(parts.timed) < count:
             notes.append(f"{len(parts.timed)} sentences are timed, not {count}: the tool has no more of lengths={kind}")
-    who: dict[str, Any] = {}
+    who: dict[str, Ear] = {}
     if config.get("asr_model"):
         who["asr_model"] = listener(str(config["asr_model"]), config.get("asr_language"))
     name = str(config.get("name") or "sentences")
-    held_out = Workload(name, _items(parts.proven), _material(parts.judged, who)) if parts.proven else None
-    return Workload(name, _items(parts.timed), _material(parts.timed, who), (*notes, parts.note), held_out=held_out)
+    held_out = _part(name, parts.proven, parts.judged, who) if parts.proven else None
+    searched = _part(name, parts.timed, parts.timed, who)
+    return replace(searched, notes=(*notes, parts.note), held_out=held_out)
 
 
 def judged_texts(workload: Workload) -> list[str]:
@@ -66,12 +68,10 @@ def _shipped(kind: str, count: int) -> Parts:
     return sum((parted(shipped(kind), share) for kind, share in zip(LENGTHS, shares, strict=True)), NOTHING)
 
 
-def _items(sentences: Sequence[Sentence]) -> tuple[WorkItem, ...]:
-    return tuple(WorkItem(sentence.id, {"text": sentence.text}) for sentence in sentences)
-
-
-def _material(sentences: Sequence[Sentence], who: Mapping[str, Any]) -> dict[str, Any]:
-    return {"texts": [sentence.text for sentence in sentences], "judging": JUDGING_VERSION, **who}
+def _part(name: str, timed: Sequence[Sentence], judged: Sequence[Sentence], who: Mapping[str, Ear]) -> Workload:
+    items = tuple(WorkItem(sentence.id, {"text": sentence.text}) for sentence in timed)
+    texts = [sentence.text for sentence in judged]
+    return Workload(name, items, {"texts": texts, "judging": JUDGING_VERSION, **who})
 
 
 def _count(name: str, value: Any, default: int) -> int:

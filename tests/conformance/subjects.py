@@ -41,6 +41,12 @@ def _kokoro(folder: Path) -> Mapping[str, Any]:
     return {"source": str(model), "voices": str(voices)}
 
 
+def _piper(folder: Path) -> Mapping[str, Any]:
+    from tests.engines.piper.voice_builder import write_voice
+
+    return {"source": str(write_voice(folder / "tiny.onnx"))}
+
+
 def _cosyvoice_lacks() -> str:
     if importlib.util.find_spec("torch") is None:
         return "torch is not installed"
@@ -57,6 +63,7 @@ SUBJECTS: Mapping[str, Subject] = {
     "kokoro": Subject(
         _kokoro, {"source": "/nowhere/model.onnx", "voices": "/nowhere/voices.bin"}, {"items_per_round": 2}
     ),
+    "piper": Subject(_piper, {"source": "/nowhere/voice.onnx"}, {"items_per_round": 2}),
     "cosyvoice": Subject(
         lambda folder: {"source": "shape:v2", "layers": 1},
         {"source": "/nowhere/model"},

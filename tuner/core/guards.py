@@ -18,7 +18,7 @@ from tuner.core.trial import TrialResult
 FACTOR = 1.05
 """A felt metric may be so many times worse."""
 SEARCH_TOLERANCE = 1.05
-"""In the search a speed may be so many times worse once more: few rounds say it, and the tournament has the last word."""
+"""In the search a speed may be so many times worse once more: few rounds say so, and the tournament decides."""
 PREFIX = "guards."
 """Of a guard's name among the limits that a trial breaks."""
 

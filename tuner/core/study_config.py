@@ -35,8 +35,9 @@ class Budget:
 class StudyConfig:
     """One run. `document` is the same as plain JSON data (it becomes study.yaml).
 
-    `baseline` are the values in
-    which what is to be beaten differs from `baseline_from`. `guards` are how many times worse than the baseline's a winner's felt metrics may be. `storage` is the URL of the database that keeps the trials; "" stands for a journal in the study's folder.
+    `baseline` are the values in which what is to be beaten differs from `baseline_from`. `guards` are how many times
+    worse than the baseline's a winner's felt metrics may be. `storage` is the URL of the database that keeps the
+    trials; "" stands for a journal in the study's folder.
     """
 
     task: str

@@ -44,6 +44,15 @@ def search_plan(pruner: Pruner, cold_load: bool = False, time_left_s: float = ma
     return MeasurementPlan(pruner, cold_load=cold_load, time_left_s=time_left_s)
 
 
+def hurried_plan(time_left_s: float = math.inf) -> MeasurementPlan:
+    """A trial of the search on a machine that is never quiet: one round, and none again.
+
+    Rounds differ there by more than configurations do, so that many configurations measured once tell more than a few
+    measured well; the tournament's pairs decide.
+    """
+    return MeasurementPlan(fixed_rounds(1), "first_item", time_left_s=time_left_s, repeat_disturbed="never")
+
+
 def drift_plan(pruner: Pruner, time_left_s: float = math.inf) -> MeasurementPlan:
     """The baseline measured again during a search, to see how the machine's own speed changes."""
     return MeasurementPlan(pruner, quality=False, time_left_s=time_left_s)

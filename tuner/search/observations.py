@@ -6,13 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from search_spaces.parameter import Value
 from search_spaces.space import SearchSpace
 from tuner.core.objective import Constraint, Objective, pace_corrected, violations
+from tuner.core.params import key
 from tuner.core.stats import geometric_mean
 from tuner.core.trial import TrialResult
 from tuner.search.estimate import Estimate, likeliest
 from tuner.search.finalists import FINALISTS, finalists
 from tuner.search.one_thread import on_one_thread
+from tuner.search.reduction import reductions
 from tuner.search.repeats import failed_again
 
 if TYPE_CHECKING:
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
 
 REPEATS_LEAST = 2
 """With so many repeats the middle of all values decides whether a trial is worth measuring again."""
+TRIALS_LEAST = 6
+"""Fewer trials tell too little about single knobs to set any back."""
 
 
 class Observations:
@@ -115,6 +120,15 @@ class Observations:
     def finalists(self, count: int = FINALISTS) -> list[TrialResult]:
         """The `count` trials, as they were measured, that are worth a tournament most."""
         return finalists(self._reliable(), self.objectives, count)
+
+    def reductions(self) -> list[dict[str, Value]]:
+        """What has fewer changes than the leader, may be as good, and was not tried yet."""
+        leader, posterior = self.leader(), self.posterior
+        if leader is None or posterior is None or len(self.trials) < TRIALS_LEAST:
+            return []
+        tried = {key(t.params) for t in self.trials}
+        found = reductions(self.space, posterior, leader.params, self.trials[0].params)
+        return [params for params in found if key(params) not in tried]
 
     def _reliable(self) -> list[Estimate]:
         """`likely()` without what ran at first and failed when it was measured again; the baseline stays the first.

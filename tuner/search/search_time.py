@@ -47,12 +47,14 @@ class SearchTime:
         """How long until the time is up; endless before the first trial."""
         return self.left_s() - self.reserve_s() if self.trials else math.inf
 
-    def for_another(self, first: bool) -> bool:
+    def for_another(self, first: bool, owed: int = 0) -> bool:
         """Whether one more trial, as long as the latest ones, still leaves the tournament its time.
 
-        The `first` of a run needs no more than that it may begin: where trials take long, none would ever be added.
+        So many trials are `owed` after it. The `first` of a run needs no more than that it may begin: where trials take
+        long, none would ever be added.
         """
-        return not self.is_up() and (first or self.left_s() >= self.reserve_s() + typical_s(self.trials))
+        needed_s = (1 + owed) * typical_s(self.trials)
+        return not self.is_up() and (first or self.left_s() >= self.reserve_s() + needed_s)
 
     def for_telling_apart(self) -> bool:
         """Whether a search with nothing left to try may measure its best few again."""

@@ -75,11 +75,11 @@ class Final:
             self.executor,
             {trial.number: trial for trial in self.observations.trials},
             self.prepared.constraints,
-            self.prepared.guards,
             self.observations.posterior,
             self.store.write_tournament_state,
             self.watchers.tournament_progress,
             self.clock,
+            self.prepared.guards,
         )
         return tournament.run(state, left_s)
 
@@ -90,9 +90,7 @@ class Final:
         quality = {**vetted.quality, **self._quality_of(stock, vetted)}
         invited = self._with_stock(vetted.invited)
         number = stock.number if stock else None
-        return begun(
-            self._begun_for(exhausted), objective, pairs, baseline, invited, quality, number, vetted.refused
-        )
+        return begun(self._begun_for(exhausted), objective, pairs, baseline, invited, quality, number, vetted.refused)
 
     def _vetted(self, left_s: float) -> Vetted:
         """Who plays: as many as the time allows, of those that keep the limits on what is held out."""

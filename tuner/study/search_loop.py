@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import optuna
 
-from search_spaces.parameter import Params
+from search_spaces.parameter import Params, Value
 from tuner.core import interrupts
 from tuner.core.guards import search_violations
 from tuner.core.objective import Objective, at_pace
@@ -17,7 +17,8 @@ from tuner.core.trial import Purpose, TrialResult, TrialStatus
 from tuner.core.watchers import Watchers
 from tuner.measure.drift import PaceWatch
 from tuner.measure.executor import Executor
-from tuner.measure.plan import MeasurementPlan, drift_plan, search_plan, single_round_plan
+from tuner.measure.host.host_noise import never_quiet
+from tuner.measure.plan import MeasurementPlan, drift_plan, hurried_plan, search_plan, single_round_plan
 from tuner.measure.preparation import Prepared, check_measured
 from tuner.measure.pruning import Best, Pruner, pruner_against
 from tuner.results.record import Asked, StudyRecord
@@ -29,6 +30,8 @@ from tuner.study.search_notices import baseline_notice
 
 RETRYABLE = (TrialStatus.CRASHED, TrialStatus.OUT_OF_MEMORY, TrialStatus.INFEASIBLE)
 """How a baseline may end for a passing shortage: it gets a second chance, because without it there is no proof."""
+WHOLE = ("brute_force", "ablation")
+"""Samplers that go through a list of their own to its end."""
 MAX_KILLS = 3
 """A configuration during which the tuner itself was killed so many times in a row is not tried again."""
 TRIAL_SHARE = 0.1
@@ -68,11 +71,11 @@ class Search:
         if notice := baseline_notice(trials[0]):
             self._watchers.notice(notice)
         begun = self._measured
-        while self._limit.for_another(self._measured == begun):
+        while self._limit.for_another(self._measured == begun, len(owed := self._owed(sampler))):
             check_measured(self._prepared, trials)
             pace.look(trials, len(self._observations.repeats))
             now = pace.now(trials[0], self._observations.load_noise())
-            complete = self.exhausted or len(trials) >= self._prepared.config.budget.trials
+            complete = self.exhausted or len(trials) + len(owed) >= self._prepared.config.budget.trials
             if complete and not self._limit.for_telling_apart():
                 break
             if again := self._worth_repeating(sampler, complete):
@@ -83,7 +86,26 @@ class Search:
                 self._try(*proposed, now)
             else:
                 self.exhausted = True
+        self._reduce(sampler, pace)
         check_measured(self._prepared, trials)
+
+    def _owed(self, sampler: optuna.samplers.BaseSampler) -> list[dict[str, Value]]:
+        """The leader with fewer changes, which is tried at the end; not where the whole space will be."""
+        if getattr(sampler, "enumerates", False) or self._prepared.config.sampler in WHOLE or self.exhausted:
+            return []
+        return self._observations.reductions()
+
+    def _reduce(self, sampler: optuna.samplers.BaseSampler, pace: PaceWatch) -> None:
+        """Try the leader with fewer changes, as far as time and trials allow."""
+        most, trials = self._prepared.config.budget.trials, self._observations.trials
+        while len(trials) < most and self._limit.for_another(first=False) and (owed := self._owed(sampler)):
+            params = owed[0]
+            if self._executor.known_infeasible(params):
+                break
+            asked = self._record.begin(params, "search")
+            self._watchers.trial_started(asked.spec.number, params, "search")
+            now = pace.now(trials[0], self._observations.load_noise())
+            self._tell(asked, self._measure(asked, self._search_plan(now), now))
 
     def _measure_baseline(self) -> None:
         """The first trial: the default, without which there is no proof, and which gets a second chance."""
@@ -178,6 +200,8 @@ class Search:
         self._on_result(result)
 
     def _search_plan(self, pace: float) -> MeasurementPlan:
+        if never_quiet([t.host_noise for t in self._observations.trials]):
+            return replace(hurried_plan(self._limit.until_up_s()), cold_load=self._prepared.cold_loads)
         return search_plan(self._pruner(pace), self._prepared.cold_loads, self._limit.until_up_s())
 
     def _pruner(self, pace: float) -> Pruner:

@@ -210,9 +210,7 @@ class Study:
 
     def _explain(self, winner: TrialResult | None) -> None:
         self._report()  # the verdict is out, however long explaining takes
-        explain(
-            self.prepared, self._proof, self.store, self.observations, winner, self._time.left_s(), self.watchers
-        )
+        explain(self.prepared, self._proof, self.store, self.observations, winner, self._time.left_s(), self.watchers)
 
     def _finished_before(self) -> Outcome | None:
         """The outcome of an earlier run that used up the same budget; None when there is something left to do."""

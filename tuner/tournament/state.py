@@ -36,9 +36,9 @@ class TournamentState:
 
     `dropped` maps who rests to the blocks that were played by then, `interim_analyses` are the numbers of pairs at
     which one was taken that did not end it. `proven_early` says that an interim analysis proved a gain, and `ended` why
-    no further block is played, beside the pairs being used up or nobody being left. `quality` is of those who play on
-    what is held out, by trial; {} where nothing is. `stock` is the number of the trial that is what people run, `vetoed` are those that broke a limit
-    there.
+    no further block is played, beside the pairs being used up or nobody being left. `quality` is of
+    those who play on what is held out, by trial; {} where nothing is. `stock` is the number of the trial that is what
+    people run, `vetoed` are those that broke a limit on what is held out.
     """
 
     begun_for: BegunFor

@@ -73,11 +73,11 @@ class Tournament:
     executor: Executor
     trials: Mapping[int, TrialResult]
     constraints: tuple[Constraint, ...] = ()
-    guards: tuple[Guard, ...] = ()
     posterior: Posterior | None = None
     keep: Callable[[TournamentState], None] = lambda state: None
     on_block: Callable[[list[Standing], int, int], None] = lambda standings, done, most: None
     clock: Callable[[], float] = time.monotonic
+    guards: tuple[Guard, ...] = ()
 
     def run(self, state: TournamentState, left_s: Callable[[], float] = lambda: math.inf) -> TournamentResult:
         """Interleave until decided, until the most pairs are run, or until what is left of the time is too short.

@@ -31,9 +31,7 @@ def sentence(document: TournamentDocument) -> str:
         better = "higher" if metric(objective).direction == "maximize" else "lower"
         able = [(f, test) for f in finalists if (test := f.test) and not f.failure and not f.breaks and not f.refused]
         if not able:
-            return (
-                f"keep the default: every finalist failed or broke a limit when measured again ({_out(finalists)})"
-            )
+            return f"keep the default: every finalist failed or broke a limit when measured again ({_out(finalists)})"
         nearest, test = max(able, key=lambda pair: pair[1].ratio)
         keep = f"keep the default: no finalist has a significantly {better} {noun} over {test.pairs} pairs"
         return f"{keep} ({_how_near(nearest.number, test)})"

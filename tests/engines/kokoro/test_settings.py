@@ -6,8 +6,9 @@ import pytest
 
 from engines.kokoro.engine import KokoroEngine
 from engines.kokoro.library import onnxruntime
-from engines.kokoro.providers import PROVIDERS, available
-from engines.kokoro.settings import KNOBS, LEVELS, MODES, arguments
+from engines.kokoro.settings import KNOBS, arguments
+from engines.onnx_sessions.providers import PROVIDERS, available
+from engines.onnx_sessions.settings import LEVELS, MODES
 from search_spaces.errors import TunerError
 from search_spaces.template import load_template
 
@@ -63,8 +64,8 @@ def test_the_names_are_onnxruntime_s() -> None:
     assert all(hasattr(runtime.ExecutionMode, name) for name in MODES.values())
     for attribute in arguments(dict.fromkeys(("intra_op_threads", "inter_op_threads", "memory_arena"), 1)).attributes:
         assert hasattr(options, attribute)
-    assert "cpu" in available()
-    assert set(available()) <= set(PROVIDERS)
+    assert "cpu" in available(runtime)
+    assert set(available(runtime)) <= set(PROVIDERS)
 
 
 def test_the_defaults_are_onnxruntime_s() -> None:

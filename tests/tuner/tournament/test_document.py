@@ -12,10 +12,11 @@ from tuner.tournament.document import TournamentDocument
 KEYS = {
     "objective", "baseline", "baseline_metrics", "finalists", "pairs", "pairs_most", "blocks", "quiet",
     "repeated_rounds", "noise", "winner", "verdict", "trials", "exhausted", "summary",
+    "stock", "vetoed",
 }  # fmt: skip
 FINALIST_KEYS = {
     "number", "params", "search_ratio", "ratio", "ci95", "p_value", "p_adjusted", "pairs", "significant", "failure",
-    "breaks", "metrics",
+    "breaks", "metrics", "refused", "felt",
 }  # fmt: skip
 
 

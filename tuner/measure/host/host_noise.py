@@ -23,6 +23,8 @@ others took at least so many cores. Who waits is not told: with more threads tha
 so pressure beside no work of others means nothing."""
 STEAL_LIMIT = 0.05
 """CPU time taken by the hypervisor, in cores, above which a round counts as disturbed."""
+SUSPENDED_LIMIT_S = 0.05
+"""Seconds that the clocks may differ by for reasons of their own."""
 NEVER_QUIET = 0.5
 """Above this share of disturbed rounds there is no quiet to wait for."""
 UNWATCHED = (
@@ -42,7 +44,8 @@ class HostNoise:
     CPU shares are in cores: 0.5 is half a core for the whole round. `idle_share` is of all those cores.
     `throttled_share` is of the round's time, and so is `pressure_share`, in which something waited for a core. Clocks
     are those at the round's end, None where they are not told; `device_slowed` says that heat or the power supply holds
-    a device back. `watched` is false where the system does not tell what others take of the CPU (no /proc).
+    a device back. The machine slept for `suspended_s` of the round. `watched` is false where the system does not tell
+    what others take of the CPU (no /proc).
     """
 
     others_cores: float = 0.0
@@ -55,6 +58,7 @@ class HostNoise:
     device_mhz: float | None = None
     device_slowed: bool = False
     watched: bool = True
+    suspended_s: float = 0.0
 
     @property
     def disturbed(self) -> bool:
@@ -66,7 +70,8 @@ class HostNoise:
         """
         pressing = (self.pressure_share or 0.0) > PRESSURE_LIMIT and self.others_cores > PRESSING_LEAST
         crowded = (self.others_cores > OTHERS_LIMIT or pressing) and self.idle_share < ROOM_SHARE
-        return crowded or self.steal_cores > STEAL_LIMIT or self.device_processes > 0 or self.device_slowed
+        held_up = self.suspended_s > SUSPENDED_LIMIT_S
+        return held_up or crowded or self.steal_cores > STEAL_LIMIT or self.device_processes > 0 or self.device_slowed
 
 
 class NoiseWatch:
@@ -83,6 +88,7 @@ class NoiseWatch:
         self._own = time.process_time()
         self._throttled = _throttled_seconds()
         self._pressure = pressure_seconds()
+        self._asleep_s = _asleep_seconds()
 
     def stop(self, worker_cpu_s: float) -> HostNoise:
         """The noise since the watch was made; `worker_cpu_s` is the CPU time in between of the worker and all below."""
@@ -103,6 +109,7 @@ class NoiseWatch:
             device_mhz=device_mhz,
             device_slowed=device_slowed,
             watched=now.cores > 0,
+            suspended_s=max(0.0, _asleep_seconds() - self._asleep_s),
         )
 
 
@@ -199,6 +206,20 @@ def _foreign_device_processes(worker_pid: int) -> int:
 
     ours = (worker_pid, os.getpid())
     return sum(psutil.pid_exists(pid) and not any(is_within(pid, one) for one in ours) for pid in computing)
+
+
+def _asleep_seconds() -> float:
+    """Seconds since boot for which the machine was suspended: one clock goes on meanwhile, the other stands still.
+
+    0 where the system has no such clock.
+    """
+    boot = getattr(time, "CLOCK_BOOTTIME", None)
+    return 0.0 if boot is None else time.clock_gettime(boot) - time.clock_gettime(time.CLOCK_MONOTONIC)
+
+
+def never_quiet(summaries: Sequence[Mapping[str, float]]) -> bool:
+    """Whether most rounds so far were disturbed, so that there is no quiet to wait for."""
+    return combined(summaries).get("disturbed_share", 0.0) > NEVER_QUIET
 
 
 def _throttled_seconds() -> float:

@@ -36,8 +36,9 @@ def refused(*overrides):
 def test_the_defaults_of_a_language_model():
     config = compose("llm", [])
     assert config.engine == "llama_cpp"
-    assert config.objectives == ("decode_tokens_per_second",)
+    assert config.objectives == ("response_s",)
     assert config.constraints == {"kld": 0.05}
+    assert config.guards == {"ftl_ms": 1.05, "ftl_ms_p95": 1.05, "rss_peak_mib": 1.05}
     assert config.budget == Budget()
     assert config.model["source"] == "embedded"
     assert config.model["shape"] == "llama-160m"

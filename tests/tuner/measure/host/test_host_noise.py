@@ -9,7 +9,7 @@ import pytest
 
 from tests.tuner.fake_nvml import GIB, FakeNvml
 from tuner.measure.host import host_noise
-from tuner.measure.host.host_noise import HostNoise, NoiseWatch, noise_message, summary
+from tuner.measure.host.host_noise import HostNoise, NoiseWatch, never_quiet, noise_message, summary
 
 NO_SUCH_PID = 2**22 + 1  # Linux numbers processes up to 2^22
 
@@ -29,6 +29,8 @@ NO_SUCH_PID = 2**22 + 1  # Linux numbers processes up to 2^22
         (HostNoise(pressure_share=0.2, others_cores=0.05), True),
         (HostNoise(pressure_share=0.2, others_cores=0.05, idle_share=0.5), False),
         (HostNoise(device_slowed=True, idle_share=0.5), True),
+        (HostNoise(suspended_s=3.0, idle_share=0.9), True),
+        (HostNoise(suspended_s=0.001, idle_share=0.9), False),
     ],
 )
 def test_others_disturb_where_there_is_no_room_for_them(noise, disturbed):
@@ -151,3 +153,18 @@ def test_numbers_of_another_pid_namespace_may_be_ours(monkeypatch):
 def test_a_device_that_does_not_list_its_processes_has_none(monkeypatch):
     monkeypatch.setitem(sys.modules, "pynvml", FakeNvml("nvmlDeviceGetComputeRunningProcesses"))
     assert NoiseWatch(os.getpid()).stop(0.0).device_processes == 0
+
+
+def test_a_machine_that_slept_is_seen_by_its_clocks(monkeypatch):
+    watch = NoiseWatch(os.getpid())
+    real = host_noise._asleep_seconds()
+    assert watch.stop(0.0).suspended_s == pytest.approx(0.0, abs=0.01)
+    monkeypatch.setattr(host_noise, "_asleep_seconds", lambda: real + 30.0)
+    assert watch.stop(0.0).suspended_s == pytest.approx(30.0, abs=0.01)
+
+
+def test_where_most_rounds_were_disturbed_there_is_no_quiet_to_wait_for():
+    loud, quiet = summary([HostNoise(others_cores=1.0)]), summary([HostNoise()])
+    assert never_quiet([loud, loud, quiet])
+    assert not never_quiet([loud, quiet, quiet])
+    assert not never_quiet([])

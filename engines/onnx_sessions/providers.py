@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-
-from engines.kokoro.library import onnxruntime
+from typing import Any
 
 CPU, CUDA, TENSORRT = "cpu", "cuda", "tensorrt"
 PROVIDERS: Mapping[str, str] = {
@@ -23,7 +22,7 @@ ON_DEVICE = (CUDA, TENSORRT, "rocm", "directml")
 """Providers that keep the weights in a device's memory."""
 
 
-def available() -> list[str]:
-    """Those of this build of onnxruntime. That one is there does not say that its libraries are: loading tells."""
-    built: Sequence[str] = onnxruntime().get_available_providers()
+def available(runtime: Any) -> list[str]:
+    """Those of a build of onnxruntime. That one is there does not say that its libraries are: loading tells."""
+    built: Sequence[str] = runtime.get_available_providers()
     return [name for name, full in PROVIDERS.items() if full in built]

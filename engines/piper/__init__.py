@@ -1,0 +1,5 @@
+"""Piper, through piper-tts and onnxruntime."""
+
+from engines.piper.engine import PiperEngine
+
+__all__ = ["PiperEngine"]
