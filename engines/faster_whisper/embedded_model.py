@@ -50,7 +50,7 @@ def write_folder(shape: str, folder: Path, progress: Callable[[str], None]) -> N
     write_model(folder / MODEL, sorted(_variables(dict(grow(weights, size)), size)))
     (folder / "vocabulary.json").write_text(json.dumps(tokens), encoding="utf-8")
     (folder / "config.json").write_text(json.dumps(_CONFIG), encoding="utf-8")
-    (folder / "tokenizer.json").write_text(json.dumps(_tokenizer(tokens)), encoding="utf-8")
+    (folder / "tokenizer.json").write_text(_tokenizer(tokens), encoding="utf-8")
 
 
 _CONFIG = {"alignment_heads": [[0, 0]], "lang_ids": [], "suppress_ids": [], "suppress_ids_begin": [ord(" "), END]}
@@ -112,14 +112,15 @@ def _tokens(tokens: SpokenTokens) -> list[str]:
     return [*text, *(special[number] for number in range(END, FIRST_TIME)), *times]
 
 
-def _tokenizer(tokens: list[str]) -> dict[str, Any]:
+def _tokenizer(tokens: list[str]) -> str:
     """A tokenizer of bytes and whole words in the form of the library `tokenizers`."""
     byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
     flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
-    return {
+    content = {
         "version": "1.0",
         "added_tokens": [{"id": END + at, "content": text, **flags} for at, text in enumerate(tokens[END:FIRST_TIME])],
         "pre_tokenizer": byte_level,
         "decoder": byte_level,
         "model": {"type": "BPE", "vocab": {text: at for at, text in enumerate(tokens[:END])}, "merges": []},
     }
+    return json.dumps(content)

@@ -47,7 +47,7 @@ def resolve_model(config: Mapping[str, Any], progress: Progress) -> Model:
     read = read_file(folder / MODEL)
     name = f"embedded-{config['shape']}" if source == EMBEDDED else _name(folder)
     native = _native(read)
-    facts = {**_sizes(read), **_language(config, read), **_computing(native)}
+    facts = {**_sizes(read), **_language(config.get("language"), read), **_computing(native)}
     facts["file_mib"] = (folder / MODEL).stat().st_size / _MIB
     sums = [f"{name} {file_sha256(folder / name, progress)}" for name in _FILES if (folder / name).is_file()]
     digest = hashlib.sha256("\n".join(sums).encode()).hexdigest()
@@ -155,8 +155,8 @@ def _count(shape: tuple[int, ...]) -> int:
     return total
 
 
-def _language(config: Mapping[str, Any], read: CTranslate2File) -> dict[str, Value]:
-    language = str(config.get("language") or ENGLISH)
+def _language(asked: object, read: CTranslate2File) -> dict[str, Value]:
+    language = str(asked or ENGLISH)
     multilingual = _variable(read, _EMBEDDINGS).shape[0] >= _MULTILINGUAL
     if language != ENGLISH and not multilingual:
         raise TunerError(

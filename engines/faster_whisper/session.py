@@ -62,7 +62,7 @@ class FasterWhisperSession(RecogniserSession):
         loaded = self._whisper.model
         return {"compute_type": str(loaded.compute_type), "device": str(loaded.device)}
 
-    def profile(self, workload: Workload) -> Mapping[str, Any]:
+    def profile(self, workload: Workload) -> Mapping[str, str]:
         """CTranslate2 does not say where its time goes."""
         return {}
 
