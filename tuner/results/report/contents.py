@@ -87,6 +87,9 @@ def verdict(study: StudyFiles) -> Verdict:
     objective, gain = deploy.gain.objective, deploy.gain
     rows = {row.name: row for row in comparison(deploy)}
     figures = [(objective, rows[objective].winner, _gain_text(gain))] if objective in rows else []
+    if deploy.stock:
+        against = "is deployed" if deploy.stock.gain is None else _gain_text(deploy.stock.gain, "what people run")
+        figures.append(("against stock", "=" if deploy.stock.gain is None else _times(deploy.stock.gain), against))
     for row in [rows[name] for name in FIGURES if name in rows and name != objective][:MOST_FIGURES]:
         figures.append((row.name, row.winner, "" if row.default == row.winner else f"default {row.default}"))
     return Verdict(_sentence(played.summary), "good" if played.verdict == "gain" else "plain", figures)
@@ -103,12 +106,16 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:].rstrip(".") + "."
 
 
-def _gain_text(gain: Gain) -> str:
+def _times(gain: Gain) -> str:
+    return "—" if gain.ratio is None else f"×{gain.ratio:.2f}"
+
+
+def _gain_text(gain: Gain, other: str = "the default") -> str:
     if gain.ratio is None:
         return "the default does not run here"
     if gain.ci95 is None:
         return "the default"
-    return f"{ratio_text(gain.ratio, gain.ci95)} of the default"
+    return f"{ratio_text(gain.ratio, gain.ci95)} of {other}"
 
 
 def _against_default(study: StudyFiles) -> Iterator[Block]:

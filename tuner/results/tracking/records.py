@@ -159,6 +159,8 @@ def outcome_record(info: StudyInfo, outcome: Outcome) -> OutcomeRecord:
     metrics = {"study/wall_s": outcome.wall_s, "study/engine_s": outcome.engine_s}
     if deploy := outcome.deploy:
         metrics |= _gain(ratio_name(info, deploy.gain.objective), deploy.gain)
+        if deploy.stock and deploy.stock.gain:
+            metrics |= _gain(f"{deploy.gain.objective}_gain_over_stock", deploy.stock.gain)
         metrics |= {name: m.value for name, m in deploy.metrics.items()} | dict(deploy.quality)
         tags["winner"] = describe(deploy.params, deploy.baseline.params)
         tags["gain"] = "" if deploy.gain.ratio is None else percent(deploy.gain.ratio)
