@@ -65,7 +65,7 @@ class KokoroFormat(FileFormat[OnnxHeader]):
 
     def facts(self, header: OnnxHeader, config: Mapping[str, Any], progress: Progress) -> dict[str, Value]:
         """The voice, the language, and the phrases that a cache may hold."""
-        voices = _voices_file(config)
+        voices = _voices_file(config.get("voices"), config.get("source") == EMBEDDED)
         names = voice_names(voices)
         voice = str(config.get("voice") or names[0])
         if voice not in names:
@@ -83,9 +83,8 @@ class KokoroFormat(FileFormat[OnnxHeader]):
         return {f"file_mib_{quantization}": predicted_bytes(header, quantization) / _MIB}
 
 
-def _voices_file(config: Mapping[str, Any]) -> Path:
-    given = config.get("voices")
-    if config.get("source") != EMBEDDED:
+def _voices_file(given: object, generated: bool) -> Path:
+    if not generated:
         if not given:
             raise ModelFileError("no file of voices is given", "write model.voices=voices-v1.0.bin beside the model")
         return Path(str(given)).expanduser()
