@@ -19,6 +19,8 @@ FACTOR = 1.05
 """A felt metric may be so many times worse."""
 SEARCH_TOLERANCE = 1.05
 """In the search a speed may be so many times worse once more: few rounds say so, and the tournament decides."""
+DISTURBED_TOLERANCE = 2.0
+"""And so many times where others disturbed the trial or the baseline, whose figures tell little then."""
 PREFIX = "guards."
 """Of a guard's name among the limits that a trial breaks."""
 
@@ -81,12 +83,13 @@ def search_violations(
     Compared at the machine's first pace. A metric that either lacks, or that is 0, guards nothing.
     """
     slack, broken = {}, []
+    tolerance = DISTURBED_TOLERANCE if result.disturbed or baseline.disturbed else SEARCH_TOLERANCE
     for guard in guards:
         value, reference = (pace_corrected(t, guard.metric) for t in (result, baseline))
         if not value or not reference:
             continue
         times_worse = 1 / Objective(guard.metric).gain(value, reference)
-        most = guard.factor * (SEARCH_TOLERANCE if metric(guard.metric).kind == "speed" else 1.0)
+        most = guard.factor * (tolerance if metric(guard.metric).kind == "speed" else 1.0)
         slack[guard.name] = times_worse / most - 1
         if slack[guard.name] > 0:
             broken.append(guard.describe(times_worse))

@@ -1,5 +1,7 @@
 """What a winner may not make worse unasked."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.tuner.synthetic import measured
@@ -30,6 +32,12 @@ def test_a_speed_has_some_tolerance_in_the_search(value, broken):
     slack, told = search_violations([Guard("ftl_ms")], result(1, ftl_ms=value), result(0, ftl_ms=100.0))
     assert (slack["guards.ftl_ms"] > 0) is bool(told) is broken
     assert not told or "ftl_ms is 1.15 times worse than the default's (guards.ftl_ms=1.05 guards it)" in told
+
+
+def test_what_others_disturbed_is_left_to_the_tournament():
+    disturbed = replace(result(1, ftl_ms=150.0), host_noise={"disturbed_share": 1.0})
+    assert search_violations([Guard("ftl_ms")], disturbed, result(0, ftl_ms=100.0))[1] == []
+    assert search_violations([Guard("ftl_ms")], result(1, ftl_ms=150.0), result(0, ftl_ms=100.0))[1] != []
 
 
 def test_memory_has_none():
