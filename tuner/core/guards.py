@@ -43,6 +43,8 @@ class Guard:
         return f"{self.metric} is {times_worse:.2f} times worse than the default's ({allowed} guards it)"
 
 
+TRIFLE = 0.01
+"""A difference of less than this is none that a person feels."""
 FeltWord = Literal["better", "tied", "worse"]
 
 
@@ -50,7 +52,7 @@ FeltWord = Literal["better", "tied", "worse"]
 class FeltVerdict:
     """How a felt metric compares with the baseline's: `ratio` above 1 is better, with its 95 % interval.
 
-    `tied` where the interval holds 1.
+    `tied` where the interval holds 1, and where the ratio is a trifle from it: memory hardly varies at all.
     """
 
     metric: str
@@ -61,7 +63,8 @@ class FeltVerdict:
     @staticmethod
     def of(name: str, ratio: float, ci95: tuple[float, float]) -> FeltVerdict:
         """The verdict that follows from an interval."""
-        word: FeltWord = "better" if ci95[0] > 1 else "worse" if ci95[1] < 1 else "tied"
+        better, worse = ci95[0] > 1 and ratio > 1 + TRIFLE, ci95[1] < 1 and ratio < 1 / (1 + TRIFLE)
+        word: FeltWord = "better" if better else "worse" if worse else "tied"
         return FeltVerdict(name, ratio, ci95, word)
 
 

@@ -63,10 +63,14 @@ def test_a_factor_of_the_users_own():
 
 
 @pytest.mark.parametrize(
-    ("ci95", "word"), [((1.01, 1.2), "better"), ((0.9, 1.2), "tied"), ((0.7, 0.99), "worse"), ((1.0, 1.1), "tied")]
-)
-def test_the_word_follows_from_the_interval(ci95, word):
-    assert FeltVerdict.of("ftl_ms", 1.0, ci95).verdict == word
+    ("ratio", "ci95", "word"),
+    [
+        (1.1, (1.01, 1.2), "better"), (1.0, (0.9, 1.2), "tied"), (0.8, (0.7, 0.99), "worse"),
+        (1.05, (1.0, 1.1), "tied"), (0.998, (0.997, 0.999), "tied"), (1.004, (1.002, 1.006), "tied"),
+    ],
+)  # fmt: skip
+def test_the_word_follows_from_the_interval(ratio, ci95, word):
+    assert FeltVerdict.of("ftl_ms", ratio, ci95).verdict == word
 
 
 def test_the_default_keeps_its_own_guards():
