@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from engines.recognition.clips import Clip
 
-JUDGED_WORDS = 300
-"""Judged unless told otherwise: one word is 0.33 points there, and judging takes as long as a few rounds.
+JUDGED_MOST = 120
+"""Clips that are judged at the most where their number follows from the words."""
 
-Where a configuration disagrees with the reference in one word of a hundred and is no worse, a limit of one point (three
-words here) refuses it once in 40 times, and never for a single word. One that loses two points more passes once in 6
-times, one that loses three once in 35 (differences of two Poisson counts).
-"""
-SEARCHED_LEAST, HELD_OUT_LEAST, JUDGED_MOST = 20, 48, 120
-"""Clips that are judged where their number follows from the words, in the search and in the proof.
 
-Of 48 one may fail and the bound on how often clips fail is still below a tenth.
-"""
+@dataclass(frozen=True)
+class Extent:
+    """How much is judged unless told otherwise: as many clips as have `words` words, at least `clips` of them."""
+
+    clips: int
+    words: int
+
+
+SEARCHED = Extent(24, 200)
+"""Enough to tell what is no use: in the search every configuration is judged, which takes longer than its rounds."""
+PROVEN = Extent(48, 300)
+"""One word is 0.33 points there. Where a configuration disagrees with the reference in one word of a hundred and is no
+worse, a limit of one point (three words) refuses it once in 40 times, and never for a single word. One that loses two
+points more passes once in 6 times, one that loses three once in 35 (differences of two Poisson counts). Of 48 clips one
+may fail and the bound on how often clips fail is still below a tenth."""
 
 
 def words(clips: Sequence[Clip]) -> int:
@@ -26,12 +34,12 @@ def words(clips: Sequence[Clip]) -> int:
     return sum(len(clip.text.split()) for clip in clips)
 
 
-def judged(clips: Sequence[Clip], count: int | None, least: int) -> list[Clip]:
-    """`count` clips, or as many as have JUDGED_WORDS words (`least` to JUDGED_MOST clips), evenly spaced."""
+def judged(clips: Sequence[Clip], count: int | None, extent: Extent) -> list[Clip]:
+    """`count` clips, or as many as the extent says and at most JUDGED_MOST, evenly spaced."""
     if count is None:
-        wanted = math.ceil(JUDGED_WORDS * len(clips) / max(1, words(clips)))
-        count = min(max(wanted, least), JUDGED_MOST)
-        while count < min(JUDGED_MOST, len(clips)) and words(evenly(clips, count)) < JUDGED_WORDS:
+        wanted = math.ceil(extent.words * len(clips) / max(1, words(clips)))
+        count = min(max(wanted, extent.clips), JUDGED_MOST)
+        while count < min(JUDGED_MOST, len(clips)) and words(evenly(clips, count)) < extent.words:
             count += 1
     return evenly(clips, count)
 

@@ -19,7 +19,7 @@ from engines.recognition.audio import LONGEST_S
 from engines.recognition.clips import EMBEDDED_AUDIO, Clip, Passage, joined
 from engines.recognition.failures import USUAL_LIMIT, clips_needed, upper_bound
 from engines.recognition.folder import read_recordings
-from engines.recognition.selection import HELD_OUT_LEAST, SEARCHED_LEAST, judged, spread
+from engines.recognition.selection import PROVEN, SEARCHED, Extent, judged, spread
 from engines.recognition.stress import stressed
 from search_spaces.errors import TunerError, unknown_name
 
@@ -51,9 +51,9 @@ class _Asked:
         """The clips in calls."""
         return joined(clips, self.batch_size, self.gap_s)
 
-    def judged(self, clips: Sequence[Clip], least: int) -> list[Passage]:
+    def judged(self, clips: Sequence[Clip], extent: Extent) -> list[Passage]:
         """What quality is judged on: calls, and where calls join several clips, each of these by itself too."""
-        chosen = judged(clips, self.eval_clips, least)
+        chosen = judged(clips, self.eval_clips, extent)
         return [*self.joined(chosen), *(joined(chosen, 1, 0.0) if self.batch_size > 1 else [])]
 
 
@@ -107,8 +107,8 @@ def resolve_workload(config: Mapping[str, Any], model: Model, progress: Progress
         if held_out
         else too_few(len(clips), "recordings")
     )
-    name, parts = str(config.get("name") or "speech"), [_part(searched, asked, SEARCHED_LEAST)]
-    parts += [_part(held_out, asked, HELD_OUT_LEAST)] if held_out else []
+    name, parts = str(config.get("name") or "speech"), [_part(searched, asked, SEARCHED)]
+    parts += [_part(held_out, asked, PROVEN)] if held_out else []
     for part in parts:
         _check_lengths([*part.timed, *part.judged])
     tell(resolution(parts[0].judged, "in the search, " if held_out else ""))
@@ -157,15 +157,15 @@ def _embedded(kind: str) -> list[Clip]:
     return [Clip(c.id, EMBEDDED_AUDIO, c.start_s, c.seconds, c.text) for c in spoken_clips() if c.kind in wanted]
 
 
-def _part(clips: Sequence[Clip], asked: _Asked, least: int) -> _Part:
+def _part(clips: Sequence[Clip], asked: _Asked, extent: Extent) -> _Part:
     timed_clips = asked.items_per_round * asked.batch_size
     if asked.kind == MIXED:
-        return _mixed(clips, asked, timed_clips, least)
+        return _mixed(clips, asked, timed_clips, extent)
     timed = clips[:RECORDING_CLIPS] if asked.kind == RECORDING else spread(clips, timed_clips)
-    return _Part(asked.joined(timed), asked.judged(clips, least))
+    return _Part(asked.joined(timed), asked.judged(clips, extent))
 
 
-def _mixed(clips: Sequence[Clip], asked: _Asked, timed_clips: int, least: int) -> _Part:
+def _mixed(clips: Sequence[Clip], asked: _Asked, timed_clips: int, extent: Extent) -> _Part:
     """Chunks are timed; utterances are timed and judged, every third of them stressed."""
     from engines.embedded.clips import CHUNK
 
@@ -174,7 +174,8 @@ def _mixed(clips: Sequence[Clip], asked: _Asked, timed_clips: int, least: int) -
     plain, to_stress = [c for at, c in enumerate(utterances) if at % 3 < 2], utterances[2::3]
     few = round(_SHARE * timed_clips)
     timed = [*spread(chunks, few), *spread(plain, timed_clips - 2 * few)]
-    chosen = replace(asked, eval_clips=_rest(asked.eval_clips)).judged(plain, _rest(least) or 1)
+    beside = Extent(_rest(extent.clips) or 1, _rest(extent.words) or 1)
+    chosen = replace(asked, eval_clips=_rest(asked.eval_clips)).judged(plain, beside)
     some = round(len(chosen) * _SHARE / (1 - _SHARE)) if asked.eval_clips is None else asked.eval_clips - len(chosen)
     under_stress = stressed(to_stress, max(few, some), asked.hard)
     return _Part([*asked.joined(timed), *under_stress[:few]], [*chosen, *under_stress[:some]])

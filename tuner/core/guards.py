@@ -12,7 +12,7 @@ from typing import Literal
 
 from engines.base import Metric
 from tuner.core.metrics import metric
-from tuner.core.objective import Objective, pace_corrected
+from tuner.core.objective import Constraint, Objective, at_pace, pace_corrected
 from tuner.core.trial import TrialResult
 
 FACTOR = 1.05
@@ -86,17 +86,34 @@ def search_violations(
     Compared at the machine's first pace. A metric that either lacks, or that is 0, guards nothing.
     """
     slack, broken = {}, []
-    tolerance = DISTURBED_TOLERANCE if result.disturbed or baseline.disturbed else SEARCH_TOLERANCE
+    disturbed = result.disturbed or baseline.disturbed
     for guard in guards:
         value, reference = (pace_corrected(t, guard.metric) for t in (result, baseline))
         if not value or not reference:
             continue
         times_worse = 1 / Objective(guard.metric).gain(value, reference)
-        most = guard.factor * (tolerance if metric(guard.metric).kind == "speed" else 1.0)
+        most = _most(guard, disturbed)
         slack[guard.name] = times_worse / most - 1
         if slack[guard.name] > 0:
             broken.append(guard.describe(times_worse))
     return slack, broken
+
+
+def search_limits(guards: Sequence[Guard], baseline: TrialResult, pace: float) -> tuple[Constraint, ...]:
+    """What breaks a guard for sure, on a machine of `pace` by now: limits on the metrics as they are measured."""
+    limits = []
+    for guard in guards:
+        if reference := pace_corrected(baseline, guard.metric):
+            most, there = _most(guard, disturbed=True), at_pace(reference, guard.metric, pace)
+            lower_is_better = metric(guard.metric).direction == "minimize"
+            limits.append(Constraint(guard.metric, there * most if lower_is_better else there / most))
+    return tuple(limits)
+
+
+def _most(guard: Guard, disturbed: bool) -> float:
+    """How many times worse it may be in the search."""
+    tolerance = DISTURBED_TOLERANCE if disturbed else SEARCH_TOLERANCE
+    return guard.factor * (tolerance if metric(guard.metric).kind == "speed" else 1.0)
 
 
 def broken_by(guards: Sequence[Guard], times_worse: Mapping[str, float]) -> list[str]:

@@ -108,7 +108,8 @@ class LocalExecutor:
                 # The load's part before quality is judged, whose memory is not the serving's.
                 metrics = {**measurement.metrics(), **_of_the_load(loaded, measurement, plan)}
                 in_force = self._inspection(loaded, plan, "in_force")
-                if plan.quality and not measurement.pruned:
+                judge = plan.quality and not measurement.pruned and not _breaks(plan.limits, metrics)
+                if judge:
                     before_s, quality = loaded.engine_s, self.quality_cache.judged(loaded, spec.params, self.timeout_s)
                     result = replace(result, quality=quality, quality_s=round(loaded.engine_s - before_s, 3))
                 profiles = self._inspection(loaded, plan, "profile")
@@ -119,7 +120,7 @@ class LocalExecutor:
                 used = measurement.used
                 timed = stages([sample for one in used for sample in one.samples])
                 result = replace(result, inspected=Inspected(tuple(iterations(used)), timed, in_force, profiles))
-            return self._judged(result, plan, measurement, metrics)
+            return self._judged(result, judge, measurement, metrics)
         except RunFailedError as failure:
             return replace(result, status=failure.status, reason=failure.reason)
         except InvalidOutputError as failure:
@@ -131,13 +132,13 @@ class LocalExecutor:
     def _judged(
         self,
         result: TrialResult,
-        plan: MeasurementPlan,
+        asked: bool,
         measurement: Measurement,
         metrics: Mapping[str, MetricValue],
     ) -> TrialResult:
-        """The result of what ran; one that was pruned is known to be slow, and its quality is not asked for."""
+        """The result of what ran; its quality may not have been `asked` for, because it cannot win anyway."""
         known = {**{name: m.value for name, m in metrics.items()}, **result.quality}
-        reasons = broken(self.constraints, known, plan.quality and not measurement.pruned)
+        reasons = broken(self.constraints, known, asked)
         status = TrialStatus.INFEASIBLE if reasons else TrialStatus.PRUNED if measurement.pruned else TrialStatus.OK
         rounds = len(measurement.used)
         cut = f"clearly worse than the best after {rounds} round{'s' * (rounds > 1)}" if measurement.pruned else ""
@@ -183,6 +184,10 @@ class LocalExecutor:
             if needed > free:
                 return f"predicted {kind} memory {needed:.0f} MiB > {free:.0f} MiB free", needed / max(free, 1.0) - 1
         return "", 0.0
+
+
+def _breaks(limits: tuple[Constraint, ...], metrics: Mapping[str, MetricValue]) -> bool:
+    return bool(broken(limits, {name: m.value for name, m in metrics.items()}, unmeasured_breaks=False))
 
 
 def _of_the_load(loaded: Loaded, measurement: Measurement, plan: MeasurementPlan) -> dict[str, MetricValue]:

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from tuner.core.objective import Constraint
 from tuner.measure.pruning import Pruner, fixed_rounds
 
 WarmUp = Literal["until_steady", "first_item", "whole_pass"]
@@ -26,7 +27,9 @@ class MeasurementPlan:
     `pruner` says how many rounds there are and when a configuration is pruned. Without `quality` it is neither judged
     nor are limits on it. A `cold_load` is from a file out of the page cache, where the system allows it, and counts as
     `load_s`, any other as `load_cached_s`; `cached_load_too` adds a second load, in a process of its own, for that.
-    Once `time_left_s` seconds have passed since the run began, the round that counts next is the last one.
+    A run that breaks one of `limits`, which are beside the study's own, is not judged: it cannot win, and judging may
+    take longer than all else. Once `time_left_s` seconds have passed since the run began, the round that counts next is
+    the last one.
     """
 
     pruner: Pruner
@@ -37,6 +40,7 @@ class MeasurementPlan:
     inspect: tuple[Inspection, ...] = ()
     time_left_s: float = math.inf
     repeat_disturbed: RepeatDisturbed = "same_process"
+    limits: tuple[Constraint, ...] = ()
 
 
 def search_plan(pruner: Pruner, cold_load: bool = False, time_left_s: float = math.inf) -> MeasurementPlan:

@@ -53,7 +53,8 @@ class Final:
 
     def reserve_s(self) -> float:
         """How much of the time the search leaves to it."""
-        rivals = self._with_stock(self.observations.finalists()) or self.observations.trials[:1]
+        if not (rivals := self._with_stock(self.observations.finalists())) and self.observations.trials:
+            return 0.0  # nothing could play yet; what is found late is proven beyond the minutes
         return min(max(self._estimate_s(rivals), least_span_s(self._minutes_s)), MINUTES_SHARE * self._minutes_s)
 
     def interrupted(self) -> TournamentState | None:

@@ -10,7 +10,7 @@ import optuna
 
 from search_spaces.parameter import Params, Value
 from tuner.core import interrupts
-from tuner.core.guards import search_violations
+from tuner.core.guards import search_limits, search_violations
 from tuner.core.objective import Objective, at_pace
 from tuner.core.params import key
 from tuner.core.trial import Purpose, TrialResult, TrialStatus
@@ -213,9 +213,11 @@ class Search:
         self._on_result(result)
 
     def _search_plan(self, pace: float) -> MeasurementPlan:
-        if never_quiet([t.host_noise for t in self._observations.trials]):
-            return replace(hurried_plan(self._limit.until_up_s()), cold_load=self._prepared.cold_loads)
-        return search_plan(self._pruner(pace), self._prepared.cold_loads, self._limit.until_up_s())
+        trials, cold, left_s = self._observations.trials, self._prepared.cold_loads, self._limit.until_up_s()
+        limits = search_limits(self._prepared.guards, trials[0], pace) if trials else ()
+        hurried = never_quiet([t.host_noise for t in trials])
+        plan = hurried_plan(left_s) if hurried else search_plan(self._pruner(pace), cold, left_s)
+        return replace(plan, cold_load=cold, limits=limits)
 
     def _pruner(self, pace: float) -> Pruner:
         """Against the best, if the one objective is what rounds show; several objectives have no single best."""
