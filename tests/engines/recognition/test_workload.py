@@ -50,7 +50,7 @@ def test_by_default_chunks_utterances_and_stressed_ones_are_timed_and_hundreds_o
         assert max(b - a for a, b in pairwise(sorted(places))) <= 12, "voices and noise are spread evenly"
     assert workload.notes[0] == "80 clips are searched on, 160 are held out for the proof"
     assert workload.notes[1].startswith("in the search, word errors are counted on 27 clips with 224 words")
-    assert workload.notes[2].startswith("in the proof, word errors are counted on 52 clips with 443 words")
+    assert workload.notes[2].startswith("in the proof, word errors are counted on 48 clips with 406 words")
 
 
 def test_other_models_hear_pauses_long_passages_and_leading_silence_too(model: Model) -> None:
