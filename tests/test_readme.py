@@ -99,7 +99,7 @@ def test_a_make_target_of_the_readme_exists(command):
 
 SHORT = {
     # A round of the largest shape takes seconds: on a busy machine the default alone would use up the minutes.
-    "model.shape=tinyllama-1.1b": "budget.trials=3 budget.minutes=3 budget.tournament_pairs=2 "
+    "model.shape=tinyllama-1.1b": "budget.trials=2 budget.minutes=2 budget.tournament_pairs=2 "
     "budget.tournament_pairs_most=2",
     "workload=chunks": "workload.items_per_round=2 workload.eval_clips=4 budget.minutes=1",
     "stt": "budget.trials=3 budget.minutes=1 budget.tournament_pairs=2 budget.tournament_pairs_most=2 "
