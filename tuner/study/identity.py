@@ -17,7 +17,7 @@ from tuner.results.study_store import StudyStore
 from tuner.tournament.document import TournamentDocument
 from tuner.tournament.interim import NOTHING
 
-_PARTS = ("engine", "model", "workload", "space", "objectives", "constraints", "sampler")
+_PARTS = ("engine", "model", "workload", "space", "objectives", "constraints", "guards", "sampler")
 
 
 def check_identity(known: StudyDocument | None, prepared: Prepared, directory: Path) -> None:
