@@ -104,7 +104,9 @@ SHORT = {
     "workload=chunks": "workload.items_per_round=2 workload.eval_clips=4 budget.minutes=1",
     "stt": "budget.trials=3 budget.minutes=1 budget.tournament_pairs=2 budget.tournament_pairs_most=2 "
     "workload.eval_clips=6",
-    "sweep": "budget.trials=3 budget.minutes=1 budget.tournament_pairs=2 budget.tournament_pairs_most=2",
+    "targets=jane": "workload.size=brief budget.trials=3 budget.minutes=0.7 budget.tournament_pairs=2 "
+    "budget.tournament_pairs_most=2",
+    "sweep": "budget.trials=3 budget.minutes=0.7 budget.tournament_pairs=2 budget.tournament_pairs_most=2",
     "benchmarks.overhead": "budget.trials=3 budget.tournament_pairs=2 budget.tournament_pairs_most=2",
     "benchmarks.search_efficiency": f"--seeds 1 --recording {next(ROOT.glob('benchmarks/recordings/*.json.gz'))}",
 }
