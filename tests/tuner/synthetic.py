@@ -160,7 +160,7 @@ def undecided(verdict: str, summary: str) -> TournamentDocument:
     """tournament.json of a study in which nothing was played."""
     return TournamentDocument(
         OBJECTIVE, BaselineDocument(0, dict(BASELINE)), {}, (), 0, 32, (), (), 0, {}, None, verdict, 2, True, summary
-    )  # type: ignore[arg-type]
+    )
 
 
 def deploy(trials: Sequence[TrialResult] = TRIALS, **changes: Any) -> DeployConfig:

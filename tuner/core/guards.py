@@ -23,6 +23,9 @@ DISTURBED_TOLERANCE = 2.0
 """And so many times where others disturbed the trial or the baseline, whose figures tell little then."""
 PREFIX = "guards."
 """Of a guard's name among the limits that a trial breaks."""
+TRIFLE = 0.01
+"""A difference of less than this is none that a person feels."""
+FeltWord = Literal["better", "tied", "worse"]
 
 
 @dataclass(frozen=True)
@@ -41,11 +44,6 @@ class Guard:
         """How it is broken, and how to allow it."""
         allowed = f"{self.name}={self.factor:g}"
         return f"{self.metric} is {times_worse:.2f} times worse than the default's ({allowed} guards it)"
-
-
-TRIFLE = 0.01
-"""A difference of less than this is none that a person feels."""
-FeltWord = Literal["better", "tied", "worse"]
 
 
 @dataclass(frozen=True)

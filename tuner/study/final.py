@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tuner.core.params import key
-from tuner.core.trial import TrialResult, TrialSpec
+from tuner.core.trial import TrialResult
 from tuner.core.watchers import Watchers
 from tuner.measure.executor import Executor
 from tuner.measure.preparation import Prepared
@@ -18,7 +18,7 @@ from tuner.tournament.duration import tournament_s
 from tuner.tournament.pairs import Pairs
 from tuner.tournament.state import BegunFor, TournamentState, begun
 from tuner.tournament.tournament import Tournament, TournamentResult
-from tuner.tournament.vetting import PLAN, TRIED_MOST, Vetted, vet
+from tuner.tournament.vetting import TRIED_MOST, Vetted, vet
 
 MINUTES_SHARE = 0.5
 """The search leaves the tournament at most this share of the minutes; one that takes longer overruns them."""
@@ -53,7 +53,7 @@ class Final:
 
     def reserve_s(self) -> float:
         """How much of the time the search leaves to it."""
-        if not (rivals := self._with_stock(self.observations.finalists())) and self.observations.trials:
+        if not (rivals := self._with_stock(self.observations.finalists())):
             return 0.0  # nothing could play yet; what is found late is proven beyond the minutes
         return min(max(self._estimate_s(rivals), least_span_s(self._minutes_s)), MINUTES_SHARE * self._minutes_s)
 
@@ -87,29 +87,22 @@ class Final:
     def _begun(self, left_s: float, exhausted: bool) -> TournamentState:
         budget, objective = self.prepared.config.budget, self.prepared.objectives[0].metric
         pairs = Pairs(budget.tournament_pairs, budget.tournament_pairs_most, least_span_s(self._minutes_s))
-        baseline, vetted, stock = self.observations.trials[0], self._vetted(left_s), self._stock()
-        quality = {**vetted.quality, **self._quality_of(stock, vetted)}
-        invited = self._with_stock(vetted.invited)
-        number = stock.number if stock else None
-        return begun(self._begun_for(exhausted), objective, pairs, baseline, invited, quality, number, vetted.refused)
+        baseline, stock, vetted = self.observations.trials[0], self._stock(), self._vetted(left_s)
+        invited, number = self._with_stock(vetted.invited), stock.number if stock else None
+        begun_for = self._begun_for(exhausted)
+        return begun(begun_for, objective, pairs, baseline, invited, vetted.quality, number, vetted.refused)
 
     def _vetted(self, left_s: float) -> Vetted:
         """Who plays: as many as the time allows, of those that keep the limits on what is held out."""
         invited = self._affordable(self.observations.finalists(), left_s)
         if self.prepared.workload.held_out is None:
             return Vetted(invited)
+        settled = [t for t in self._with_stock(self.observations.trials[:1]) if t.metrics]
         ranked = self.observations.finalists(TRIED_MOST)
-        vetted = vet(self.observations.trials[0], ranked, len(invited), self.executor, self.watchers.progress)
+        vetted = vet(settled, ranked, len(invited), self.executor, self.watchers.progress)
         for number, reason in vetted.refused.items():
             self.watchers.notice(f"trial {number} does not hold on what was held out: {reason}")
         return vetted
-
-    def _quality_of(self, stock: TrialResult | None, vetted: Vetted) -> dict[int, Mapping[str, float]]:
-        """The held-out quality of what people run, unless it is known."""
-        if stock is None or stock.number in vetted.quality or self.prepared.workload.held_out is None:
-            return {}
-        result = self.executor.run(TrialSpec(-1, stock.params, "tournament", stock.number), PLAN)
-        return {stock.number: result.quality} if result.quality else {}
 
     def _stock(self) -> TrialResult | None:
         """The trial of what people run who tune nothing; None where that is the default, or does not run here."""

@@ -22,7 +22,10 @@ PLAN = MeasurementPlan(fixed_rounds(1), "first_item")
 
 @dataclass
 class Vetted:
-    """The `invited`, in the order given, and the held-out `quality` by trial number. `refused` maps trial to reason."""
+    """The `invited`, in the order given, and the held-out `quality` by trial number. `refused` maps trial to reason.
+
+    The quality of one that could not be judged is {}, which breaks every limit on it.
+    """
 
     invited: list[TrialResult] = field(default_factory=list)
     quality: dict[int, Mapping[str, float]] = field(default_factory=dict)
@@ -30,7 +33,7 @@ class Vetted:
 
 
 def vet(
-    baseline: TrialResult,
+    settled: Sequence[TrialResult],
     ranked: Sequence[TrialResult],
     count: int,
     executor: Executor,
@@ -38,21 +41,28 @@ def vet(
 ) -> Vetted:
     """The first `count` of `ranked` that keep every limit on the executor's material.
 
-    The baseline's quality is judged too, and it may stay whatever that is: the verdict looks at its limits itself.
+    Who plays whatever comes of it, the baseline and what people run, is `settled`: judged too, and never refused here,
+    for the verdict looks at the limits itself.
     """
     vetted = Vetted()
-    for trial in (baseline, *ranked[:TRIED_MOST]):
-        if len(vetted.invited) >= count:
-            break
+
+    def reason(trial: TrialResult) -> str:
+        """Why `trial` may not play; "" where it may."""
         interrupts.check()
         tell(f"judging trial {trial.number} on what was held out")
-        result = executor.run(TrialSpec(-1, trial.params, "tournament", trial.number), PLAN)
-        if result.quality:
-            vetted.quality[trial.number] = result.quality
-        if trial is baseline:
-            continue
-        if result.status is TrialStatus.INFEASIBLE or (result.metrics and not result.feasible):
-            vetted.refused[trial.number] = result.reason
-        else:  # one that failed may have met a passing shortage: the tournament gives it a second chance
+        spec = TrialSpec(-1, trial.params, "tournament", trial.number)
+        result = executor.run(spec, PLAN)
+        if not result.metrics and result.status is not TrialStatus.INFEASIBLE:
+            result = executor.run(spec, PLAN)  # it ran in the search: a passing shortage
+        vetted.quality[trial.number] = result.quality
+        return "" if result.feasible else result.reason or str(result.status)
+
+    broken = {trial.number: reason(trial) for trial in settled}
+    for trial in ranked[:TRIED_MOST]:
+        if len(vetted.invited) >= count:
+            break
+        if why := broken[trial.number] if trial.number in broken else reason(trial):
+            vetted.refused[trial.number] = why
+        else:
             vetted.invited.append(trial)
     return vetted

@@ -77,12 +77,14 @@ def test_the_quality_that_binds_is_that_of_what_was_held_out():
 class Judge(FakeExecutor):
     """Judges what the script gives: a trial whose number is among `bad` breaks a limit."""
 
-    def __init__(self, bad: set[int]) -> None:
+    def __init__(self, bad: set[int], gone: set[int] = frozenset()) -> None:
         super().__init__(lambda number, run: 100.0)
-        self.bad = bad
+        self.bad, self.gone = bad, gone
 
     def run(self, spec, plan, on_round=None) -> TrialResult:
         ran = super().run(spec, plan)
+        if spec.repeat_of in self.gone:
+            return TrialResult(-1, spec.params, TrialStatus.CRASHED, "it crashed while it was judged")
         bad = spec.repeat_of in self.bad
         status = TrialStatus.INFEASIBLE if bad else TrialStatus.OK
         return TrialResult(
@@ -94,9 +96,26 @@ class Judge(FakeExecutor):
 def test_who_breaks_a_limit_on_what_is_held_out_makes_room_for_the_next():
     judge: Executor = Judge({0, 3})
     told: list[str] = []
-    vetted = vet(trial(0), [trial(3), trial(4), trial(5), trial(6)], 2, judge, told.append)
+    vetted = vet([trial(0)], [trial(3), trial(4), trial(5), trial(6)], 2, judge, told.append)
     assert [t.number for t in vetted.invited] == [4, 5]
     assert vetted.refused == {3: "wer 0.3 > 0.1"}
     assert vetted.quality[0] == {"wer": 0.3}
     assert set(vetted.quality) == {0, 3, 4, 5}
     assert told[0] == "judging trial 0 on what was held out"
+
+
+def test_what_could_not_be_judged_does_not_play_on_the_quality_of_the_search():
+    judge = Judge(set(), gone={4})
+    vetted = vet([trial(0)], [trial(4), trial(5)], 2, judge)
+    assert [t.number for t in vetted.invited] == [5]
+    assert vetted.refused == {4: "it crashed while it was judged"}
+    assert vetted.quality[4] == {}
+    assert judge.numbers().count(4) == 2, "a passing shortage gets a second chance"
+
+
+def test_the_baseline_and_what_people_run_are_judged_once_and_without_any_finalist_too():
+    judge = Judge({1})
+    vetted = vet([trial(0), trial(1)], [trial(1), trial(2)], 1, judge)
+    assert ([t.number for t in vetted.invited], vetted.refused) == ([2], {1: "wer 0.3 > 0.1"})
+    assert judge.numbers() == [0, 1, 2]
+    assert set(vet([trial(0)], [], 0, Judge(set())).quality) == {0}
