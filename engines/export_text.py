@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pprint
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -29,6 +30,13 @@ def place_notes(deploy: Deployment) -> list[str]:
         "the model lies in the tuner's cache, and goes when that is cleared: copy it to where production keeps its "
         "models, and name that path instead"
     ]
+
+
+def filled(template: str, deploy: Deployment, values: Mapping[str, object]) -> str:
+    """A Python module: `template` with `{title}`, and with `{values}` as assignments of constants under the notes."""
+    assignments = [f"{name} = {pprint.pformat(value, width=100, sort_dicts=False)}" for name, value in values.items()]
+    comments = [f"# {note}" for note in place_notes(deploy)]
+    return template.format(title=repr(title(deploy)), values="\n".join([*comments, *assignments]))
 
 
 def title(deploy: Deployment) -> str:

@@ -39,15 +39,12 @@ class FasterWhisperEngine(AssembledEngine):
     def prepare_quality(self, model: Model, workload: Workload, progress: Progress) -> None:
         """*Worker.* Keep the transcripts of the library's own defaults."""
         path = quality.reference_file(NAME, model, workload, build_of())
-        if path.exists() or not quality.passages(workload):
-            return
-        progress(f"transcribing {len(quality.passages(workload))} clips with the library's defaults")
         params: Params = {"compute_type": model.facts["default_compute_type"], "cpu_threads": usable_cores()}
-        reference = FasterWhisperSession(model, prepare(model, params, progress), params)
-        try:
-            quality.prepare_reference(path, workload, reference.hear, progress)
-        finally:
-            reference.close()
+
+        def opened() -> FasterWhisperSession:
+            return FasterWhisperSession(model, prepare(model, params, progress), params)
+
+        quality.keep_reference(path, workload, "the library's defaults", opened, progress)
 
 
 ENGINE = FasterWhisperEngine

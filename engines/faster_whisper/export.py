@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import pprint
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
 from engines.base import ExportFile
 from engines.deploy import Deployment
-from engines.export_text import files_of, one_line, place_notes, title
+from engines.export_text import files_of, filled, one_line, place_notes, title
 from engines.faster_whisper.settings import DEFAULT_BATCH_SIZE, arguments
 
 TARGETS: Mapping[str, str] = {
@@ -43,11 +42,7 @@ def _python_module(deploy: Deployment) -> list[ExportFile]:
         "CALL": dict(asked.call),
         "BATCHED": asked.batched,
     }
-    assignments = [f"{name} = {pprint.pformat(value, width=100, sort_dicts=False)}" for name, value in values.items()]
-    comments = [f"# {note}" for note in place_notes(deploy)]
-    return [
-        ExportFile("stt.py", _MODULE.format(title=repr(title(deploy)), values="\n".join([*comments, *assignments])))
-    ]
+    return [ExportFile("stt.py", filled(_MODULE, deploy, values))]
 
 
 _MODULE = '''{title}

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import pprint
 from collections.abc import Mapping
 
 from engines.base import ExportFile
 from engines.deploy import Deployment
-from engines.export_text import files_of, place_notes, title
+from engines.export_text import files_of, filled
 from engines.kokoro.session import CLAUSE_PAUSE_S, SENTENCE_PAUSE_S
 from engines.kokoro.settings import arguments
 from engines.synthesis.export import splitting_file
@@ -40,10 +39,7 @@ def _python_module(deploy: Deployment) -> list[ExportFile]:
         "SENTENCE_PAUSE_S": SENTENCE_PAUSE_S,
         "CLAUSE_PAUSE_S": CLAUSE_PAUSE_S,
     }
-    assignments = [f"{name} = {pprint.pformat(value, width=100, sort_dicts=False)}" for name, value in values.items()]
-    comments = [f"# {note}" for note in place_notes(deploy)]
-    text = _MODULE.format(title=repr(title(deploy)), values="\n".join([*comments, *assignments]))
-    return [ExportFile("tts.py", text), splitting_file()]
+    return [ExportFile("tts.py", filled(_MODULE, deploy, values)), splitting_file()]
 
 
 _MODULE = '''{title}

@@ -7,13 +7,12 @@ server/settings.py. A knob that a target cannot express, or expresses differentl
 from __future__ import annotations
 
 import json
-import pprint
 import shlex
 from collections.abc import Mapping
 
 from engines.base import ExportFile
 from engines.deploy import Deployment
-from engines.export_text import files_of, one_line, place_notes, title
+from engines.export_text import files_of, filled, one_line, place_notes, title
 from engines.llama_cpp.settings import (
     LOOKUP_NGRAM,
     model_arguments,
@@ -146,9 +145,7 @@ def _python_module(deploy: Deployment) -> list[ExportFile]:
         "SPECULATION_TOKENS": speculation_tokens(params),
         "SAMPLING": dict(sampling(params)),
     }
-    assignments = [f"{name} = {pprint.pformat(value, width=100, sort_dicts=False)}" for name, value in values.items()]
-    path = [*(f"# {note}" for note in place_notes(deploy)), f"MODEL_PATH = {deploy.path!r}"]
-    return [ExportFile("llm.py", _MODULE.format(title=repr(title(deploy)), values="\n".join([*path, *assignments])))]
+    return [ExportFile("llm.py", filled(_MODULE, deploy, {"MODEL_PATH": deploy.path, **values}))]
 
 
 _MODULE = '''{title}

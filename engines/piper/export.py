@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import pprint
 import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from engines.base import ExportFile
 from engines.deploy import Deployment
-from engines.export_text import files_of, one_line, place_notes, title
+from engines.export_text import files_of, filled, one_line, place_notes, title
 from engines.onnx_sessions.providers import CPU, CUDA
 from engines.piper.settings import PROVIDER_OPTIONS, SENTENCE, arguments, splitting
 from engines.synthesis.export import splitting_file
@@ -67,11 +66,8 @@ def _settings(deploy: Deployment) -> list[ExportFile]:
 
 
 def _python_module(deploy: Deployment) -> list[ExportFile]:
-    values = asdict(_settings_of(deploy))
-    assignments = [f"{name.upper()} = {pprint.pformat(v, width=100, sort_dicts=False)}" for name, v in values.items()]
-    comments = [f"# {note}" for note in place_notes(deploy)]
-    text = _MODULE.format(title=repr(title(deploy)), values="\n".join([*comments, *assignments]))
-    return [ExportFile("tts.py", text), splitting_file()]
+    values = {name.upper(): value for name, value in asdict(_settings_of(deploy)).items()}
+    return [ExportFile("tts.py", filled(_MODULE, deploy, values)), splitting_file()]
 
 
 _MODULE = '''{title}

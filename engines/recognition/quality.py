@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from engines.base import Model, Progress, Workload
 from engines.cache import cache_root, make_once
@@ -49,6 +49,32 @@ def reference_file(engine: str, model: Model, workload: Workload, build: Mapping
     key = [FORMAT_VERSION, engine, model.digest, model.reference, workload.quality, build["version"], build["build"]]
     digest = hashlib.sha256(json.dumps(key, sort_keys=True, default=dict).encode()).hexdigest()
     return cache_root() / "transcripts" / f"{digest[:32]}.json"
+
+
+class Reference(Protocol):
+    """A session of the reference configuration."""
+
+    def hear(self, audio: F32) -> str:
+        """What is heard in (samples,) at SAMPLE_RATE."""
+        ...
+
+    def close(self) -> None:
+        """Free everything."""
+        ...
+
+
+def keep_reference(
+    path: Path, workload: Workload, which: str, opened: Callable[[], Reference], progress: Progress
+) -> None:
+    """Make the reference's transcripts where they are not there; `which` configuration it is, in words."""
+    if path.exists() or not (wanted := passages(workload)):
+        return
+    progress(f"transcribing {len(wanted)} clips with {which}")
+    reference = opened()
+    try:
+        prepare_reference(path, workload, reference.hear, progress)
+    finally:
+        reference.close()
 
 
 def prepare_reference(path: Path, workload: Workload, hear: Hear, progress: Progress) -> None:

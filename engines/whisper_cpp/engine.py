@@ -40,15 +40,12 @@ class WhisperCppEngine(AssembledEngine):
     def prepare_quality(self, model: Model, workload: Workload, progress: Progress) -> None:
         """*Worker.* Keep the most precise configuration's transcripts."""
         path = quality.reference_file(self.name, model, workload, build_of())
-        if path.exists() or not quality.passages(workload):
-            return
-        progress(f"transcribing {len(quality.passages(workload))} clips with the most precise configuration")
         params: Params = {"quantization": model.reference, "n_threads": usable_cores()}
-        reference = WhisperCppSession(model, prepare(model, params, progress), params)
-        try:
-            quality.prepare_reference(path, workload, reference.hear, progress)
-        finally:
-            reference.close()
+
+        def opened() -> WhisperCppSession:
+            return WhisperCppSession(model, prepare(model, params, progress), params)
+
+        quality.keep_reference(path, workload, "the most precise configuration", opened, progress)
 
 
 ENGINE = WhisperCppEngine

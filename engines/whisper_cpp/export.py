@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import pprint
 import shlex
 from collections.abc import Mapping
 
 from engines.base import ExportFile
 from engines.deploy import Deployment
-from engines.export_text import files_of, one_line, place_notes, title
+from engines.export_text import files_of, filled, one_line, place_notes, title
 from engines.whisper_cpp.settings import (
     CLIP,
     DEFAULT_BEAM_SIZE,
@@ -55,10 +54,7 @@ def _python_module(deploy: Deployment) -> list[ExportFile]:
         "STEP": context_step(params),
         "POSITIONS": int(facts.get("n_audio_ctx", 1500)),
     }
-    assignments = [f"{name} = {pprint.pformat(value, width=100, sort_dicts=False)}" for name, value in values.items()]
-    comments = [f"# {note}" for note in place_notes(deploy)]
-    text = _MODULE.format(title=repr(title(deploy)), values="\n".join([*comments, *assignments]))
-    return [ExportFile("stt.py", text)]
+    return [ExportFile("stt.py", filled(_MODULE, deploy, values))]
 
 
 _MODULE = '''{title}
