@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import pprint
-from collections.abc import Callable, Mapping
+import shlex
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from engines.base import ExportFile
@@ -37,6 +39,22 @@ def filled(template: str, deploy: Deployment, values: Mapping[str, object]) -> s
     assignments = [f"{name} = {pprint.pformat(value, width=100, sort_dicts=False)}" for name, value in values.items()]
     comments = [f"# {note}" for note in place_notes(deploy)]
     return template.format(title=repr(title(deploy)), values="\n".join([*comments, *assignments]))
+
+
+def command_files(
+    program: str, options: Sequence[Sequence[str]], notes: Sequence[str], deploy: Deployment
+) -> list[ExportFile]:
+    """The command as an argument vector with its notes (PROGRAM.json), and as a script (PROGRAM.sh).
+
+    The script takes further arguments, and another program from an environment variable of its name.
+    """
+    vector = [program, *(word for option in options for word in option)]
+    comments = [f"# {one_line(text)}" for text in (title(deploy), *notes)]
+    variable = program.upper().replace("-", "_")
+    command = [f'exec "${{{variable}:-{program}}}"', *map(shlex.join, options), '"$@"']
+    script = "\n".join(["#!/bin/sh", *comments, " \\\n  ".join(command)]) + "\n"
+    document = json.dumps({"argv": vector, "notes": list(notes)}, indent=2) + "\n"
+    return [ExportFile(f"{program}.json", document), ExportFile(f"{program}.sh", script, executable=True)]
 
 
 def title(deploy: Deployment) -> str:

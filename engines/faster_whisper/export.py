@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
 from engines.base import ExportFile
 from engines.deploy import Deployment
-from engines.export_text import files_of, filled, one_line, place_notes, title
+from engines.export_text import command_files, files_of, filled, place_notes
 from engines.faster_whisper.settings import DEFAULT_BATCH_SIZE, arguments
 
 TARGETS: Mapping[str, str] = {
@@ -69,14 +67,7 @@ def transcribe(loaded: Any, audio: Any, **overrides: Any) -> str:
 
 def _command(deploy: Deployment) -> list[ExportFile]:
     options, notes = command_options(deploy)
-    comments = [f"# {one_line(text)}" for text in (title(deploy), *notes)]
-    command = ['exec "${WHISPER_CTRANSLATE2:-whisper-ctranslate2}"', *map(shlex.join, options), '"$@"']
-    script = "\n".join(["#!/bin/sh", *comments, " \\\n  ".join(command)]) + "\n"
-    vector = ["whisper-ctranslate2", *(word for option in options for word in option)]
-    return [
-        ExportFile("whisper-ctranslate2.json", json.dumps({"argv": vector, "notes": notes}, indent=2) + "\n"),
-        ExportFile("whisper-ctranslate2.sh", script, executable=True),
-    ]
+    return command_files("whisper-ctranslate2", options, notes, deploy)
 
 
 def command_options(deploy: Deployment) -> tuple[list[tuple[str, ...]], list[str]]:

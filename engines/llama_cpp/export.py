@@ -7,12 +7,11 @@ server/settings.py. A knob that a target cannot express, or expresses differentl
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Mapping
 
 from engines.base import ExportFile
 from engines.deploy import Deployment
-from engines.export_text import files_of, filled, one_line, place_notes, title
+from engines.export_text import command_files, files_of, filled, one_line, place_notes, title
 from engines.llama_cpp.settings import (
     LOOKUP_NGRAM,
     model_arguments,
@@ -62,14 +61,7 @@ def export(target: str, deploy: Deployment) -> list[ExportFile]:
 
 def _llama_server(deploy: Deployment) -> list[ExportFile]:
     options, notes = server_options(deploy)
-    vector = ["llama-server", *(word for option in options for word in option)]
-    comments = [f"# {one_line(text)}" for text in (title(deploy), *notes)]
-    command = ['exec "${LLAMA_SERVER:-llama-server}"', *map(shlex.join, options), '"$@"']
-    script = "\n".join(["#!/bin/sh", *comments, " \\\n  ".join(command)]) + "\n"
-    return [
-        ExportFile("llama-server.json", json.dumps({"argv": vector, "notes": notes}, indent=2) + "\n"),
-        ExportFile("llama-server.sh", script, executable=True),
-    ]
+    return command_files("llama-server", options, notes, deploy)
 
 
 def server_options(deploy: Deployment) -> tuple[list[tuple[str, ...]], list[str]]:

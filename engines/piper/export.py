@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from engines.base import ExportFile
 from engines.deploy import Deployment
-from engines.export_text import files_of, filled, one_line, place_notes, title
+from engines.export_text import command_files, files_of, filled, place_notes, title
 from engines.onnx_sessions.providers import CPU, CUDA
 from engines.piper.settings import PROVIDER_OPTIONS, SENTENCE, arguments, splitting
 from engines.synthesis.export import splitting_file
@@ -140,11 +139,4 @@ def _command(deploy: Deployment) -> list[ExportFile]:
         for knob, default in _DEFAULTS.items()
         if params.get(knob, default) != default
     ]
-    comments = [f"# {one_line(text)}" for text in (title(deploy), *notes)]
-    command = ['exec "${PIPER:-piper}"', *map(shlex.join, options), '"$@"']
-    script = "\n".join(["#!/bin/sh", *comments, " \\\n  ".join(command)]) + "\n"
-    vector = ["piper", *(word for option in options for word in option)]
-    return [
-        ExportFile("piper.json", json.dumps({"argv": vector, "notes": notes}, indent=2) + "\n"),
-        ExportFile("piper.sh", script, executable=True),
-    ]
+    return command_files("piper", options, notes, deploy)
