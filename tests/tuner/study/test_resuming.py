@@ -18,6 +18,7 @@ from tests.tuner.fake_study import FIXED, Recorder, fake_config, results_of, tou
 from tuner.core import interrupts
 from tuner.core.deploy import DeployConfig
 from tuner.core.targets import Target
+from tuner.core.trial import CONFIGURATIONS
 from tuner.measure.executor import LocalExecutor
 from tuner.measure.preparation import prepare
 from tuner.results.record import StudyRecord, record_name
@@ -208,7 +209,7 @@ def test_kill_9_of_the_whole_tree_loses_and_repeats_nothing_that_was_finished(tm
     blocks = tournament_of(outcome).blocks
     assert [sorted(b) for b in blocks[: len(played)]] == [sorted(v) for v in values]
     assert len(blocks) == 8
-    assert StudyStore(folder).tournament_state() is None, "the verdict holds the blocks"
+    assert StudyStore(folder).proof_state() is None, "the verdict holds the blocks"
     assert len({json.dumps(dict(t.params), sort_keys=True) for t in outcome.trials}) == 12
     assert outcome.verdict == "gain"
 
@@ -217,13 +218,13 @@ def finished(folder):
     """The configurations that are on disk, while the study may be running."""
     if not (folder / "study.yaml").exists():
         return []
-    return [r for r in results_of(folder) if r.purpose in ("baseline", "search")]
+    return [r for r in results_of(folder) if r.purpose in CONFIGURATIONS]
 
 
 def played_in(folder):
     """The blocks of the tournament that are on disk."""
-    state = StudyStore(folder).tournament_state()
-    return state.played.blocks if state else ()
+    state = StudyStore(folder).proof_state()
+    return state.tournament.played.blocks if state else ()
 
 
 def test_an_interrupted_tournament_goes_on_before_anything_is_searched(tmp_path):

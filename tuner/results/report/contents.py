@@ -35,6 +35,7 @@ from tuner.results.wording import (
     status_counts,
 )
 from tuner.tournament.document import TournamentDocument
+from tuner.tournament.verdict import ablation_lines
 
 FIGURES = (
     "kld", "wer_increase", "wer", "mel_distance_db_worst", "ftl_ms", "latency_ms", "rss_peak_mib", "vram_peak_mib",
@@ -48,8 +49,8 @@ TOLD_LEAST = 0.01
 CAPTIONS = {
     "tournament": "Finalists against the default, in interleaved rounds. Only this estimate is published: the best of "
     "many noisy trials looks better than it is (hollow marks).",
-    "attribution": "From the default to the winner, one change at a time, each measured beside the one before it. "
-    "A change whose interval holds 1 may bring nothing here.",
+    "ablation": "The tournament's winner beside itself with one change set back to the default, in interleaved rounds "
+    "before the verdict. A change that is not shown to matter is not deployed.",
     "history": "Each trial in the order it was run. Whiskers are 95 % intervals; crosses along the bottom failures. "
     "Hollow diamonds are the default measured again; where the machine's pace had changed, a dotted line leads to the "
     "value that trials are compared by.",
@@ -66,7 +67,7 @@ def contents(study: StudyFiles) -> list[Block]:
         *_against_default(study),
         *_plot(plots, "tournament", "Proof"),
         *_targets(study),
-        *_plot(plots, "attribution", "What each change brought"),
+        *_plot(plots, "ablation", "What each change is worth"),
         *_plot(plots, "history", "Search"),
         *_plot(plots, "importance", "Which knobs mattered", _untold(study)),
         *_trade_offs(plots),
@@ -128,8 +129,9 @@ def _against_default(study: StudyFiles) -> Iterator[Block]:
     rest = ", ".join(f"{name} {knob_value(value)}" for name, value in deploy.params.items() if name not in changes)
     knobs: list[Part] = [
         Heading("Changed knobs"),
-        Table(*changed_knob_cells(deploy, study.attribution)),
+        Table(*changed_knob_cells(deploy, study.ablation)),
     ]
+    knobs += [Paragraph(_sentence(line)) for line in ablation_lines(study.ablation)] if study.ablation else []
     knobs += [Paragraph(f"As in the default: {rest}.")] if rest else []
     yield Columns([compared, knobs] if changes else [compared])
 
