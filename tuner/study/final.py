@@ -33,6 +33,8 @@ SPAN_LEAST_S, SPAN_S, SPAN_SHARE = 30.0, 45.0, 0.25
 lasted a quarter of a single minute, and several threads are an eighth faster or slower for 20 to 40 s at a time, 11 %
 of sweeps found a gain among equals; none of 150 with half of it (`benchmarks/false_gains.py`)."""
 TOLD_OVERRUN_S = 10.0
+HELD_OUT_TIMES = 2.0
+"""As much is held out as what is searched on, so many times (`engines/division.py`)."""
 
 
 def least_span_s(minutes_s: float) -> float:
@@ -78,7 +80,13 @@ class Final:
             return 0.0  # nothing could play yet; what is found late is proven beyond the minutes
         tournament = max(self._estimate_s(rivals), least_span_s(self._minutes_s))
         ablation = self._reduction(lambda: math.inf).estimate_s(finalists)
-        return min(tournament + ablation, MINUTES_SHARE * self._minutes_s)
+        return min(self._vetting_s(rivals) + tournament + ablation, MINUTES_SHARE * self._minutes_s)
+
+    def _vetting_s(self, rivals: Sequence[TrialResult]) -> float:
+        """What judging the default and its rivals on what is held out takes: twice as much as was searched on."""
+        if self.prepared.workload.held_out is None:
+            return 0.0
+        return sum(HELD_OUT_TIMES * t.quality_s for t in (self.observations.trials[0], *rivals))
 
     def interrupted(self) -> ProofState | None:
         """A proof of these trials and this budget that is not at its end; None without one.
@@ -165,7 +173,10 @@ class Final:
         baseline, stock, vetted = self.observations.trials[0], self._stock(), self._vetted(left_s)
         invited, number = self._with_stock(vetted.invited), stock.number if stock else None
         begun_for = self._begun_for(exhausted)
-        return begun(begun_for, objective, pairs, baseline, invited, vetted.quality, number, vetted.refused)
+        return begun(
+            begun_for, objective, pairs, baseline, invited, vetted.quality, number, vetted.refused,
+            stock is None or self.prepared.space.searches(stock.params),
+        )  # fmt: skip
 
     def _vetted(self, left_s: float) -> Vetted:
         """Who plays: as many as the time allows, of those that keep the limits on what is held out."""
@@ -174,7 +185,8 @@ class Final:
             return Vetted(invited)
         settled = [t for t in self._with_stock(self.observations.trials[:1]) if t.metrics]
         ranked = self.observations.finalists(TRIED_MOST)
-        vetted = vet(settled, ranked, len(invited), self.executor, self.watchers.progress)
+        limits = self.prepared.constraints
+        vetted = vet(settled, ranked, len(invited), self.executor, limits, self.watchers.progress)
         for number, reason in vetted.refused.items():
             self.watchers.notice(f"trial {number} does not hold on what was held out: {reason}")
         return vetted

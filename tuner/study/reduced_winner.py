@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from search_spaces.parameter import Params
 from tuner.core.explanation import Ablation
+from tuner.core.objective import beside
 from tuner.core.params import count_changes, key
 from tuner.core.trial import TrialResult
 from tuner.core.watchers import Watchers
@@ -136,18 +137,20 @@ class ReducedWinner:
         baseline, winner = self.observations.trials[0], played.winner
         options = without(self.prepared.space, winner.params, baseline.params, found) if found else []
         measured = [t for params in options if (t := self._measured(params)).feasible]
-        vetted = vet([], measured, len(measured), self.executor, self.watchers.progress)
+        limits = beside(self.prepared.constraints, first.quality.get(baseline.number, {}))
+        vetted = vet([], measured, len(measured), self.executor, limits, self.watchers.progress)
         for number, reason in vetted.refused.items():
             self.watchers.notice(f"trial {number} does not hold on what was held out: {reason}")
         if not vetted.invited:
             return None
         known = {t.number: t for t in self.observations.trials}
-        beside = dict.fromkeys(n for n in (winner.number, first.stock) if n is not None)
-        invited = [*vetted.invited, *(known[n] for n in beside if n not in {t.number for t in vetted.invited})]
+        rivals = dict.fromkeys(n for n in (winner.number, first.stock) if n is not None)
+        invited = [*vetted.invited, *(known[n] for n in rivals if n not in {t.number for t in vetted.invited})]
         quality = {**first.quality, **vetted.quality}
         return begun(
-            first.begun_for, first.objective, first.pairs, baseline, invited, quality, first.stock, vetted.refused
-        )
+            first.begun_for, first.objective, first.pairs, baseline, invited, quality, first.stock, vetted.refused,
+            first.stock_may_win,
+        )  # fmt: skip
 
     def _measured(self, params: Params) -> TrialResult:
         """The trial of a configuration, which may have been one of the search's."""

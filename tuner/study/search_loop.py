@@ -37,6 +37,8 @@ MAX_KILLS = 3
 TRIAL_SHARE = 0.1
 """Of the minutes, after which a trial gets no further rounds: on a machine that is never quiet each would be repeated,
 and one slow configuration would take the whole time."""
+REDUCTIONS_MOST = 4
+"""Trials of a run that are spent on the leader with fewer changes, however often that changes meanwhile."""
 
 
 class Search:
@@ -62,6 +64,7 @@ class Search:
         self._executor, self._watchers, self._limit, self._clock = executor, watchers, limit, clock
         self._on_result, self._beside = on_result, beside
         self.exhausted = False
+        self._reductions = 0
 
     def run(self, sampler: optuna.samplers.BaseSampler) -> None:
         """Search what is left of the budget; `exhausted` says afterwards whether the space was tried as a whole."""
@@ -96,14 +99,14 @@ class Search:
         """The leader with fewer changes, which is tried at the end; not where the whole space will be."""
         if getattr(sampler, "enumerates", False) or self._prepared.config.sampler in WHOLE or self.exhausted:
             return []
-        return self._observations.reductions()
+        able = [p for p in self._observations.reductions() if not self._executor.known_infeasible(p)]
+        return able[: max(0, REDUCTIONS_MOST - self._reductions)]
 
     def _reduce(self, sampler: optuna.samplers.BaseSampler, pace: PaceWatch) -> None:
         """Try the leader with fewer changes, as far as time and trials allow."""
         most, trials = self._prepared.config.budget.trials, self._observations.trials
         while len(trials) < most and self._limit.for_another(first=False) and (owed := self._owed(sampler)):
-            if self._executor.known_infeasible(owed[0]):
-                break
+            self._reductions += 1
             self._try_unproposed(owed[0], pace)
 
     def measure_reduced(self, params: Params) -> TrialResult:
@@ -203,7 +206,7 @@ class Search:
         if not result.metrics or result.purpose not in CONFIGURATIONS:
             return result
         baseline = self._observations.trials[0] if self._observations.trials else result
-        slack, broken = search_violations(self._prepared.guards, result, baseline)
+        slack, broken = search_violations(self._prepared.guards, result, baseline, self._observations.load_noise())
         result = replace(result, violations={**result.violations, **slack})
         if not broken or result.status is not TrialStatus.OK:
             return result

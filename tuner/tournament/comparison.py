@@ -37,9 +37,10 @@ class Comparison:
     """Between the default (`baseline`) and the `finalists`, as they have played so far.
 
     `guards` are what a winner may not make worse. `stock` is the number of the finalist that is what people run, which
-    is kept unless another is proven to be better. `posterior` is what the search found out: it has a say in which of
-    several proven finalists wins. Of the planned
-    interim analyses `analyses_done` have been taken without a decision; `proven_early` says that one proved a gain.
+    is kept unless another is proven to be better, if it may win at all: out of the user's ranges it plays for its ratio
+    alone. `posterior` is what the search found out: it has a say in which of several proven finalists wins. Of the
+    planned interim analyses `analyses_done` have been taken without a decision; `proven_early` says that one proved a
+    gain.
     """
 
     objective: Objective
@@ -51,6 +52,7 @@ class Comparison:
     proven_early: bool = False
     guards: tuple[Guard, ...] = ()
     stock: int | None = None
+    stock_may_win: bool = True
 
     def test(self, candidate: Candidate, other: Candidate) -> RatioTest | None:
         """`candidate` ÷ `other`, above 1 is better; None below two pairs."""
@@ -68,7 +70,16 @@ class Comparison:
 
     def may_win(self, candidate: Candidate) -> bool:
         """Whether it keeps the constraints, and makes nothing worse that a person feels."""
-        return candidate.feasible() and not self.refused(candidate)
+        return self._may_be_chosen(candidate) and not self.refused(candidate)
+
+    def may_still_win(self, candidate: Candidate) -> bool:
+        """As `may_win`, with further blocks: a guard refuses what is surely worse, and not what looks so by now."""
+        felt = self.felt(candidate, self.baseline, [g.metric for g in self.guards])
+        surely = {f.metric: 1 / f.ci95[1] for f in felt}
+        return self._may_be_chosen(candidate) and not broken_by(self.guards, surely)
+
+    def _may_be_chosen(self, candidate: Candidate) -> bool:
+        return candidate.feasible() and (self.stock_may_win or candidate.number != self.stock)
 
     def tests(self) -> list[RatioTest | None]:
         """Of each finalist against the default; None below two pairs."""
@@ -88,9 +99,19 @@ class Comparison:
         One of 95 % for each test alone would hold the truth of the chosen one less often than that. Where several are
         proven, Holm's test may be sure of one whose interval still holds 1.
         """
-        tests = self.tests()
-        level = 1 - SIGNIFICANCE / (self._analyses_at_the_end * len(tests)) if tests else 0.0
-        return [t and replace(t, ci95=t.interval(level)) for t in tests]
+        return [self._published(t) for t in self.tests()]
+
+    def against_stock(self, candidate: Candidate) -> RatioTest | None:
+        """`candidate` ÷ what people run, with an interval that holds as the `published` ones do.
+
+        None below two pairs, where nobody plays that is it, and for that itself.
+        """
+        stock = next((c for c in self.finalists if c.number == self.stock), None)
+        return None if stock is None or stock is candidate else self._published(self.test(candidate, stock))
+
+    def _published(self, test: RatioTest | None) -> RatioTest | None:
+        level = 1 - SIGNIFICANCE / (self._analyses_at_the_end * max(1, len(self.finalists)))
+        return test and replace(test, ci95=test.interval(level))
 
     def proven(self) -> list[bool]:
         """Of each finalist, whether it has a significant gain over the default and may win."""
@@ -120,9 +141,8 @@ class Comparison:
         stock = next((c for c in winners if c.number == self.stock), None)
         if stock is None or stock is chosen:
             return chosen
-        test = self.test(chosen, stock)
-        sure = 1 - SIGNIFICANCE / self._analyses_at_the_end
-        return chosen if test is not None and test.interval(sure)[0] > 1 else stock
+        test = self.against_stock(chosen)
+        return chosen if test is not None and test.ci95[0] > 1 else stock
 
     def chosen(self, proven: Sequence[Candidate]) -> Candidate:
         """The best of those with a proven gain; of the best and what is hardly worse the one that changes fewest knobs.

@@ -138,7 +138,7 @@ def _stock(comparison: Comparison, winner: Candidate | None) -> StockDocument | 
     stock = next((c for c in comparison.finalists if c.number == comparison.stock), None)
     if stock is None:
         return None
-    test = comparison.test(winner, stock) if winner is not None and winner is not stock else None
+    test = comparison.against_stock(winner) if winner is not None else None
     return StockDocument(stock.number, stock.trial.params, stock.metrics(), test)
 
 

@@ -1,4 +1,4 @@
-"""What each change of a winner is worth, played by a script: which are shown to matter, and how many blocks that takes."""
+"""What each change of a winner is worth, played by a script: which are shown to matter, and in how many blocks."""
 
 import json
 import math
