@@ -120,7 +120,7 @@ def test_the_build_is_told_without_the_advice_on_it(tmp_path: Path) -> None:
     [
         ({"steal_cores": 6.6e-16, "throttled_share": 0.0, "cpu_mhz": 2000.0}, "no round was disturbed (of single tr"),
         ({"others_cores": 0.004}, "no round was disturbed"),
-        ({"disturbed_share": 0.5, "others_cores": 0.4}, "others on this machine disturbed 50 % of 20 rounds; of"),
+        ({"disturbed_share": 0.5, "others_cores": 0.4}, "others on this machine disturbed 10 of 20 rounds: "),
     ],
 )
 def test_the_noise_is_a_sentence_and_what_is_next_to_nothing_is_left_out(
