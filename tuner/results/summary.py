@@ -11,14 +11,15 @@ from tuner.core.events import Outcome, StudyInfo
 from tuner.core.explanation import Ablation, Change
 from tuner.core.metrics import METRICS
 from tuner.core.targets import TargetVerdict
+from tuner.core.trial import MetricValue
 from tuner.results.wording import (
     changed_knobs,
     measured_text,
-    metric_text,
     plain,
     ratio_text,
     ratio_to,
     status_counts,
+    with_interval,
 )
 
 SHOWN = ("speed", "energy", "memory", "quality", "load")
@@ -138,15 +139,21 @@ TARGET_HEAD = ("target", "wanted", "measured", "verdict", "in its words")
 
 def target_cells(targets: Iterable[TargetVerdict]) -> list[tuple[str, str, str, str, str]]:
     """Of each target: metric, wanted, measured, verdict, its source's words."""
-    return [
-        (t.metric, t.wanted or "—", "—" if t.value is None else metric_text(t.metric, t.value), _verdict(t), t.source)
-        for t in targets
-    ]
+    return [(t.metric, t.wanted or "—", _measured(t), _verdict(t), t.source) for t in targets]
+
+
+def _measured(target: TargetVerdict) -> str:
+    if target.value is None:
+        return "—"
+    unit = METRICS[target.metric].unit if target.metric in METRICS else target.unit
+    return with_interval(MetricValue(target.value, target.ci95, unit))
 
 
 def _verdict(target: TargetVerdict) -> str:
+    if target.value is None:
+        return "not measured"
     if target.met is None:
-        return "not measured" if target.value is None else "no default to compare with"
+        return "too noisy to tell" if target.too_noisy else "no default to compare with"
     if target.met:
         return "met"
     return "missed" if target.gap is None else f"missed by ×{target.gap:.2f}"

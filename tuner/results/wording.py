@@ -66,16 +66,19 @@ def shorten(text: str, width: int) -> str:
     return line if len(line) <= width else line[: max(0, width - 1)].rstrip() + "…"
 
 
-def half_width(metric: MetricValue) -> float | None:
-    """Half of the 95 % interval."""
-    return None if metric.ci95 is None else (metric.ci95[1] - metric.ci95[0]) / 2
+EVEN_MOST = 0.25
+"""Share of a value up to which ± is said of its interval. Wider ones, which are of logarithms, are visibly uneven: what
+is 101 may be anything from 0.1 to 80000."""
 
 
 def with_interval(metric: MetricValue) -> str:
-    """`412 ± 3.1 tok/s`, or without ± where there is no interval."""
-    half = half_width(metric)
-    plus_minus = "" if half is None else f" ± {number(half, 2)}"
-    return f"{number(metric.value)}{plus_minus} {metric.unit}".rstrip()
+    """`412 ± 3.1 tok/s`, of a wide interval `101 (38.2–267) tok/s`, and the value alone where there is none."""
+    value, text = metric.value, number(metric.value)
+    if metric.ci95 is not None:
+        low, high = metric.ci95
+        half = (high - low) / 2
+        text += f" ± {number(half, 2)}" if half <= EVEN_MOST * abs(value) else f" ({number(low)}–{number(high)})"
+    return f"{text} {metric.unit}".rstrip()
 
 
 def metric_text(name: str, value: float) -> str:

@@ -14,8 +14,9 @@ import pytest
 from search_spaces.errors import EnvironmentLackingError, NoAnswerError, TunerError
 from search_spaces.parameter import IntRange
 from tests.tuner.fake_study import results_of
+from tests.tuner.results.report.test_bench import measured
 from tuner.cli import main as cli
-from tuner.cli.commands import show
+from tuner.cli.commands import bench, show
 from tuner.cli.console import Console
 from tuner.cli.main import COMMANDS, main, parse
 
@@ -253,6 +254,12 @@ def test_bench_prints_every_metric_with_its_unit(swept):
         assert all(set(m) == {"value", "ci95", "unit"} for m in metrics.values())
     assert document["metrics"]["decode_tokens_per_second"]["unit"] == "tok/s"
     assert document["targets"][0]["met"] is True
+
+
+def test_bench_says_what_others_disturbed(capsys):
+    noise = {"rounds": 5.0, "disturbed_share": 0.4, "used_disturbed_share": 0.4}
+    bench._print(measured(host_noise=noise).document, Console())
+    assert "noise: others on this machine disturbed 2 of 5 rounds" in capsys.readouterr().out
 
 
 def test_bench_with_a_profile_writes_a_report_and_what_the_engine_tells(swept):

@@ -24,13 +24,16 @@ def test_the_targets_of_a_slow_assistant_as_its_owner_would_read_them():
         Target("llm", "response_s", reduce_by=0.2, source="20 % less"),
         Target("llm", "load_s", below=60, source="<60s"),
     ]
-    rows = judge(targets, {"decode_tokens_per_second": 6.56, "ftl_ms": 45340.0, "response_s": 12.04})
+    noisy = Target("llm", "itl_ms_p95", below=50, source="<50ms")
+    measured = {"decode_tokens_per_second": 6.56, "ftl_ms": 45340.0, "response_s": 12.04}
+    rows = judge([*targets, noisy], {**measured, "itl_ms_p95": MetricValue(40.0, (20.0, 80.0), "ms")})
     lines = [" ".join(line.split()) for line in text_of(print_targets, rows).splitlines() if line]
     assert lines[0] == "target wanted measured verdict in its words"
     assert lines[1] == "decode_tokens_per_second 60–120 tok/s 6.56 tok/s missed by ×9.15 60-120 tok/s"
     assert lines[2] == "ftl_ms < 1000 ms 45340 ms missed by ×45.34 <1s"
     assert "no default to compare with" in lines[3]
     assert "not measured" in lines[4]
+    assert lines[5] == "itl_ms_p95 < 50 ms 40.0 (20.0–80.0) ms too noisy to tell <50ms"
 
 
 def test_no_targets_print_nothing():
