@@ -100,7 +100,7 @@ def summary_lines(info: StudyInfo | None, outcome: Outcome) -> list[str]:
 def comparison_table(deploy: DeployConfig) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Head and rows of `comparison` as text; of the default alone when that is what is deployed."""
     rows = comparison(deploy)
-    if deploy.params == deploy.baseline.params:
+    if deploy.keeps_default:
         return ("", "default"), [(row.name, row.winner) for row in rows]
     head = ("", "default", "winner", "times better")
     return head, [(row.name, row.default, row.winner, row.better) for row in rows]

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from engines.base import without_advice
 from search_spaces.parameter import Value
-from tuner.core.hardware import HardwareProfile
 from tuner.core.metrics import METRICS
 from tuner.core.objective import pace_corrected
 from tuner.core.trial import MetricValue, TrialResult, TrialStatus
@@ -31,13 +30,6 @@ def knob_value(value: Value) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def machine_text(hardware: HardwareProfile) -> str:
-    """A machine on one line: processor, cores and memory that are usable, devices, system and class."""
-    size = f"{hardware.cores} cores", f"{hardware.memory_gib:g} GiB"
-    parts = (hardware.cpu, *size, *(gpu.name for gpu in hardware.gpus), hardware.os, f"class {hardware.class_}")
-    return ", ".join(part for part in parts if part)
 
 
 def engine_text(engine: Mapping[str, str]) -> str:

@@ -14,7 +14,7 @@ from tuner.measure.host.host_noise import noise_message
 from tuner.results.report.blocks import Block, Code, Heading, Paragraph, Table
 from tuner.results.report.markdown import markdown
 from tuner.results.summary import TARGET_HEAD, target_cells
-from tuner.results.wording import engine_text, knob_value, machine_text, metric_text, number, with_interval
+from tuner.results.wording import engine_text, knob_value, metric_text, number, with_interval
 
 REPORT, DOCUMENT = "report.md", "bench.json"
 
@@ -61,7 +61,7 @@ def bench_blocks(bench: Bench) -> Iterator[Block]:
 
 def _configuration(measured: BenchDocument) -> Iterator[tuple[str, str]]:
     study = measured.study
-    yield "machine", machine_text(study.hardware)
+    yield "machine", study.hardware.text
     yield "engine", engine_text(study.engine)
     yield "model", f"{study.model.name} ({study.model.source})"
     yield "workload", f"{study.workload.name}, {study.workload.items} items, digest {study.workload.digest}"

@@ -27,7 +27,6 @@ from tuner.results.wording import (
     duration,
     engine_text,
     knob_value,
-    machine_text,
     metric_text,
     number,
     ratio_text,
@@ -173,7 +172,7 @@ def _measured_how(study: StudyFiles) -> Iterator[Block]:
 
 def _facts(study: StudyFiles) -> Iterator[tuple[str, str]]:
     about = study.about
-    yield "machine", machine_text(about.hardware)
+    yield "machine", about.hardware.text
     yield "engine", engine_text(about.engine)
     yield "model", ", ".join(part for part in (about.model.name, about.model.source, about.model.digest) if part)
     yield "workload", f"{about.workload.name}, {about.workload.items} items, digest {about.workload.digest}"
