@@ -134,6 +134,23 @@ def _worth(change: Change) -> str:
     return f"{text}, without it worse: {change.worse}" if change.worse else text
 
 
+def keep_advice(deploy: DeployConfig) -> str:
+    """What to do where nothing is proven to be better than the default; "" where something is.
+
+    The default is mostly the library's, and whoever runs a server of that library runs something else.
+    """
+    if not deploy.keeps_default:
+        return ""
+    stock = changed_knobs(deploy.params, deploy.stock.params) if deploy.stock else {}
+    if not stock:
+        return "change nothing: an export only writes the default down"
+    differs = ", ".join(f"{name} {default} and not {run}" for name, (run, default) in stock.items())
+    return (
+        f"change nothing: an export writes the default of this study down, which is not what people run ({differs}); "
+        "do not put it in place of a server that you run already"
+    )
+
+
 TARGET_HEAD = ("target", "wanted", "measured", "verdict", "in its words")
 
 

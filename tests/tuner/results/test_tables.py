@@ -1,9 +1,11 @@
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.tuner.synthetic import deploy
+from tuner.core.deploy import DeployedStock
 from tuner.core.events import Outcome
 from tuner.core.targets import Target, judge
 from tuner.core.trial import MetricValue
@@ -67,6 +69,16 @@ def test_after_a_sweep_there_is_a_command_for_each_export_target():
     assert "python -m tuner export 'it'\"'\"'s mine' --target json --out serve-json\n" in text
     assert "  the parameters as a JSON file:\n    python -m tuner export" in text
     assert "#" not in text
+
+
+def test_where_the_default_is_kept_nothing_is_to_be_changed():
+    found = deploy()
+    assert "change nothing" not in text_of(print_after_sweep, outcome(found))
+    kept = replace(found, params=found.baseline.params)
+    assert "\nchange nothing: an export only writes the default down\n" in text_of(print_after_sweep, outcome(kept))
+    stock = DeployedStock({**kept.params, "n_threads": 8, "flash_attn": True}, {}, None)
+    text = text_of(print_after_sweep, outcome(replace(kept, stock=stock)))
+    assert "not what people run (n_threads 2 and not 8, flash_attn off and not on); do not put it" in text
 
 
 def test_nothing_to_deploy_nothing_to_export():

@@ -18,6 +18,7 @@ from tuner.results.summary import (
     changed_knob_cells,
     comparison,
     comparison_table,
+    keep_advice,
     target_cells,
     ui_commands,
 )
@@ -247,6 +248,8 @@ def _repeat(study: StudyFiles) -> Iterator[Block]:
             0, f"python -m tuner bench {study.about.task} deploy={shlex.quote(str(study.directory / 'deploy.json'))}"
         )
     yield Heading("Repeat and use")
+    if study.deploy and (advice := keep_advice(study.deploy)):
+        yield Paragraph(_sentence(advice))
     yield Code("\n".join(commands))
     if study.about.configuration:
         yield Code(

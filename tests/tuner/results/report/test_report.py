@@ -239,6 +239,7 @@ def test_keeping_the_default_is_an_answer(tmp_path: Path) -> None:
     StudyStore(folder).write("deploy.json", deploy(params=dict(BASELINE), gain=gain))
     text = html_of(folder)
     assert "Keep the default: no gain." in text
+    assert "Change nothing: an export only writes the default down." in text
     assert 'class="verdict plain"' in text
     assert "Changed knobs" not in text
     assert "Default against winner" not in text
