@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from engines.base import TASKS
 from engines.cache import cache_root
@@ -20,9 +17,9 @@ from search_spaces.parameter import Value
 from tuner.core.hardware import HardwareProfile
 from tuner.core.metrics import check_metrics
 from tuner.measure.host.hardware import detect_hardware
+from tuner.measure.host.surroundings import Surroundings, look_around
 
 _ASK_TIMEOUT_S = 60.0
-_WATCH_S = 1.0
 _GIB = 1024**3
 _LOW_DISK_GIB = 5.0
 """A language model of a few billion parameters with its variants takes as much."""
@@ -44,21 +41,6 @@ class EngineState:
     facts: Mapping[str, Value] = field(default_factory=dict)
     missing: str = ""
     remedy: str = ""
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What else runs now: cores taken by others and by the hypervisor, processes on the GPUs, and who is busiest.
-
-    The cores are 0 where the system does not tell them (`watched` is false).
-    """
-
-    quiet: bool
-    others_cores: float
-    steal_cores: float
-    device_processes: int
-    busiest: tuple[str, ...] = ()
-    watched: bool = True
 
 
 @dataclass(frozen=True)
@@ -100,10 +82,7 @@ class Diagnosis:
                 lines.append(f"{engine.name}: {engine.missing}; {engine.remedy}".rstrip("; "))
             if unused := engine.build.get("unused"):
                 lines.append(f"{engine.name}: {unused}; rebuild it: {engine.build.get('rebuild', '')}".rstrip(": "))
-        if not self.surroundings.quiet:
-            busiest = f" (busiest: {', '.join(self.surroundings.busiest)})" if self.surroundings.busiest else ""
-            lines.append(f"the machine is busy{busiest}: measurements will be repeated and take longer")
-        return lines
+        return [*lines, *filter(None, [self.surroundings.warning])]
 
     @property
     def healthy(self) -> bool:
@@ -121,7 +100,7 @@ def diagnose(engines: Sequence[str] = ()) -> Diagnosis:
         engines=tuple(_engine_state(name) for name in engines) or (*_of_tasks(), *_of_other_packages()),
         cache=_place(cache_root(), measured=True),
         outputs=_place(Path.cwd()),
-        surroundings=_surroundings(),
+        surroundings=look_around(),
     )
 
 
@@ -182,37 +161,3 @@ def _size(file: Path) -> int:
         return file.stat().st_size if file.is_file() and not file.is_symlink() else 0
     except OSError:
         return 0
-
-
-def _surroundings() -> Surroundings:
-    """Watch the machine for a second, this process asleep."""
-    import psutil
-
-    from tuner.measure.host.host_noise import NoiseWatch
-
-    watch = NoiseWatch(os.getpid())
-    processes = {p.pid: p for p in psutil.process_iter(["name"]) if p.pid != os.getpid()}
-    before = {pid: _cpu_s(p) for pid, p in processes.items()}
-    time.sleep(_WATCH_S)
-    noise = watch.stop(worker_cpu_s=0.0)
-    used = {pid: _cpu_s(p) - before[pid] for pid, p in processes.items()}
-    busiest = sorted((pid for pid in used if used[pid] > 0.05 * _WATCH_S), key=lambda pid: -used[pid])[:3]
-    return Surroundings(
-        quiet=not replace(noise, idle_share=0.0).disturbed,  # a sweep will fill the cores that are idle now
-        others_cores=round(noise.others_cores, 3),
-        steal_cores=round(noise.steal_cores, 3),
-        device_processes=noise.device_processes,
-        busiest=tuple(f"{processes[pid].info['name']} ({pid})" for pid in busiest),
-        watched=noise.watched,
-    )
-
-
-def _cpu_s(process: Any) -> float:
-    """CPU seconds of a process so far; 0 once it is gone."""
-    import psutil
-
-    try:
-        times = process.cpu_times()
-    except psutil.Error:
-        return 0.0
-    return float(times.user + times.system)

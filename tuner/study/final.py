@@ -82,6 +82,17 @@ class Final:
         ablation = self._reduction(lambda: math.inf).estimate_s(finalists)
         return min(self._vetting_s(rivals) + tournament + ablation, MINUTES_SHARE * self._minutes_s)
 
+    def slow_default(self) -> str:
+        """That the proof alone will overrun the minutes, as soon as the default is known; "" where it will not."""
+        default = self.observations.trials[0]
+        beyond_s = self._estimate_s([default]) - MINUTES_SHARE * self._minutes_s
+        if not default.metrics or beyond_s <= TOLD_OVERRUN_S:
+            return ""
+        return (
+            f"a round of the default takes {default.round_s:.1f} s here: proving anything will take at least "
+            f"{beyond_s / 60:.1f} min more than budget.minutes={self.prepared.config.budget.minutes:g}"
+        )
+
     def _vetting_s(self, rivals: Sequence[TrialResult]) -> float:
         """What judging the default and its rivals on what is held out takes: twice as much as was searched on."""
         if self.prepared.workload.held_out is None:

@@ -40,12 +40,15 @@ if TYPE_CHECKING:
 
 
 def run_study(
-    config: StudyConfig, observers: Sequence[Observer], clock: Callable[[], float] = time.monotonic
+    config: StudyConfig,
+    observers: Sequence[Observer],
+    clock: Callable[[], float] = time.monotonic,
+    surroundings: Callable[[], str] = lambda: "",
 ) -> Outcome:
     """Run or resume a study. Raises TunerError for what the user must fix; anything an engine does is a status.
 
     Ctrl-C keeps what is finished and yields an outcome whose verdict is `interrupted`. The budget's minutes are told
-    by `clock` (seconds).
+    by `clock` (seconds). `surroundings` warns of a machine that is busy ("": it is not).
     """
     begin = clock()
     watchers = Watchers(observers)
@@ -54,7 +57,7 @@ def run_study(
     check_sampler(config.sampler, prepared.space)
     store = StudyStore(config.outputs / prepared.name)
     with store.locked():
-        return Study(prepared, store, watchers, begin, clock).run()
+        return Study(prepared, store, watchers, begin, clock, surroundings=surroundings).run()
 
 
 @dataclass
@@ -71,6 +74,7 @@ class Study:
     clock: Callable[[], float] = time.monotonic
     storage: optuna.storages.BaseStorage | None = None
     exhausted: bool = False
+    surroundings: Callable[[], str] = lambda: ""
     observations: Observations = field(init=False)
     _executor: Executor = field(init=False)
     _proof: Executor = field(init=False)
@@ -133,6 +137,8 @@ class Study:
         self.watchers.study_started(study_info(prepared, self.store.directory, self.trials))
         for note in (*prepared.workload.notes, *prepared.space.notes, *other_seed(known, prepared.config.seed)):
             self.watchers.notice(note)
+        if busy := self.surroundings():
+            self.watchers.notice(f"{busy} than budget.minutes; Ctrl-C keeps what is finished")
         self._time.begin()  # however long MLflow took to open
 
     def _record(self) -> StudyRecord:
@@ -178,6 +184,8 @@ class Study:
 
     def _measured(self, result: TrialResult) -> None:
         """Told each result of the search, whatever its purpose."""
+        if result.purpose == "baseline" and (slow := self._final.slow_default()):
+            self.watchers.notice(slow)
 
     def _early(self) -> list[Params]:
         """What is tried before all else: what the space file advises, and what was best in earlier studies."""

@@ -9,7 +9,7 @@ from search_spaces.errors import EnvironmentLackingError, TunerError
 from tuner.cli.main import main
 from tuner.measure import doctor, worker_process
 from tuner.measure.doctor import diagnose
-from tuner.measure.host import host_noise
+from tuner.measure.host import host_noise, surroundings
 
 
 def test_an_engine_that_works(capsys):
@@ -85,7 +85,7 @@ def test_folders_without_room_or_permission_are_warned_of(monkeypatch, tmp_path)
 
 def test_a_system_that_does_not_tell_what_others_take_is_not_called_quiet(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(host_noise, "_STAT", tmp_path / "none")
-    monkeypatch.setattr(doctor, "_WATCH_S", 0.01)
+    monkeypatch.setattr(surroundings, "_WATCH_S", 0.01)
     assert main(["doctor", "fake"]) == 0
     told = capsys.readouterr().out
     assert "now        unknown: this system does not tell what others take" in told

@@ -1,6 +1,8 @@
 """What a study finds and what it survives, by workers of the fake engine."""
 
 import json
+import re
+from dataclasses import replace
 
 import pytest
 
@@ -8,8 +10,10 @@ from search_spaces.errors import TunerError
 from search_spaces.parameter import Choices
 from tests.tuner.fake_study import FIXED, OPTIMUM, Recorder, fake_config, results_of
 from tuner.measure.host.host_noise import HostNoise
+from tuner.measure.host.surroundings import Surroundings
 from tuner.measure.preparation import prepare
 from tuner.results.study_store import check_writable
+from tuner.study import final
 from tuner.study.study import run_study
 
 pytestmark = pytest.mark.usefixtures("_simulated_unless_real")
@@ -190,6 +194,32 @@ def test_a_default_so_slow_that_its_tournament_takes_the_budget_is_searched_and_
     assert outcome.verdict == "gain"
 
 
+def test_a_busy_machine_is_told_of_before_anything_is_measured(tmp_path, simulated):
+    recorder = Recorder()
+    busy = Surroundings(False, 0.9, 0.0, 0, ("python (14658)",))
+    config = fake_config(tmp_path, budget={"trials": 2})
+    run_study(config, [recorder], simulated, surroundings=lambda: busy.warning)
+    names = [name for name, _ in recorder.events if name in ("notice", "trial_started")]
+    assert names[0] == "notice"
+    assert recorder.named("notice")[0] == (
+        "the machine is busy (busiest: python (14658)): measurements will be repeated, and may take many times longer "
+        "than budget.minutes; Ctrl-C keeps what is finished",
+    )
+    assert replace(busy, quiet=True).warning == ""
+
+
+def test_a_proof_that_overruns_the_minutes_is_told_of_once_the_default_is_known(tmp_path, monkeypatch, simulated):
+    monkeypatch.setattr(final, "TOLD_OVERRUN_S", 1.0)
+    recorder = Recorder()
+    config = fake_config(tmp_path, model={"script": [{"do": "slow"}]}, budget={"minutes": 0.02})
+    run_study(config, [recorder], simulated)
+    told = [(name, arguments[0]) for name, arguments in recorder.events if name in ("notice", "trial_finished")]
+    (after, text), *_ = [event for event in told if event[0] == "notice"]
+    assert told.index((after, text)) == 1, "right after the first trial"
+    assert text.startswith("a round of the default takes 0.1 s here: proving anything will take at least 0.")
+    assert text.endswith("min more than budget.minutes=0.02")
+
+
 def test_the_time_of_preparation_is_not_taken_from_the_search(tmp_path, monkeypatch, simulated):
     def slow(config, progress):
         simulated.sleep(3600.0)
@@ -257,5 +287,6 @@ def test_the_study_says_how_much_of_it_others_disturbed(tmp_path, monkeypatch):
     recorder = Recorder()
     run_study(fake_config(tmp_path, budget={"trials": 4}), [recorder])
     (line,) = [text for (text,) in recorder.named("notice") if "disturbed" in text]
-    assert "100 % of" in line
+    disturbed, rounds = re.search(r"disturbed (\d+) of (\d+) rounds", line).groups()
+    assert disturbed == rounds
     assert "only what a tournament proves counts" in line

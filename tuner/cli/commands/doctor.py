@@ -10,7 +10,8 @@ from search_spaces.parameter import Value
 from tuner.cli.console import Console
 
 if TYPE_CHECKING:
-    from tuner.measure.doctor import Diagnosis, Surroundings
+    from tuner.measure.doctor import Diagnosis
+    from tuner.measure.host.surroundings import Surroundings
 
 NAME = "doctor"
 HELP = "show hardware, engine builds, what is missing and how to get it"
