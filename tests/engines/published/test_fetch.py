@@ -159,4 +159,4 @@ def test_an_engine_that_cannot_use_it(place: Path) -> None:
     with pytest.raises(TunerError) as caught:
         options_for(weights(), "llama_cpp")
     assert not isinstance(caught.value, EnvironmentLackingError)
-    assert caught.value.hint == "it is for llm engine=fake or llm engine=other"
+    assert caught.value.hint == "it is for llm: add engine=fake or engine=other"

@@ -102,7 +102,10 @@ def _paths(mapping: Mapping[str, str]) -> dict[str, str]:
 
 
 def settle_model(composed: Mapping[str, Any], choice: ModelChoice) -> dict[str, Any]:
-    """The `model` section with the choice filled in. Raises TunerError where it has no such key or names no model."""
+    """The `model` section with the choice filled in. Raises TunerError where it has no such key or names no model.
+
+    An engine need not know of variants to be given a file, or to say that it takes none.
+    """
     filled: dict[str, Any] = {"source": choice.source, "variants": choice.variants}
     for key, value in filled.items():
         if value and key not in composed:
@@ -110,4 +113,4 @@ def settle_model(composed: Mapping[str, Any], choice: ModelChoice) -> dict[str, 
     section = {**composed, **{key: value for key, value in filled.items() if value}}
     if section.get("source") in (None, "", MISSING) and not section.get("variants"):
         raise TunerError("no model is given", f"write model=PATH, model={_HUB}ORG/REPO or model='{{NAME: PATH}}'")
-    return section
+    return {key: value for key, value in section.items() if key != "variants" or value}

@@ -176,6 +176,13 @@ def test_variants_of_the_users(tmp_path, monkeypatch):
     }
 
 
+def test_a_file_for_an_engine_that_takes_none_is_refused_in_the_engines_words():
+    model = compose("tts", ["model=voice.onnx"]).model
+    with pytest.raises(TunerError, match="espeak-ng takes no model file") as caught:
+        load_engine("espeak").resolve_model(model, lambda text: None)
+    assert "engine=piper" in caught.value.hint
+
+
 def test_a_model_of_a_hub_stays_as_it_is():
     assert composed("model=hf:ORG/REPO").model["source"] == "hf:ORG/REPO"
 
