@@ -225,6 +225,13 @@ class Inspectable(Protocol):
         ...
 
 
+@runtime_checkable
+class ForTests(Protocol):
+    """An engine that no user is told of. Engines need not say so; whoever asks checks by isinstance."""
+
+    for_tests: bool
+
+
 class Engine(Protocol):
     """How to serve one kind of model. Stateless: a new object may be made in each process.
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from engines.registry import offered
 from search_spaces.errors import EnvironmentLackingError, NoAnswerError, TunerError
 from search_spaces.parameter import IntRange
 from tests.tuner.fake_study import results_of
@@ -89,6 +90,16 @@ def test_every_command_has_help_with_examples(command, capsys):
     assert "--json" in text
 
 
+def test_the_help_of_export_lists_the_targets_of_each_engine(capsys):
+    with pytest.raises(SystemExit):
+        parse(["export", "--help"])
+    targets = capsys.readouterr().out.split("targets, by the study's engine:\n")[1]
+    engines = {"".join(line.split()) for line in targets.splitlines() if line.startswith("  ") and line[2] != " "}
+    assert engines == {e.name for e in offered()}
+    assert "    llama-server " in targets
+    assert "fake" not in targets
+
+
 # --- parsing ----------------------------------------------------------------------------------------------------------
 
 
@@ -112,6 +123,10 @@ def test_options_may_stand_between_overrides(words):
         (["swep", "llm"], "unknown command 'swep'", "did you mean 'sweep'?"),
         (["sweep"], "TASK", "python -m tuner sweep --help"),
         ([], "COMMAND", "python -m tuner --help"),
+        (["report", "latest"], "unknown command 'report'", "outputs/latest/report.html"),
+        (["sweep", "llm", "--model=foo.gguf"], "unknown argument '--model=foo.gguf'", "write model=foo.gguf, without"),
+        (["show", "llm", "--budget.trials", "3"], "unknown argument '--budget.trials'", "write budget.trials=VALUE"),
+        (["studies", "--model=foo"], "unknown argument '--model=foo'", "python -m tuner studies --help"),
         (["sweep", "llm", "--jsn"], "unknown argument '--jsn'", "python -m tuner sweep --help"),
         (["studies", "extra"], "unknown argument 'extra'", "python -m tuner studies --help"),
         (["export", "latest", "--out", "x"], "--target", "python -m tuner export --help"),

@@ -16,6 +16,8 @@ from tuner.cli.config.overrides import Override, parse_mapping, quote, unquote
 from tuner.core.paths import user_path
 
 _HUB, _SHAPE = "hf:", "shape:"
+_OF_A_PLACE = ("file", "hub")
+"""The files of the group that a path and a place to fetch from are filled into: no models by themselves."""
 
 
 @dataclass
@@ -60,7 +62,8 @@ def _whole(raw: str, engine: Engine) -> ModelChoice:
     if text.startswith(_SHAPE):
         return ModelChoice([], text)  # of the engine's own file, whose other options are for it
     if not _looks_like_a_path(text) or _is_misspelt(text):
-        error = unknown_name("model", text, [*group_names("model", engine), *_published_for(engine)])
+        names = [name for name in group_names("model", engine) if name not in _OF_A_PLACE]
+        error = unknown_name("model", text, [*names, *_published_for(engine)])
         raise TunerError(error.message, f"{error.hint}; or a path, or {_HUB}ORG/REPO")
     return ModelChoice(["model=file"], _path(text))
 
