@@ -352,14 +352,30 @@ def test_show_tells_ranges_and_defaults(swept):
 @pytest.mark.parametrize(("when", "heads"), [([], 0), (["turbo=true"], 1)])
 def test_the_table_of_knobs_heads_conditions_only_where_there_are_some(when, heads, capsys):
     knob = show.ShownKnob(
-        "level", "1..2", "IntRange", IntRange(1, 2), 1, "", tuple(when), "load", ("speed",), "how hard it tries"
+        "level", "1..2", "IntRange", IntRange(1, 2), 1, 1, "", tuple(when), "load", ("speed",), "how hard it tries"
     )
     model = show.ShownModel("m", "m", ("",), "")
     shown = show.ShownSpace("s", "0", 2, {"name": "fake"}, "cpu", model, {}, (knob,), {}, {}, (), ())
     show._print(shown, Console())
-    _, head, row = capsys.readouterr().out.splitlines()
+    _, head, row, *_ = capsys.readouterr().out.splitlines()
     assert head.count("only when") == heads
     assert head.index("what it does") == row.index("how hard it tries")
+    assert "stock" not in head
+
+
+def test_what_people_run_is_shown_where_it_differs_and_what_is_off_for_one_reason_once(capsys):
+    knob = show.ShownKnob("level", "1..2", "IntRange", IntRange(1, 2), 1, 2, "", (), "load", ("speed",), "tries")
+    model = show.ShownModel("m", "m", ("",), "")
+    off = {"layers": "no GPU; rebuild it", "pinning": "one node", "offload": "no GPU; rebuild it"}
+    shown = show.ShownSpace("s", "0", 2, {"name": "fake"}, "cpu", model, {}, (knob,), {}, off, (), ("a note",))
+    show._print(shown, Console())
+    text = capsys.readouterr().out
+    assert text.splitlines()[1].split()[:4] == ["knob", "range", "default", "stock"]
+    assert text.splitlines()[2].split()[:4] == ["level", "1..2", "1", "2"]
+    assert "  scope load: another value needs the model loaded anew\n" in text
+    assert "scope call" not in text
+    assert "  layers, offload: no GPU; rebuild it\n  pinning: one node\n" in text
+    assert "  a note\n" in text
 
 
 def test_studies_and_export(swept):
