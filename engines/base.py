@@ -124,7 +124,7 @@ class Metric:
     bound: bool = False
 
 
-ADVICE = ("unused", "rebuild")
+ADVICE = ("unused", "rebuild", "remark")
 """What a build may say of itself beside what it is."""
 
 
@@ -138,7 +138,8 @@ class Capabilities:
     """What this machine and build of the engine can do: `facts` bind the search space, `build` identifies the engine.
 
     `facts` are flat (`cpu_cores`, `gpu_count`, `gpu_offload`, …). `build` has at least `version` and `build`. Where
-    the build leaves something of this machine unused, `unused` says what and `rebuild` is the command that fixes it.
+    the build leaves something of this machine unused, `unused` says what and `rebuild` is the command that fixes it;
+    where it is not known to pay, a `remark` says both.
     """
 
     facts: Mapping[str, Value]

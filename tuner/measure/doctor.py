@@ -10,8 +10,9 @@ from pathlib import Path
 
 from engines.base import TASKS
 from engines.cache import cache_root
+from engines.discovery import shipped
 from engines.errors import UnusableEngineError
-from engines.registry import default_engine, load_engine, of_other_packages
+from engines.registry import default_engine, load_engine, of_other_packages, offered
 from search_spaces.errors import TunerError
 from search_spaces.parameter import Value
 from tuner.core.hardware import HardwareProfile
@@ -78,11 +79,16 @@ class Diagnosis:
                     f"the {what} {place.path!r} has only {place.free_gib:.1f} GiB free: free space or {remedy}"
                 )
         for engine in self.engines:
-            if engine.missing and not engine.needed:
+            if engine.missing and engine.package:
                 lines.append(f"{engine.name}: {engine.missing}; {engine.remedy}".rstrip("; "))
             if unused := engine.build.get("unused"):
                 lines.append(f"{engine.name}: {unused}; rebuild it: {engine.build.get('rebuild', '')}".rstrip(": "))
         return [*lines, *filter(None, [self.surroundings.warning])]
+
+    @property
+    def remarks(self) -> list[str]:
+        """What is left to each: one line for each engine whose build could be another, which may not pay."""
+        return [f"{engine.name}: {engine.build['remark']}" for engine in self.engines if "remark" in engine.build]
 
     @property
     def healthy(self) -> bool:
@@ -91,21 +97,24 @@ class Diagnosis:
 
 
 def diagnose(engines: Sequence[str] = ()) -> Diagnosis:
-    """Look at everything; `engines` are those of every task, and those of other packages, unless named.
+    """Look at everything; `engines` are all there are unless named, and of these every task's own is needed.
 
     Takes a second and what the engines take.
     """
     return Diagnosis(
         hardware=detect_hardware(),
-        engines=tuple(_engine_state(name) for name in engines) or (*_of_tasks(), *_of_other_packages()),
+        engines=tuple(_engine_state(name) for name in engines) or (*_shipped(), *_of_other_packages()),
         cache=_place(cache_root(), measured=True),
         outputs=_place(Path.cwd()),
         surroundings=look_around(),
     )
 
 
-def _of_tasks() -> list[EngineState]:
-    return [_engine_state(default_engine(task)) for task in TASKS]
+def _shipped() -> list[EngineState]:
+    """Those that the tasks use unless told otherwise, and then the others, without which every sweep still runs."""
+    needed = [default_engine(task) for task in TASKS]
+    others = [e.name for e in offered() if e.name in shipped() and e.name not in needed]
+    return [replace(_engine_state(name), needed=name in needed) for name in (*needed, *others)]
 
 
 def _of_other_packages() -> list[EngineState]:
