@@ -108,6 +108,7 @@ class Metric:
     the metric is. A `leading` metric is in every round, so that rounds can be pruned and shown by it. Two values of a
     metric that may be 0 are compared with `trifle` added, what nobody notices of it, in its unit. A `bound` says how
     much is not known from few items, and so is large of the default too: what is no worse than that keeps a limit.
+    `plain` is what people call it.
     """
 
     name: str
@@ -122,6 +123,7 @@ class Metric:
     felt: bool = False
     trifle: float = 0.0
     bound: bool = False
+    plain: str = ""
 
 
 ADVICE = ("unused", "rebuild", "remark")

@@ -89,6 +89,11 @@ def measured_text(name: str, measured: Measured) -> str:
     return with_interval(measured) if isinstance(measured, MetricValue) else metric_text(name, measured)
 
 
+def named(name: str, text: str) -> str:
+    """`text`, a value of the metric called `name`, with that name where no unit tells what it is: `rtf 0.0099`."""
+    return text if name in METRICS and METRICS[name].unit else f"{name} {text}"
+
+
 def result_text(result: TrialResult, metric: str) -> str:
     """The value of `metric` in `result` with its interval and unit, or `—`."""
     measured = result.metrics.get(metric, result.quality.get(metric))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from search_spaces.parameter import Value
 from tuner.core.explanation import Ablation, Change
-from tuner.core.metrics import metric
+from tuner.core.metrics import in_words, metric
 from tuner.core.objective import Objective, best
 from tuner.core.stats import RatioTest
 from tuner.core.trial import TrialResult
@@ -22,7 +22,7 @@ HIDDEN = 1.03
 def sentence(document: TournamentDocument) -> str:
     """The verdict of a tournament that has a winner."""
     objective, pairs, finalists = document.objective, document.pairs, document.finalists
-    noun = objective.replace("_", " ")
+    noun = in_words(objective)
     if document.winner is None:
         return "no configuration finished the tournament within the constraints"
     if document.verdict == "keep_default":

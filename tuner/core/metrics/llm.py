@@ -45,11 +45,11 @@ def _response_s(samples: Sequence[Sample]) -> float:
 METRICS = (
     Metric(
         "decode_tokens_per_second", "tok/s", "maximize", "speed",
-        "tokens after the first ÷ time from first to last token", _decode_speed, leading=True,
+        "tokens after the first ÷ time from first to last token", _decode_speed, leading=True, plain="decoding speed",
     ),
     Metric(
         "prefill_tokens_per_second", "tok/s", "maximize", "speed",
-        "prompt tokens ÷ time to the first token", _prefill_speed, leading=True,
+        "prompt tokens ÷ time to the first token", _prefill_speed, leading=True, plain="speed of reading the prompt",
     ),
     *FIRST_OUTPUT,
     Metric(
@@ -59,7 +59,7 @@ METRICS = (
     Metric(
         "response_s", "s", "minimize", "speed",
         "submitted → last token of an answer as long as the reference's, at the measured pace; mean over items",
-        _response_s, leading=True, felt=True,
+        _response_s, leading=True, felt=True, plain="answer time",
     ),
     Metric(
         "kld", "nat", "minimize", "quality",

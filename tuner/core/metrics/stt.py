@@ -34,11 +34,12 @@ FAILED_CLIPS = (
 METRICS = (
     Metric(
         "rtf", "", "minimize", "speed", "processing seconds per second of audio", _real_time_factor, leading=True,
-        felt=True,
+        felt=True, plain="real-time factor",
     ),
     Metric(
         "latency_ms", "ms", "minimize", "speed", "end of the audio → transcript, median over clips",
         lambda samples: 1e3 * statistics.median([s.done_s for s in samples]), leading=True, felt=True,
+        plain="time to the transcript",
     ),
     Metric(
         "latency_ms_p95", "ms", "minimize", "speed", "end of the audio → transcript, 95th percentile over clips",

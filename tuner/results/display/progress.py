@@ -15,6 +15,7 @@ from tuner.results.wording import (
     duration,
     metric_text,
     pace_corrected_ratio,
+    named,
     ratio_text,
     reason_text,
     result_text,
@@ -136,7 +137,9 @@ class StudyProgress:
     def values_text(self, result: TrialResult) -> str:
         """Each objective of `result` with its interval."""
         values = [
-            result_text(result, objective) for objective in self.objectives if result.value(objective) is not None
+            named(objective, result_text(result, objective))
+            for objective in self.objectives
+            if result.value(objective) is not None
         ]
         return " · ".join(values)
 
@@ -162,8 +165,9 @@ class StudyProgress:
         rounds, value = self.current_round
         if not rounds:
             return "loading"
-        so_far = "" if value is None or not self.objectives else f" · {metric_text(self.objectives[0], value)}"
-        return f"round {rounds}{so_far}"
+        if value is None or not self.objectives:
+            return f"round {rounds}"
+        return f"round {rounds} · {named(self.objectives[0], metric_text(self.objectives[0], value))}"
 
     def verdict_text(self, result: TrialResult) -> str:
         """What came of a trial: its values, or why there are none."""
