@@ -14,6 +14,7 @@ from tuner.core.targets import TargetVerdict
 from tuner.core.trial import MetricValue
 from tuner.results.wording import (
     changed_knobs,
+    is_worse,
     measured_text,
     plain,
     ratio_text,
@@ -79,6 +80,8 @@ def comparison(deploy: DeployConfig) -> list[Row]:
         better = "" if ratio is None else f"×{ratio:.2f}"
         if name in felt:
             better += f" {felt[name]}"
+        elif ratio is not None and is_worse(ratio, winner[name], default[name]):
+            better += " worse"
         rows.append(Row(name, before, measured_text(name, winner[name]), better))
     return rows
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from engines.base import without_advice
 from search_spaces.parameter import Value
+from tuner.core.guards import TRIFLE
 from tuner.core.metrics import METRICS
 from tuner.core.objective import pace_corrected
 from tuner.core.trial import MetricValue, TrialResult, TrialStatus
@@ -121,6 +122,20 @@ def pace_corrected_ratio(metric: str, result: TrialResult, baseline: TrialResult
 def percent(ratio: float) -> str:
     """`+12.3 %` for 1.123."""
     return f"{(ratio - 1) * 100:+.1f} %"
+def is_worse(ratio: float, value: Measured, baseline: Measured) -> bool:
+    """Whether `ratio` (above 1 is better) is more than a trifle below 1, and no interval says that it may be chance."""
+    if ratio >= 1 / (1 + TRIFLE):
+        return False
+    low, high = _ends(value)
+    other_low, other_high = _ends(baseline)
+    return high < other_low or other_high < low
+
+
+def _ends(measured: Measured) -> tuple[float, float]:
+    own = plain(measured)
+    return (measured.ci95 if isinstance(measured, MetricValue) else None) or (own, own)
+
+
 
 
 def ratio_text(ratio: float, ci95: Sequence[float] | None = None) -> str:
