@@ -11,6 +11,7 @@ from search_spaces.parameter import Value
 from tuner.core.guards import TRIFLE
 from tuner.core.metrics import METRICS
 from tuner.core.objective import pace_corrected
+from tuner.core.study_document import StudyWorkload
 from tuner.core.trial import MetricValue, TrialResult, TrialStatus
 
 Measured = MetricValue | float
@@ -31,6 +32,14 @@ def knob_value(value: Value) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def workload_text(workload: StudyWorkload) -> str:
+    """What was searched on and what was held out for the proof, on one line."""
+    searched = f"{workload.name}: searched on {workload.items} items (digest {workload.digest})"
+    if not workload.held_out_items:
+        return f"{searched}, nothing held out for the proof"
+    return f"{searched}, proven on {workload.held_out_items} held out (digest {workload.held_out_digest})"
 
 
 def engine_text(engine: Mapping[str, str]) -> str:
@@ -80,6 +89,11 @@ def metric_text(name: str, value: float) -> str:
     return f"{number(value)} {unit}".rstrip()
 
 
+def named(name: str, text: str) -> str:
+    """`text`, a value of the metric called `name`, with that name where no unit tells what it is: `rtf 0.0099`."""
+    return text if name in METRICS and METRICS[name].unit else f"{name} {text}"
+
+
 def plain(measured: Measured) -> float:
     """The value without its interval."""
     return measured.value if isinstance(measured, MetricValue) else measured
@@ -88,11 +102,6 @@ def plain(measured: Measured) -> float:
 def measured_text(name: str, measured: Measured) -> str:
     """A value of the metric called `name` with its unit, and its interval where it has one."""
     return with_interval(measured) if isinstance(measured, MetricValue) else metric_text(name, measured)
-
-
-def named(name: str, text: str) -> str:
-    """`text`, a value of the metric called `name`, with that name where no unit tells what it is: `rtf 0.0099`."""
-    return text if name in METRICS and METRICS[name].unit else f"{name} {text}"
 
 
 def result_text(result: TrialResult, metric: str) -> str:
@@ -113,15 +122,6 @@ def ratio_to(metric: str, value: float, baseline: float) -> float | None:
     return value / baseline if higher_is_better(metric) else baseline / value
 
 
-def pace_corrected_ratio(metric: str, result: TrialResult, baseline: TrialResult) -> float | None:
-    """How many times better than the baseline a trial is, both at the machine's first pace, as trials are ranked."""
-    value, default = pace_corrected(result, metric), pace_corrected(baseline, metric)
-    return None if value is None or default is None else ratio_to(metric, value, default)
-
-
-def percent(ratio: float) -> str:
-    """`+12.3 %` for 1.123."""
-    return f"{(ratio - 1) * 100:+.1f} %"
 def is_worse(ratio: float, value: Measured, baseline: Measured) -> bool:
     """Whether `ratio` (above 1 is better) is more than a trifle below 1, and no interval says that it may be chance."""
     if ratio >= 1 / (1 + TRIFLE):
@@ -136,6 +136,15 @@ def _ends(measured: Measured) -> tuple[float, float]:
     return (measured.ci95 if isinstance(measured, MetricValue) else None) or (own, own)
 
 
+def pace_corrected_ratio(metric: str, result: TrialResult, baseline: TrialResult) -> float | None:
+    """How many times better than the baseline a trial is, both at the machine's first pace, as trials are ranked."""
+    value, default = pace_corrected(result, metric), pace_corrected(baseline, metric)
+    return None if value is None or default is None else ratio_to(metric, value, default)
+
+
+def percent(ratio: float) -> str:
+    """`+12.3 %` for 1.123."""
+    return f"{(ratio - 1) * 100:+.1f} %"
 
 
 def ratio_text(ratio: float, ci95: Sequence[float] | None = None) -> str:

@@ -33,6 +33,7 @@ from tuner.results.wording import (
     ratio_text,
     result_text,
     status_counts,
+    workload_text,
 )
 from tuner.tournament.document import TournamentDocument
 from tuner.tournament.verdict import ablation_lines
@@ -175,8 +176,9 @@ def _facts(study: StudyFiles) -> Iterator[tuple[str, str]]:
     about = study.about
     yield "machine", about.hardware.text
     yield "engine", engine_text(about.engine)
-    yield "model", ", ".join(part for part in (about.model.name, about.model.source, about.model.digest) if part)
-    yield "workload", f"{about.workload.name}, {about.workload.items} items, digest {about.workload.digest}"
+    name, source, digest = about.model.name, about.model.source, about.model.digest
+    yield "model", ", ".join([name, *([source] if source and source not in name else []), digest])
+    yield "workload", workload_text(about.workload)
     yield (
         "objectives",
         ", ".join(f"{name}: {METRICS[name].definition}" for name in study.about.objectives if name in METRICS),
