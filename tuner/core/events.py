@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -18,7 +18,8 @@ from tuner.core.trial import TrialResult
 class StudyInfo:
     """A study at its start. `finished` are the trials of earlier runs; `budget_*` are what this run may use up to.
 
-    `tracking_uri` is where it is logged: None is MLflow's own default, "" is nowhere.
+    `tracking_uri` is where it is logged: None is MLflow's own default, "" is nowhere. `stock` is what people run who
+    tune nothing; {} where that is the default.
     """
 
     name: str
@@ -34,6 +35,7 @@ class StudyInfo:
     hardware: HardwareProfile
     finished: tuple[TrialResult, ...] = ()
     tracking_uri: str | None = None
+    stock: Mapping[str, Value] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

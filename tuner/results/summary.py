@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tuner.core.deploy import DeployConfig
@@ -86,8 +86,8 @@ def comparison(deploy: DeployConfig) -> list[Row]:
     return rows
 
 
-def summary_lines(info: StudyInfo | None, outcome: Outcome) -> list[str]:
-    """The summary as plain text lines."""
+def summary_lines(info: StudyInfo | None, outcome: Outcome, just_told: Collection[str] = ()) -> list[str]:
+    """The summary as plain text lines, without the notices that stand right above it."""
     lines = ["", outcome.summary]
     if outcome.deploy:
         lines += ["", *table(*comparison_table(outcome.deploy))]
@@ -96,7 +96,7 @@ def summary_lines(info: StudyInfo | None, outcome: Outcome) -> list[str]:
     targets = target_cells(outcome.deploy.targets) if outcome.deploy else []
     lines += ["", *table(TARGET_HEAD, targets)] if targets else []
     lines += ["", counts_text(outcome)] if outcome.trials else []
-    lines += [f"note: {text}" for text in outcome.notices]
+    lines += [f"note: {text}" for text in outcome.notices if text not in just_told]
     return lines + next_commands(info, outcome)
 
 

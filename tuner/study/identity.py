@@ -90,7 +90,7 @@ def _stopped_short(tournament: TournamentDocument, budget: Budget) -> bool:
 
 def study_info(prepared: Prepared, directory: Path, finished: Sequence[TrialResult]) -> StudyInfo:
     """What observers are told at the start."""
-    config = prepared.config
+    config, stock = prepared.config, prepared.space.stock_configuration()
     return StudyInfo(
         name=prepared.name,
         directory=directory,
@@ -105,4 +105,5 @@ def study_info(prepared: Prepared, directory: Path, finished: Sequence[TrialResu
         hardware=prepared.hardware,
         finished=tuple(finished),
         tracking_uri=config.tracking_uri,
+        stock={} if stock == dict(prepared.space.baseline) else stock,
     )

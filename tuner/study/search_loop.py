@@ -168,16 +168,16 @@ class Search:
 
     def _repeat(self, trial: TrialResult, pace: float) -> None:
         """Measure a trial again: one round in a new process."""
-        self._watchers.progress(f"measuring trial {trial.number} again")
         asked = self._record.begin(trial.params, "repeat", trial.number)
+        self._watchers.progress(f"measuring trial {trial.number} again, as number {asked.spec.number}")
         plan = replace(single_round_plan(repeat_disturbed="new_process"), time_left_s=self._limit.until_up_s())
         self._tell(asked, self._measure(asked, plan, pace))
 
     def _check_drift(self) -> TrialResult:
         """The baseline once more, by a round or two."""
-        self._watchers.progress("measuring the default again")
         baseline = self._observations.trials[0]
         asked = self._record.begin(baseline.params, "drift", baseline.number)
+        self._watchers.progress(f"measuring the default again, as number {asked.spec.number}")
         pruner = pruner_against(None, self._pruning_objective, 1.0, (1, 2))
         result = self._measure(asked, drift_plan(pruner, self._limit.until_up_s()))
         self._tell(asked, result)

@@ -138,7 +138,7 @@ class Study:
         for note in (*prepared.workload.notes, *prepared.space.notes, *other_seed(known, prepared.config.seed)):
             self.watchers.notice(note)
         if busy := self.surroundings():
-            self.watchers.notice(f"{busy} than budget.minutes; Ctrl-C keeps what is finished")
+            self.watchers.notice(f"{busy} than budget.minutes; Ctrl-C keeps what is finished", passing=True)
         self._time.begin()  # however long MLflow took to open
 
     def _record(self) -> StudyRecord:
@@ -185,7 +185,7 @@ class Study:
     def _measured(self, result: TrialResult) -> None:
         """Told each result of the search, whatever its purpose."""
         if result.purpose == "baseline" and (slow := self._final.slow_default()):
-            self.watchers.notice(slow)
+            self.watchers.notice(slow, passing=True)
 
     def _early(self) -> list[Params]:
         """What is tried before all else: what the space file advises, and what was best in earlier studies."""
