@@ -13,6 +13,7 @@ up and keeps what there is by then; the first configurations are the ones that m
 from __future__ import annotations
 
 import argparse
+import hashlib
 import statistics
 import sys
 import time
@@ -26,7 +27,7 @@ from benchmarks.capped_recogniser import CappedRecogniser, load_recogniser
 from benchmarks.clip_grid import Cell, ClipGrid, GridRow, SpokenClip
 from benchmarks.journal import Journal
 from benchmarks.record import make_variants
-from benchmarks.unseen.material import write_speech
+from benchmarks.unseen.material import TEXTS, write_speech
 from engines.base import Model, Workload, without_advice
 from engines.cache import cache_root
 from engines.published.catalogue import published
@@ -226,6 +227,15 @@ def record(prepared: Prepared, options: argparse.Namespace, say: Callable[[str],
     return found
 
 
+def material() -> Path:
+    """The folder of clips, made once: a recording that is resumed has to have the very same sounds."""
+    folder = cache_root() / "benchmarks" / f"speech-{hashlib.sha256(TEXTS.read_bytes()).hexdigest()[:12]}"
+    if not folder.exists():
+        partial_folder = folder.with_name(folder.name + ".part")
+        write_speech(partial_folder, path_of(published(VOICE))).rename(folder)
+    return folder
+
+
 def start_s(prepared: Prepared) -> float:
     """Seconds from starting a process until it loads, the median of a few."""
     loader, taken = prepared.loader(), []
@@ -279,8 +289,7 @@ def main() -> None:
         print(text, file=sys.stderr, flush=True)
 
     try:
-        folder = write_speech(cache_root() / "benchmarks" / "speech", path_of(published(VOICE)))
-        given = [f"model={MODEL}", f"workload.audio={folder}", "tracking=false", *GRID]
+        given = [f"model={MODEL}", f"workload.audio={material()}", "tracking=false", *GRID]
         grid = record(prepare(compose("stt", given), say, for_quality=False), options, say)
     except TunerError as error:
         sys.exit(f"error: {error.message}\nhint: {error.hint}")
