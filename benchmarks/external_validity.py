@@ -17,7 +17,7 @@ import math
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,8 @@ from tuner.tournament.vetting import PLAN
 BLOCKS = 8
 WORD_ERROR_POINT = 0.01
 LIBRARY, STOCK, WINNER = range(3)
+SAME = RatioTest(1.0, (1.0, 1.0), 1.0, 0)
+"""Of the default against itself."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,17 @@ SUBJECTS = {
     "kokoro": Subject("tts", ("engine=kokoro", "model=kokoro-v1.0-int8"), "workload.sentences"),
     "piper": Subject("tts", ("engine=piper", "model=piper-joe"), "workload.sentences"),
 }
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a sweep says: `params` is `ratio` times as good as the default; `ci95` is None where it is the default."""
+
+    objective: str
+    ratio: float
+    ci95: tuple[float, float] | None
+    params: Params
+    summary: str
 
 
 @dataclass(frozen=True)
@@ -109,35 +122,47 @@ def sweep(subject: Subject, seed: int, overrides: Sequence[str], outputs: Path) 
 def referee(name: str, subject: Subject, seed: int, document: Mapping[str, Any], material: Path) -> Verdict:
     """Play the winner against the library's defaults and what people run, on material that nobody used."""
     config = compose(subject.task, [*subject.overrides, f"{subject.option}={material}"])
-    prepared = prepare(config, lambda text: print(f"… {text}", file=sys.stderr)).for_proof
-    space, deploy = prepared.space, document["deploy"]
-    players = {LIBRARY: space.baseline, WINNER: deploy["params"]}
+    prepared = prepare(config, _tell).for_proof
+    deploy, gain = document["deploy"], document["deploy"]["gain"]
+    claim = Claim(
+        gain["objective"], gain["ratio"] or math.nan, _pair(gain["ci95"]), deploy["params"], document["summary"]
+    )
+    return elsewhere(prepared, name, seed, claim, _tell)
+
+
+def elsewhere(
+    prepared: Prepared, name: str, seed: int, claim: Claim, tell: Callable[[str], None] = lambda text: None
+) -> Verdict:
+    """What becomes of a claim on the material of `prepared`. To keep the default claims nothing that could fail."""
+    space, objective = prepared.space, Objective(claim.objective)
+    changed = {k: v for k, v in claim.params.items() if space.baseline.get(k) != v}
+    players: dict[int, Params] = {LIBRARY: space.baseline}
+    if changed:
+        players[WINNER] = claim.params
     if (stock := space.stock_configuration()) != dict(space.baseline):
         players[STOCK] = stock
-    candidates = play(prepared, players)
-    objective = Objective(deploy["gain"]["objective"])
-    test = _test(candidates, WINNER, LIBRARY, objective)
+    candidates = play(prepared, players, tell) if len(players) > 1 else {}
+    winner = WINNER if changed else LIBRARY
+    test = _test(candidates, WINNER, LIBRARY, objective) if changed else SAME
     assert test is not None, "the library's defaults did not run"
-    against = _test(candidates, WINNER, STOCK, objective) if STOCK in candidates else None
-    names = felt(metrics_of(subject.task, prepared.engine.name).values())
+    against = _test(candidates, winner, STOCK, objective) if STOCK in candidates else None
+    names = felt(metrics_of(prepared.engine.task, prepared.engine.name).values()) if changed else []
     ratios = {n: t.ratio for n in names if (t := _test(candidates, WINNER, LIBRARY, Objective(n)))}
-    judged = {number: quality(prepared, players[number]) for number in (WINNER, LIBRARY)}
-    both = judged[WINNER].keys() & judged[LIBRARY].keys()
-    changed = {k: v for k, v in deploy["params"].items() if space.baseline.get(k) != v}
-    claimed = deploy["gain"]
+    default = quality(prepared, space.baseline)
+    judged = quality(prepared, claim.params) if changed else default
     return Verdict(
-        name, seed, objective.metric, claimed["ratio"] or math.nan, _pair(claimed["ci95"]), test.ratio, test.ci95,
+        name, seed, objective.metric, claim.ratio, claim.ci95, test.ratio, test.ci95,
         against.ratio if against else None, against.ci95 if against else None, ratios,
-        {n: (judged[WINNER][n], judged[LIBRARY][n]) for n in sorted(both)}, changed, document["summary"],
+        {n: (judged[n], default[n]) for n in sorted(judged.keys() & default.keys())}, changed, claim.summary,
     )  # fmt: skip
 
 
-def play(prepared: Prepared, players: Mapping[int, Params]) -> dict[int, Candidate]:
+def play(prepared: Prepared, players: Mapping[int, Params], tell: Callable[[str], None]) -> dict[int, Candidate]:
     """The players after `BLOCKS` interleaved blocks."""
     executor, metric = prepared.executor(), prepared.objectives[0].metric
     standing, played = [Player(number, params) for number, params in players.items()], Played()
     for block in range(BLOCKS):
-        print(f"… referee: block {block + 1} of {BLOCKS}", file=sys.stderr)
+        tell(f"referee: block {block + 1} of {BLOCKS}")
         left = [p for p in standing if p.number not in played.failures]
         played = play_block(played, left, Rules(metric, BLOCKS), executor)
     return {
@@ -156,6 +181,10 @@ def quality(prepared: Prepared, params: Params) -> Mapping[str, float]:
 
 def _test(candidates: Mapping[int, Candidate], mine: int, other: int, objective: Objective) -> RatioTest | None:
     return compared(candidates[mine], candidates[other], objective, BLOCKS)
+
+
+def _tell(text: str) -> None:
+    print(f"… {text}", file=sys.stderr)
 
 
 def _pair(ci95: Any) -> tuple[float, float] | None:
