@@ -134,7 +134,8 @@ def _worth(change: Change) -> str:
     if change.ratio is None:
         return "nothing runs without it"
     text = ratio_text(change.ratio, change.ci95)
-    return f"{text}, without it worse: {change.worse}" if change.worse else text
+    sure = change.ci95 is not None and change.ci95[0] > 1
+    return f"{text}, without it worse: {change.worse}" if change.worse and not sure else text
 
 
 def keep_advice(deploy: DeployConfig) -> str:

@@ -26,6 +26,8 @@ EQUAL = 0.975
 """A gain of at least this share of the largest one may count as equal to it. With 0.99 the search found what is within
 3 % of the optimum in 94 % of cases and not in 92 % (`benchmarks/search_efficiency.py`), but deployed three more knobs
 that brought nothing, each of which may cost something elsewhere."""
+TOLD_APART = 1.25
+"""Where a gain of a quarter is not ruled out, noise has left everything open and nothing is decided."""
 LEAST_RATIO = {"memory": 1.01}
 """What a process's memory varies by from one start to the next is no gain."""
 
@@ -132,9 +134,18 @@ class Comparison:
         if default.trial.metrics and default.feasible():
             compared_enough = any(t is not None and t.pairs >= self.pairs.least for t in tests)
             decided = not default.failure and (compared_enough or (not tests and others_were_tried))
-            return ("keep_default" if decided else "undecided"), default
+            return ("keep_default" if decided and not self._noise_hides_a_gain() else "undecided"), default
         able = [c for c in self.finalists if not c.failure and c.rounds and c.feasible()]
         return ("only_feasible", self.best(able)) if able else ("no_feasible", None)
+
+    def _noise_hides_a_gain(self) -> bool:
+        """Whether the best that may win could be so much better that keeping the default is no answer."""
+        able = [
+            t
+            for c, t in zip(self.finalists, self.published(), strict=True)
+            if t and not c.failure and self.may_still_win(c)
+        ]
+        return any(t.ci95[1] > TOLD_APART for t in able)
 
     def _unless_stock(self, chosen: Candidate, winners: Sequence[Candidate]) -> Candidate:
         """What people run, where that is proven against the default and `chosen` is not proven against it."""

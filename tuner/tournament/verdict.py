@@ -39,8 +39,7 @@ def sentence(document: TournamentDocument) -> str:
         keep = f"keep the default: no finalist has a significantly {better} {noun} over {test.pairs} pairs"
         return f"{keep} ({_how_near(nearest.number, test)})"
     if document.verdict == "undecided":
-        why = "no finalist finished enough pairs" if finalists else "no other configuration was measured"
-        return f"undecided, so the default stays: {document.baseline.failure or why}"
+        return f"undecided, so the default stays: {_why_undecided(document)}"
     winner = document.winning_finalist
     if winner is None or (test := winner.test) is None:
         return f"trial {document.winner} is the best configuration that runs; the default does not run here"
@@ -52,6 +51,20 @@ def sentence(document: TournamentDocument) -> str:
     return (
         f"trial {winner.number} is the best that meets the constraints, which the default does not; "
         f"its {noun} is {test.ratio:.2f} times as good as the default's ({proof})"
+    )
+
+
+def _why_undecided(document: TournamentDocument) -> str:
+    if document.baseline.failure:
+        return document.baseline.failure
+    played = [(f.number, test) for f in document.finalists if (test := f.test) and not f.failure]
+    if not played:
+        return "no finalist finished enough pairs" if document.finalists else "no other configuration was measured"
+    number, test = max(played, key=lambda pair: pair[1].ratio)
+    low, high = test.ci95
+    return (
+        f"too noisy to tell; the best, trial {number}, is ×{test.ratio:.2f} after {test.pairs} pairs, "
+        f"95 % interval {low:.2f} to {high:.2f}; quieten the machine, or raise budget.tournament_pairs_most"
     )
 
 

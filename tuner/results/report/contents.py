@@ -90,11 +90,20 @@ def verdict(study: StudyFiles) -> Verdict:
     rows = {row.name: row for row in comparison(deploy)}
     figures = [(objective, rows[objective].winner, _gain_text(gain))] if objective in rows else []
     if deploy.stock:
-        against = "is deployed" if deploy.stock.gain is None else _gain_text(deploy.stock.gain, "what people run")
-        figures.append(("against stock", "=" if deploy.stock.gain is None else _times(deploy.stock.gain), against))
+        figures.append(("against what people run", *_against_stock(deploy.stock.gain)))
     for row in [rows[name] for name in FIGURES if name in rows and name != objective][:MOST_FIGURES]:
         figures.append((row.name, row.winner, "" if row.default == row.winner else f"default {row.default}"))
     return Verdict(_sentence(played.summary), "good" if played.verdict == "gain" else "plain", figures)
+
+
+def _against_stock(gain: Gain | None) -> tuple[str, str]:
+    """Value and remark; a ratio whose interval holds 1 is no figure to read off."""
+    if gain is None:
+        return "the same", "it is deployed"
+    if gain.ci95 is None or gain.significant:
+        return _times(gain), _gain_text(gain, "what people run")
+    word = "worse" if gain.ci95[1] < 1 else "not told apart"
+    return word, _gain_text(gain, "what people run")
 
 
 def _undecided(study: StudyFiles) -> str:

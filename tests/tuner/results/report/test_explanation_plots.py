@@ -99,8 +99,10 @@ def test_a_knob_that_goes_back_with_another_has_its_own_worth_where_that_was_mea
     assert [(row[0], row[-1]) for row in rows] == [("a", "×2.000"), ("b", "×1.200"), ("c", "×1.500")]
 
 
-def test_what_a_person_feels_without_a_change_stands_in_its_row() -> None:
+def test_what_a_person_feels_without_a_change_stands_in_its_row_where_that_keeps_it() -> None:
     known = changed({"a": 2}, {"a": 1})
+    faster = Change({"a": (1, 2)}, {}, 1.4, (1.3, 1.5), 8, shown=True, worse="ftl_ms ×1.30")
+    assert changed_knob_cells(known, Ablation(5, 5, OBJECTIVE, (faster,)))[1][0][-1] == "×1.400 (1.300–1.500)"
     change = Change({"a": (1, 2)}, {}, 1.01, None, 8, shown=True, worse="ftl_ms ×1.30")
     _, rows = changed_knob_cells(known, Ablation(5, 5, OBJECTIVE, (change,)))
     assert rows == [("a", "1", "2", "×1.010, without it worse: ftl_ms ×1.30")]
