@@ -140,7 +140,11 @@ class Comparison:
 
     def _noise_hides_a_gain(self) -> bool:
         """Whether the best that may win could be so much better that keeping the default is no answer."""
-        able = [t for c, t in zip(self.finalists, self.published(), strict=True) if t and self.may_still_win(c)]
+        able = [
+            t
+            for c, t in zip(self.finalists, self.published(), strict=True)
+            if t and not c.failure and self.may_still_win(c)
+        ]
         return any(t.ci95[1] > TOLD_APART for t in able)
 
     def _unless_stock(self, chosen: Candidate, winners: Sequence[Candidate]) -> Candidate:

@@ -64,7 +64,7 @@ def _why_undecided(document: TournamentDocument) -> str:
     low, high = test.ci95
     return (
         f"too noisy to tell; the best, trial {number}, is ×{test.ratio:.2f} after {test.pairs} pairs, "
-        f"95 % interval {low:.2f} to {high:.2f}; run it again on a quieter machine, or with budget.tournament_pairs_most"
+        f"95 % interval {low:.2f} to {high:.2f}; quieten the machine, or raise budget.tournament_pairs_most"
     )
 
 

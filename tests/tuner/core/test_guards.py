@@ -69,7 +69,9 @@ def test_processes_that_differ_widen_what_a_guard_allows_in_the_search():
     slower = result(1, ftl_ms=115.0), result(0, ftl_ms=100.0)
     assert search_violations([Guard("ftl_ms")], *slower)[1]
     assert not search_violations([Guard("ftl_ms")], *slower, load_noise=0.07)[1]
-    assert search_violations([Guard("rss_peak_mib")], result(1, rss_peak_mib=107.0), result(0, rss_peak_mib=100.0), 0.07)[1]
+    assert search_violations(
+        [Guard("rss_peak_mib")], result(1, rss_peak_mib=107.0), result(0, rss_peak_mib=100.0), 0.07
+    )[1]
 
 
 def test_a_factor_of_the_users_own():

@@ -47,8 +47,8 @@ def test_an_exhausted_space_is_finished_whatever_the_budget(tmp_path):
     assert not recorder.named("tournament_progress")
 
 
-@pytest.mark.parametrize(("swing", "then"), [(0.0, 10), (0.3, 12)])
-def test_more_pairs_are_a_new_tournament_where_they_may_prove_something(tmp_path, monkeypatch, swing, then):
+@pytest.mark.parametrize(("swing", "verdict", "then"), [(0.0, "keep_default", 10), (0.3, "undecided", 12)])
+def test_more_pairs_are_a_new_tournament_where_they_may_prove_something(tmp_path, monkeypatch, swing, verdict, then):
     """Where noise may hide a gain whoever allows more pairs gets them; where nothing is to be gained nobody does."""
     fixed = {**FIXED, "mode": "a", "precision": "high"}
     equals = {
@@ -60,7 +60,7 @@ def test_more_pairs_are_a_new_tournament_where_they_may_prove_something(tmp_path
     tournaments = FakeExecutor(lambda number, run: 100 * math.exp(swing if (run + number) % 2 else -swing))
     monkeypatch.setattr(LocalExecutor, "run", _measured_by(tournaments))
     first = run_study(fake_config(tmp_path, **equals, budget={"tournament_pairs_most": 10}), [])
-    assert (first.verdict, len(tournament_of(first).blocks)) == ("keep_default", 10)
+    assert (first.verdict, len(tournament_of(first).blocks)) == (verdict, 10)
     recorder = Recorder()
     run_study(fake_config(tmp_path, **equals, budget={"tournament_pairs_most": 10}), [recorder])
     assert not recorder.named("tournament_progress"), "with no more pairs there is nothing to do"

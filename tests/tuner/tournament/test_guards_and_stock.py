@@ -14,16 +14,18 @@ from tuner.tournament.verdict import refusals, sentence
 from tuner.tournament.vetting import vet
 
 
-def hold(values, guards=(), stock=None, quality=None, constraints=(), stock_may_win=True, pairs=Pairs(8, 8), noise=0.01):
+def hold(values, guards=(), stock=None, quality=None, constraints=(), stock_may_win=True, noise=0.01):
     """The document of a tournament whose rounds measure `values`: by trial, the metrics or the speed."""
 
     def script(number, run):
         told = values[number] if isinstance(values[number], dict) else {SPEED: values[number]}
         return {name: value * (1 + noise * ((7 * run + number) % 5 - 2)) for name, value in told.items()}
 
-    trials = {n: trial(n) for n in values}
+    trials, pairs = {n: trial(n) for n in values}, Pairs(8, 8)
     home, *away = trials.values()
-    state = begun(BegunFor(len(trials), Budget()), SPEED, pairs, home, away, quality, stock, stock_may_win=stock_may_win)
+    state = begun(
+        BegunFor(len(trials), Budget()), SPEED, pairs, home, away, quality, stock, stock_may_win=stock_may_win
+    )
     result = Tournament(FakeExecutor(script), trials, tuple(constraints), guards=guards).run(state)
     return result.document
 
