@@ -22,10 +22,10 @@ _CAP_IPC_LOCK = 14
 def capabilities() -> Capabilities:
     """Facts about cores, memory locking and GPUs, and which build this is.
 
+    `stock_n_threads` is what a llama-server takes that is not told, for decoding and prefill.
     `default_n_threads` and `default_n_threads_batch` are what llama-cpp-python takes when it is not told: from the
-    machine's cores, whatever share of them the process may use. `stock_n_threads` is what llama-server takes for both.
-    `mlock` says that locking is supported and that the limit is not so low as to make it pointless; a model's own
-    `mlock` fact compares the limit with its size.
+    machine's cores, whatever share of them the process may use. `mlock` says that locking is supported and that the
+    limit is not so low as to make it pointless; a model's own `mlock` fact compares the limit with its size.
     """
     llama_cpp, cores = library(), os.cpu_count() or 1
     facts: dict[str, Value] = {
