@@ -13,6 +13,8 @@ from search_spaces.parameter import Value
 DEFAULT_CONTEXT = 4096
 _LEAST_CONTEXT = 256
 """llama.cpp rounds a context up to a multiple of it."""
+CHAT_TEMPLATE = "tokenizer.chat_template"
+"""Without it a model is a base model, which continues texts. Templates under other names are no default."""
 _ENCODERS = ("t5", "t5encoder", "clip")
 
 
@@ -113,6 +115,7 @@ def facts_of(header: GgufHeader) -> dict[str, Value]:
         "head_width_v": value_width,
         "kv_width_k": sum(kv_heads) * key_width,
         "kv_width_v": sum(kv_heads) * value_width,
+        "chat_template": CHAT_TEMPLATE in header.metadata,
         "n_parameters": sum(tensor.elements for tensor in header.tensors),
         **_shares(header),
     }
