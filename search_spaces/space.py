@@ -118,14 +118,6 @@ class SearchSpace:
         params = self.canonical({**self.baseline, **wanted})
         return dict(self.baseline) if self.violation_degree(params) else params
 
-    def searches(self, params: Params) -> bool:
-        """Whether each value is the baseline's, or one that the user lets be searched."""
-        domains = {p.name: p.domain for p in self.parameters}
-        return all(
-            value == self.baseline.get(name) or (name in domains and contains(domains[name], value))
-            for name, value in params.items()
-        )
-
     def with_stock(self, values: Mapping[str, Value], note: str = "") -> SearchSpace:
         """The same space where people run `values` of these knobs, with one more line about it.
 
