@@ -60,7 +60,7 @@ class Noise:
     def of(grid: ClipGrid) -> Noise:
         """From the clips that were heard again in another process. Each of two times differs by half the variance."""
         processes, clips = [0.0], [0.0]
-        for row in grid.rows:
+        for row in (row for row in grid.rows if not row.disturbed):
             apart = [math.log(c.again_s / c.seconds) for c in row.cells if c.again_s is not None and not c.failure]
             apart = [by for by in apart if abs(by) < OUTLIER]
             if len(apart) > 1:
@@ -217,9 +217,9 @@ class GridPrepared(Prepared):
 
 
 def prepared(grid: ClipGrid, config: StudyConfig, workload: Workload, seed: int) -> GridPrepared:
-    """A study of `config`, whose model and workload do not matter, on a machine of its own."""
+    """A study of `config` on a machine of its own. Of its model and workload nothing is taken; knobs may be fixed."""
     engine = load_engine("whisper_cpp")
-    setting = grid.setting
+    setting = {**grid.setting, "params": {**grid.setting["params"], **config.params}}
     return GridPrepared(
         replace(config, seed=seed), engine, _hardware(), capabilities_from_json(setting["capabilities"]), grid.model,
         workload, bound(setting, engine.space), engine_s=0.0, machine=Machine(grid, seed),

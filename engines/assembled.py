@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engines.base import Engine, Metric, Model, ModelFile, Session
+from engines.base import Capabilities, Engine, Metric, Model, ModelFile, Session, StockHere
 from search_spaces.parameter import Params
 
 
@@ -25,6 +25,10 @@ class AssembledEngine(Engine):
     def compiles_lazily(self, params: Params) -> bool:
         """Nothing is made when it is first met, unless a subclass says so."""
         return False
+
+    def stock_here(self, model: Model, params: Params, capabilities: Capabilities) -> StockHere:
+        """The same on every machine, unless a subclass says otherwise."""
+        return StockHere()
 
     def open(self, model: Model, params: Params) -> Session:
         """*Worker.* Load; the file is made first where `prepare` was not called."""

@@ -191,6 +191,14 @@ class MemoryPrediction:
 
 
 @dataclass(frozen=True)
+class StockHere:
+    """What of people's untuned choices depends on what fits here: knobs with their values, and a line about it."""
+
+    params: Params = field(default_factory=dict)
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class ExportFile:
     """One file of an export. `text` is its whole content."""
 
@@ -292,6 +300,10 @@ class Engine(Protocol):
 
     def predict_memory(self, model: Model, params: Params, capabilities: Capabilities) -> MemoryPrediction:
         """What `params` will take, from the model's facts alone."""
+        ...
+
+    def stock_here(self, model: Model, params: Params, capabilities: Capabilities) -> StockHere:
+        """What stands instead of values of `params`, the space's stock configuration, so that it runs here."""
         ...
 
     def export(self, target: str, deploy: Deployment) -> list[ExportFile]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import islice
 from random import Random
@@ -118,13 +118,14 @@ class SearchSpace:
         params = self.canonical({**self.baseline, **wanted})
         return dict(self.baseline) if self.violation_degree(params) else params
 
-    def searches(self, params: Params) -> bool:
-        """Whether each value is the baseline's, or one that the user lets be searched."""
-        domains = {p.name: p.domain for p in self.parameters}
-        return all(
-            value == self.baseline.get(name) or (name in domains and contains(domains[name], value))
-            for name, value in params.items()
-        )
+    def with_stock(self, values: Mapping[str, Value], note: str = "") -> SearchSpace:
+        """The same space where people run `values` of these knobs, with one more line about it.
+
+        Raises TunerError for an unknown knob and for a value that nobody may have.
+        """
+        checked = {name: check_legal(self.parameter(name), value, "stock") for name, value in values.items()}
+        knobs = tuple(replace(k, stock=checked.get(k.name, k.stock)) for k in self.knobs)
+        return replace(self, knobs=knobs, notes=(*self.notes, *([note] if note else [])))
 
     def violations(self, params: Params) -> list[str]:
         """The broken rules, one sentence each with the values that break it."""

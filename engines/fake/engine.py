@@ -33,6 +33,7 @@ from engines.base import (
     ModelFile,
     Progress,
     Sample,
+    StockHere,
     WorkItem,
     Workload,
 )
@@ -208,6 +209,10 @@ class FakeEngine:
         if "too_large" in _faults(model, params):
             return MemoryPrediction(_TOO_LARGE_MIB, 0.0, {"weights": _TOO_LARGE_MIB})
         return MemoryPrediction(50.0 * int(params.get("threads", 2)), 0.0)
+
+    def stock_here(self, model: Model, params: Params, capabilities: Capabilities) -> StockHere:
+        """Nothing depends on the machine."""
+        return StockHere()
 
     @property
     def export_targets(self) -> Mapping[str, str]:

@@ -19,6 +19,7 @@ from engines.errors import EmptyOutputError
 from engines.llama_cpp import models
 from engines.llama_cpp.capabilities import build_of
 from engines.llama_cpp.library import library
+from engines.llama_cpp.prompts import said
 from engines.llama_cpp.session import LlamaCppSession
 from engines.machine_limits import usable_cores
 from search_spaces.parameter import Value
@@ -86,8 +87,8 @@ def _answer(session: LlamaCppSession, item: WorkItem) -> Answer:
         sample = session.run(item)
     except EmptyOutputError:
         return Answer(0, 0.0)
-    said = " ".join(message["content"] for message in item.payload["messages"])
-    return Answer(int(sample.units_out), round(repeated_share(session.tokens(said), session.tokens(sample.output)), 4))
+    prompt, answer = session.tokens(" ".join(said(item))), session.tokens(sample.output)
+    return Answer(int(sample.units_out), round(repeated_share(prompt, answer), 4))
 
 
 def repeated_share(prompt: Sequence[int], answer: Sequence[int]) -> float:

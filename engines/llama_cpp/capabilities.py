@@ -10,7 +10,8 @@ from typing import Any
 
 from engines.base import Capabilities
 from engines.cache import binaries_digest
-from engines.llama_cpp.library import gpu_count, library
+from engines.llama_cpp.library import gpu_free_mib, library
+from engines.llama_cpp.stock_threads import stock_threads
 from engines.machine_limits import usable_cores
 from search_spaces.parameter import Value
 
@@ -21,20 +22,24 @@ _CAP_IPC_LOCK = 14
 def capabilities() -> Capabilities:
     """Facts about cores, memory locking and GPUs, and which build this is.
 
+    `stock_n_threads` is what a llama-server takes that is not told, for decoding and prefill.
     `default_n_threads` and `default_n_threads_batch` are what llama-cpp-python takes when it is not told: from the
     machine's cores, whatever share of them the process may use. `mlock` says that locking is supported and that the
     limit is not so low as to make it pointless; a model's own `mlock` fact compares the limit with its size.
+    `gpu_free_mib` is what is free on each GPU, in llama.cpp's order.
     """
-    llama_cpp, cores = library(), os.cpu_count() or 1
+    llama_cpp, cores, free_mib = library(), os.cpu_count() or 1, gpu_free_mib()
     facts: dict[str, Value] = {
         "cpu_cores": usable_cores(),
         "numa_nodes": numa_nodes(),
-        "gpu_count": gpu_count(),
+        "gpu_count": len(free_mib),
+        "gpu_free_mib": ",".join(f"{free:.0f}" for free in free_mib),
         "gpu_offload": bool(llama_cpp.llama_supports_gpu_offload()),
         "mmap": bool(llama_cpp.llama_supports_mmap()),
         "mlock": mlock_permitted(1),
         "default_n_threads": max(cores // 2, 1),
         "default_n_threads_batch": cores,
+        "stock_n_threads": stock_threads(),
     }
     return Capabilities(facts, build_of(llama_cpp))
 

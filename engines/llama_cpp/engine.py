@@ -8,6 +8,7 @@ from engines import own_timers
 from engines.assembled import AssembledEngine
 from engines.llama_cpp.capabilities import capabilities
 from engines.llama_cpp.export import TARGETS, export
+from engines.llama_cpp.gpu_layers import stock_here
 from engines.llama_cpp.memory import predict_memory
 from engines.llama_cpp.models import prepare, resolve_model
 from engines.llama_cpp.quality import prepare_quality
@@ -33,6 +34,7 @@ class LlamaCppEngine(AssembledEngine):
     prepare_quality = staticmethod(prepare_quality)
     session = LlamaCppSession
     predict_memory = staticmethod(predict_memory)
+    stock_here = staticmethod(stock_here)
     export = staticmethod(export)
     export_targets = TARGETS
 

@@ -170,6 +170,11 @@ def load(**overrides: Any) -> Any:
 def chat(llama: Any, messages: list[dict[str, str]], **overrides: Any) -> Any:
     """create_chat_completion with the measured sampling."""
     return llama.create_chat_completion(messages, **{{**SAMPLING, **overrides}})
+
+
+def complete(llama: Any, prompt: str, **overrides: Any) -> Any:
+    """create_completion with the measured sampling: for a model without a chat template."""
+    return llama.create_completion(prompt, **{{**SAMPLING, **overrides}})
 '''
 
 

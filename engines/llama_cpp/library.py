@@ -94,18 +94,43 @@ def vocabulary(path: Path) -> Iterator[Any]:
 
 def gpu_count() -> int:
     """How many GPUs this build of the library can use."""
-    llama_cpp = library()
-    if not llama_cpp.llama_supports_gpu_offload():
-        return 0
+    return len(_gpus())
+
+
+def gpu_free_mib() -> list[float]:
+    """The memory in MiB that is free on each GPU in llama.cpp's order, less this process's context; 0 if not told."""
+    ggml, free, total = _ggml(), ctypes.c_size_t(), ctypes.c_size_t()
+    found = []
+    for gpu in _gpus():
+        ggml.ggml_backend_dev_memory(gpu, ctypes.byref(free), ctypes.byref(total))
+        found.append(free.value / (1024 * 1024))
+    return found
+
+
+def _gpus() -> list[int]:
+    """The handles of the devices that llama.cpp takes: integrated ones only where there is no other."""
+    if not library().llama_supports_gpu_offload():
+        return []
+    ggml = _ggml()
+    found = [ggml.ggml_backend_dev_get(number) for number in range(ggml.ggml_backend_dev_count())]
+    of_kind = {kind: [gpu for gpu in found if ggml.ggml_backend_dev_type(gpu) == kind] for kind in _GPU_DEVICE_TYPES}
+    return next((gpus for gpus in of_kind.values() if gpus), [])
+
+
+def _ggml() -> Any:
     from llama_cpp import _ggml
 
-    ggml = _ggml.libggml
-    ggml.ggml_backend_dev_count.restype = ctypes.c_size_t
-    ggml.ggml_backend_dev_get.argtypes, ggml.ggml_backend_dev_get.restype = [ctypes.c_size_t], ctypes.c_void_p
-    ggml.ggml_backend_dev_type.argtypes, ggml.ggml_backend_dev_type.restype = [ctypes.c_void_p], ctypes.c_int
-    kinds = [ggml.ggml_backend_dev_type(ggml.ggml_backend_dev_get(i)) for i in range(ggml.ggml_backend_dev_count())]
-    return sum(kind in _GPU_DEVICE_TYPES for kind in kinds)
+    ggml, size, handle = _ggml.libggml, ctypes.c_size_t, ctypes.c_void_p
+    for name, arguments, result in (
+        ("count", [], size),
+        ("get", [size], handle),
+        ("type", [handle], ctypes.c_int),
+        ("memory", [handle, ctypes.POINTER(size), ctypes.POINTER(size)], None),
+    ):
+        function = getattr(ggml, f"ggml_backend_dev_{name}")
+        function.argtypes, function.restype = arguments, result
+    return ggml
 
 
 _GPU_DEVICE_TYPES = (1, 2)
-"""GGML_BACKEND_DEVICE_TYPE_GPU and _IGPU of ggml-backend.h."""
+"""GGML_BACKEND_DEVICE_TYPE_GPU and _IGPU of ggml-backend.h, the former preferred."""

@@ -7,6 +7,8 @@ sizes that llama.cpp 0.5 logs for ten shapes: exact without flash attention, wit
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from engines.base import Capabilities, MemoryPrediction, Model
 from engines.llama_cpp.settings import speculation_tokens
 from search_spaces.parameter import Params
@@ -23,47 +25,97 @@ _PROCESS_MIB = 50.0
 """Python, numpy and the library, measured."""
 _DEVICE_CONTEXT_MIB = 400.0
 """A CUDA context and its kernels; order of magnitude."""
+_PIPELINED = 4
+"""GGML_SCHED_MAX_COPIES: batches that several devices work on at a time."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a device holds: how many of the model's layers, and whether the output, one layer more to llama.cpp."""
+
+    layers: int
+    output: bool
 
 
 def predict_memory(model: Model, params: Params, capabilities: Capabilities) -> MemoryPrediction:
     """The peak of `params` on host and devices. Knobs that are absent count at llama-cpp-python's defaults."""
-    weights = _weights_mib(model, params)
-    on_device, output_on_device = _layers_on_device(model, params, capabilities)
-    layer_share = float(model.facts.get("layer_share", 1.0))
-    # Outside the layers there are the output, which can go to a device, and the embedding, which never does.
-    device_share = on_device * layer_share + output_on_device * (1.0 - layer_share) / 2
-    kv_on_device = on_device if params.get("offload_kqv", True) else 0.0
-    kv, compute, logits = _kv_cache_mib(model, params), _compute_mib(model, params), _logits_mib(model, params)
-    repacked = _repacked_mib(model, params, weights * (1.0 - device_share), capabilities)
+    devices, held = _devices(params, capabilities), _held(model, params, capabilities)
+    whole, share = held.output and held.layers >= _layers(model), held.layers / _layers(model)
+    weights, kv, compute = _weights_mib(model, params), _kv_cache_mib(model, params), _compute_mib(model, params)
+    moved = 0.0 if model.facts.get("output_tied") else held.output * _output_share(model)
+    on_host = weights * (1.0 - share * _layer_share(model) - moved)
     host = {
-        "weights": weights * (1.0 - device_share) + repacked,
-        "kv_cache": kv * (1.0 - kv_on_device),
-        "compute": 0.0 if output_on_device else compute,
-        "logits": logits,
+        "weights": on_host + _repacked_mib(model, params, on_host, capabilities),
+        "kv_cache": kv * (1.0 - share * _keeps_kv(params)),
+        "compute": 0.0 if whole else compute,
+        "logits": _logits_mib(model, params),
         "process": _PROCESS_MIB,
     }
-    device = {
-        "weights": weights * device_share,
-        "kv_cache": kv * kv_on_device,
-        "compute": compute if on_device else 0.0,
-        "context": _DEVICE_CONTEXT_MIB if on_device else 0.0,
-    }
+    device = dict.fromkeys(("weights", "kv_cache", "compute", "context"), 0.0)
+    if devices and (held.output or params.get("op_offload", True)):
+        device |= device_parts_mib(model, params, held, whole, devices)
+        device |= {"compute": devices * device["compute"], "context": devices * _DEVICE_CONTEXT_MIB}
     parts = {name: host.get(name, 0.0) + device.get(name, 0.0) for name in {**host, **device}}
     return MemoryPrediction(sum(host.values()), sum(device.values()), parts)
+
+
+def device_parts_mib(model: Model, params: Params, held: Held, whole: bool, devices: int = 1) -> dict[str, float]:
+    """What one of `devices` takes that holds `held`, without its context; `whole` says that nothing is on the host.
+
+    A tied output is the embedding once more. Where layers are left on the host and operations of theirs are computed
+    here (`op_offload`), the compute buffer has room for a copy of their largest matrix. Several devices that hold all
+    work on four batches at a time, each with a mask and a hidden state of its own.
+    """
+    share, compute = held.layers / _layers(model), _compute_mib(model, params)
+    if not whole and params.get("op_offload", True):
+        largest = float(model.facts.get("largest_share", 0.0))
+        compute += _weights_mib(model, params) * (largest if held.output else max(largest, _output_share(model)))
+    if whole and devices > 1:
+        numbers = _context(model) + int(model.facts["n_embd"])
+        compute += (_PIPELINED - 1) * 4 * _ubatch(model, params) * numbers / _MIB
+    return {
+        "weights": _weights_mib(model, params) * (share * _layer_share(model) + held.output * _output_share(model)),
+        "kv_cache": _kv_cache_mib(model, params) * share * _keeps_kv(params),
+        "compute": compute,
+    }
+
+
+def _devices(params: Params, capabilities: Capabilities) -> int:
+    """How many devices compute."""
+    if not capabilities.facts.get("gpu_offload"):
+        return 0
+    count = int(capabilities.facts.get("gpu_count", 0))
+    return min(count, 1) if params.get("split_mode") == "none" else count
+
+
+def _held(model: Model, params: Params, capabilities: Capabilities) -> Held:
+    """What all devices hold together. llama.cpp offloads the output first, then the layers from the last one on."""
+    asked = int(params.get("n_gpu_layers", 0)) if _devices(params, capabilities) else 0
+    layers = _layers(model)
+    return Held(layers, True) if asked < 0 else Held(min(max(asked - 1, 0), layers), asked > 0)
+
+
+def _layers(model: Model) -> int:
+    return max(1, int(model.facts["n_layers"]))
+
+
+def _layer_share(model: Model) -> float:
+    return float(model.facts.get("layer_share", 1.0))
+
+
+def _output_share(model: Model) -> float:
+    """Of the file. Where it is not known: outside of the layers there are the output and as large an embedding."""
+    return float(model.facts.get("output_share", (1.0 - _layer_share(model)) / 2))
+
+
+def _keeps_kv(params: Params) -> bool:
+    return bool(params.get("offload_kqv", True))
 
 
 def _weights_mib(model: Model, params: Params) -> float:
     """The size of the variant's file, known or predicted when the model was resolved."""
     quantization = str(params.get("quantization", model.native))
     return float(model.facts.get(f"file_mib_{quantization}", model.facts[f"file_mib_{model.native}"]))
-
-
-def _layers_on_device(model: Model, params: Params, capabilities: Capabilities) -> tuple[float, bool]:
-    """The share of the layers that goes to the devices, and whether the output, one more layer to llama.cpp, does."""
-    if not capabilities.facts.get("gpu_offload"):
-        return 0.0, False
-    asked, layers = int(params.get("n_gpu_layers", 0)), max(1, int(model.facts["n_layers"]))
-    return (1.0, True) if asked < 0 else (min(asked, layers) / layers, asked > layers)
 
 
 def _repacked_mib(model: Model, params: Params, on_host_mib: float, capabilities: Capabilities) -> float:
@@ -92,9 +144,8 @@ def _compute_mib(model: Model, params: Params) -> float:
     mask has 16 bits. How often the width counts follows from which intermediate results are alive together.
     """
     facts, context = model.facts, _context(model)
-    batch = min(_batch(model, params), int(params.get("n_ubatch", _DEFAULT_BATCH)))
-    width, layers = int(facts["n_embd"]), max(1, int(facts["n_layers"]))
-    keys_and_values = (int(facts["kv_width_k"]) + int(facts["kv_width_v"])) / layers
+    batch, width = _ubatch(model, params), int(facts["n_embd"])
+    keys_and_values = (int(facts["kv_width_k"]) + int(facts["kv_width_v"])) / _layers(model)
     if params.get("flash_attn"):
         mask, scores = context / 2, 0
     else:
@@ -113,3 +164,7 @@ def _logits_mib(model: Model, params: Params) -> float:
 
 def _batch(model: Model, params: Params) -> int:
     return min(int(model.facts["n_ctx"]), int(params.get("n_batch", _DEFAULT_BATCH)))
+
+
+def _ubatch(model: Model, params: Params) -> int:
+    return min(_batch(model, params), int(params.get("n_ubatch", _DEFAULT_BATCH)))

@@ -13,6 +13,8 @@ from search_spaces.parameter import Value
 DEFAULT_CONTEXT = 4096
 _LEAST_CONTEXT = 256
 """llama.cpp rounds a context up to a multiple of it."""
+CHAT_TEMPLATE = "tokenizer.chat_template"
+"""Without it a model is a base model, which continues texts. Templates under other names are no default."""
 _ENCODERS = ("t5", "t5encoder", "clip")
 
 
@@ -100,22 +102,39 @@ def facts_of(header: GgufHeader) -> dict[str, Value]:
     head_width = width // max(heads[:1] or [1]) if width else 0
     key_width = int(header.of_architecture("attention.key_length", head_width))
     value_width = int(header.of_architecture("attention.value_length", head_width))
-    parameters = sum(tensor.elements for tensor in header.tensors)
-    in_layers = sum(tensor.elements for tensor in header.tensors if tensor.name.startswith("blk."))
     return {
         "architecture": header.architecture,
         "n_layers": layers,
         "n_embd": width,
         "n_ff": max(_per_layer(header.of_architecture("feed_forward_length", 0), layers), default=0),
         "n_heads": max(heads, default=1),
+        "n_experts": int(header.of_architecture("expert_count", 0)),
         "n_vocab": _vocabulary_size(header),
         "n_ctx_train": int(header.of_architecture("context_length", 0)),
         "head_width_k": key_width,
         "head_width_v": value_width,
         "kv_width_k": sum(kv_heads) * key_width,
         "kv_width_v": sum(kv_heads) * value_width,
-        "n_parameters": parameters,
-        "layer_share": in_layers / max(parameters, 1),
+        "chat_template": CHAT_TEMPLATE in header.metadata,
+        "n_parameters": sum(tensor.elements for tensor in header.tensors),
+        **_shares(header),
+    }
+
+
+def _shares(header: GgufHeader) -> dict[str, Value]:
+    """Shares of the tensors' bytes: the layers', the largest single matrix of theirs, and the output's.
+
+    Without an output of its own (`output_tied`) a model computes it with the embedding, which llama.cpp loads once more
+    where the output is on a device.
+    """
+    sizes = {tensor.name: tensor.size_bytes or tensor.elements for tensor in header.tensors}
+    whole, layers = max(sum(sizes.values()), 1), [size for name, size in sizes.items() if name.startswith("blk.")]
+    tied = "output.weight" not in sizes
+    return {
+        "layer_share": sum(layers) / whole,
+        "largest_share": max(layers, default=0) / whole,
+        "output_share": sizes.get("token_embd.weight" if tied else "output.weight", 0) / whole,
+        "output_tied": tied,
     }
 
 

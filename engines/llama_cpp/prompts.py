@@ -1,4 +1,8 @@
-"""Chat requests as work items: those of this package, the embedded model's, or the user's own list or file."""
+"""Requests as work items: those of this package, the embedded model's, or the user's own list or file.
+
+A model with a chat template answers a chat. One without, a base model, continues a text, and is asked to: the library
+would put a chat into the template of another model (Llama 2), which such a model has never seen.
+"""
 
 from __future__ import annotations
 
@@ -14,21 +18,28 @@ from engines.user_lists import json_lines, read_text
 from search_spaces.errors import TunerError, unknown_name
 
 _ITEM_KEYS = ("id", "prompt", "messages", "max_tokens")
-_LEAST_TOKENS = 2
+LEAST_TOKENS = 2
+LENGTHS = 3
+"""Lengths of what comes with the tool."""
 
 
 class WorkloadError(TunerError):
     """A workload's configuration or prompts cannot be used."""
 
 
-def shipped_entries(model: Model) -> list[Any]:
-    """The prompts that come with the tool, as many of each length, shortest first."""
-    if model.source != EMBEDDED:
-        name = "prompts.yaml"
-        return _parse((resources.files(__package__) / name).read_text(encoding="utf-8"), Path(name))
-    from engines.embedded.texts import prompts
+def continues(model: Model) -> bool:
+    """Whether a prompt is a text that `model` continues, and no message that it answers."""
+    return not model.facts.get("chat_template", True)
 
-    return [{"id": p.id, "messages": list(p.messages)} for p in prompts()]
+
+def shipped_entries(model: Model) -> list[Any]:
+    """What comes with the tool for such a model, as many of each of `LENGTHS` lengths, shortest first."""
+    if model.source == EMBEDDED:
+        from engines.embedded.texts import prompts
+
+        return [{"id": p.id, "messages": list(p.messages)} for p in prompts()]
+    name = "passages.yaml" if continues(model) else "prompts.yaml"
+    return _parse((resources.files(__package__) / name).read_text(encoding="utf-8"), Path(name))
 
 
 def own_entries(given: Any) -> list[Any]:
@@ -42,12 +53,12 @@ def own_entries(given: Any) -> list[Any]:
     return entries
 
 
-def work_items(entries: list[Any], most: int, ignore_eos: bool) -> tuple[WorkItem, ...]:
-    """Work items whose payload is `{messages, max_tokens, ignore_eos}`. Raises WorkloadError.
+def work_items(entries: list[Any], most: int, ignore_eos: bool, continued: bool) -> tuple[WorkItem, ...]:
+    """Work items whose payload is `{messages | prompt, max_tokens, ignore_eos}`. Raises WorkloadError.
 
-    `most` is the `max_tokens` of entries that have none.
+    `most` is the `max_tokens` of entries that have none. Prompts are messages of a user unless they are `continued`.
     """
-    items = tuple(_item(number, entry, most, ignore_eos) for number, entry in enumerate(entries, start=1))
+    items = tuple(_item(number, entry, most, ignore_eos, continued) for number, entry in enumerate(entries, start=1))
     # Items are told apart by their ids.
     for name, count in Counter(item.id for item in items).items():
         if count > 1:
@@ -55,10 +66,16 @@ def work_items(entries: list[Any], most: int, ignore_eos: bool) -> tuple[WorkIte
     return items
 
 
+def said(item: WorkItem) -> list[str]:
+    """What a request says: the text to be continued, or each message."""
+    payload = item.payload
+    return [str(payload["prompt"])] if "prompt" in payload else [str(m["content"]) for m in payload["messages"]]
+
+
 def answer_length(what: str, value: Any) -> int:
     """A number of tokens that has a rate: between one token and the next there must be a time."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < _LEAST_TOKENS:
-        raise WorkloadError(f"{what} is {value!r}", f"give a whole number of tokens, at least {_LEAST_TOKENS}")
+    if isinstance(value, bool) or not isinstance(value, int) or value < LEAST_TOKENS:
+        raise WorkloadError(f"{what} is {value!r}", f"give a whole number of tokens, at least {LEAST_TOKENS}")
     return value
 
 
@@ -78,7 +95,7 @@ def _parse(text: str, path: Path) -> list[Any]:
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
-def _item(number: int, entry: Any, most: int, ignore_eos: bool) -> WorkItem:
+def _item(number: int, entry: Any, most: int, ignore_eos: bool, continued: bool) -> WorkItem:
     name = f"prompt {number}"
     if isinstance(entry, str):
         entry = {"prompt": entry}
@@ -95,7 +112,10 @@ def _item(number: int, entry: Any, most: int, ignore_eos: bool) -> WorkItem:
     if not isinstance(messages, list | tuple) or not messages or not all(_is_message(m) for m in messages):
         raise WorkloadError(f"{name} has no usable text", "messages are a list of {role: user, content: TEXT}")
     max_tokens = answer_length(f"max_tokens of {name}", entry.get("max_tokens", most))
-    payload = {"messages": [dict(m) for m in messages], "max_tokens": max_tokens, "ignore_eos": ignore_eos}
+    asked = {"messages": [dict(m) for m in messages]}
+    if continued and "prompt" in entry:
+        asked = {"prompt": entry["prompt"]}
+    payload = {**asked, "max_tokens": max_tokens, "ignore_eos": ignore_eos}
     return WorkItem(str(entry.get("id", f"prompt-{number}")), payload)
 
 

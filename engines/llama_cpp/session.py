@@ -1,4 +1,7 @@
-"""One configuration, loaded: answers chats through llama-cpp-python's streaming call, the one that people deploy."""
+"""One configuration, loaded: answers chats through llama-cpp-python's streaming call, the one that people deploy.
+
+A prompt that is no chat is continued through the library's other one, `create_completion`.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,7 @@ class LlamaCppSession:
         self._end_tokens: dict[int, float] | None = None
 
     def run(self, item: WorkItem) -> Sample:
-        """Answer one chat request with nothing in the KV cache.
+        """Answer one request with nothing in the KV cache.
 
         `answer_tokens` is how long the reference's answer is: so much is due, however much this one says. With
         `ignore_eos` the end-of-text tokens are banned, so that every configuration generates `max_tokens`. The
@@ -95,8 +98,12 @@ class LlamaCppSession:
     def _stream(self, payload: Mapping[str, Any]) -> Iterator[str]:
         arguments = {"max_tokens": int(payload["max_tokens"]), "seed": SEED, **self._sampling}
         try:
-            for chunk in self._llama.create_chat_completion(list(payload["messages"]), stream=True, **arguments):
-                yield chunk["choices"][0]["delta"].get("content") or ""
+            if "prompt" in payload:
+                for chunk in self._llama.create_completion(payload["prompt"], stream=True, **arguments):
+                    yield chunk["choices"][0]["text"]
+            else:
+                for chunk in self._llama.create_chat_completion(list(payload["messages"]), stream=True, **arguments):
+                    yield chunk["choices"][0]["delta"].get("content") or ""
         except ValueError as error:
             raise UnsupportedError(
                 f"the request cannot be answered: {error}", "shorten it, or raise model.n_ctx"

@@ -1,4 +1,4 @@
-"""The chat requests of a round, divided into what is searched on and what is held out, with answers of natural length.
+"""The requests of a round, divided into what is searched on and what is held out, with answers of natural length.
 
 Requests end where the model ends, and each knows how many tokens the most precise variant's answer has (`answers.py`).
 """
@@ -14,10 +14,20 @@ from typing import Any
 
 from engines.base import Model, Progress, WorkItem, Workload
 from engines.division import LEAST, divide_alike, too_few
-from engines.llama_cpp.answers import reference_answers
+from engines.llama_cpp.answers import Answer, reference_answers
 from engines.llama_cpp.library import gpu_count, library, vocabulary
-from engines.llama_cpp.prompts import WorkloadError, answer_length, own_entries, shipped_entries, work_items
-from engines.llama_cpp.workload_size import AUTO, OF_EACH_LENGTH, chosen_size
+from engines.llama_cpp.prompts import (
+    LEAST_TOKENS,
+    LENGTHS,
+    WorkloadError,
+    answer_length,
+    continues,
+    own_entries,
+    said,
+    shipped_entries,
+    work_items,
+)
+from engines.llama_cpp.workload_size import AUTO, chosen_size
 from engines.machine_limits import usable_cores
 from engines.model_files import EMBEDDED
 from search_spaces.errors import unknown_name
@@ -49,7 +59,7 @@ def resolve_workload(config: Mapping[str, Any], model: Model, progress: Progress
     messages, max_tokens}`. `size` says how many of those that come with the tool are used (`workload_size.py`).
     `max_tokens` is of entries that have none: the most that is answered. With `ignore_eos` every request generates
     exactly its `max_tokens`, beyond the model's natural end, where text tends to repeat itself; speculation, which that
-    flatters, is not searched then.
+    flatters, is not searched then. A model without a chat template continues prompts (`prompts.py`).
     """
     for option in config:
         if option not in _OPTIONS:
@@ -81,18 +91,26 @@ def resolve_workload(config: Mapping[str, Any], model: Model, progress: Progress
 
 
 def _own_pool(entries: list[Any], most: int, ignore_eos: bool, model: Model) -> _Pool:
-    items = work_items(entries, most, ignore_eos)
-    return _Pool(items, _tokens(items, model))
+    items = work_items(entries, most, ignore_eos, continues(model))
+    chats = [item for item in items if "messages" in item.payload]
+    note = "the model has no chat template: the library puts messages into that of Llama 2"
+    return _Pool(items, _tokens(items, model), (note,) if chats and continues(model) else ())
 
 
 def _shipped_pool(asked: Any, most: int | None, ignore_eos: bool, model: Model) -> _Pool:
     """As many prompts of each length as there are, of as many lengths as the size allows."""
     entries = shipped_entries(model)
-    tokens = _tokens(work_items(entries, most or _MAX_TOKENS, ignore_eos), model)
-    shortest = [min(list(tokens.values())[at : at + OF_EACH_LENGTH]) for at in range(0, len(entries), OF_EACH_LENGTH)]
+    of_each = len(entries) // LENGTHS
+
+    def items_of(lengths: int, most: int) -> tuple[WorkItem, ...]:
+        return work_items(entries[: lengths * of_each], most, ignore_eos, continues(model))
+
+    tokens = _tokens(items_of(LENGTHS, most or _MAX_TOKENS), model)
+    each = list(tokens.values())
+    shortest = [min(each[at : at + of_each]) for at in range(0, len(each), of_each)]
     parameters, cores = int(model.facts["n_parameters"]), usable_cores()
     size, note = chosen_size(asked, shortest, most, parameters, cores, gpu_count())
-    items = work_items(entries[: OF_EACH_LENGTH * size.prompts], most or size.max_tokens, ignore_eos)
+    items = items_of(size.prompts, most or size.max_tokens)
     return _Pool(items, tokens, (note,) if note else (), size.prompts)
 
 
@@ -103,18 +121,17 @@ def _answered(pool: _Pool, model: Model, progress: Progress) -> tuple[_Pool, boo
     nothing about speculation. One that is not answered at all cannot be timed.
     """
     answers = reference_answers(model, pool.items, progress)
-    items = [
-        WorkItem(item.id, {**item.payload, "answer_tokens": answers[item.id].tokens})
-        for item in pool.items
-        if answers[item.id].tokens
-    ]
+    items = [_due(item, answers[item.id]) for item in pool.items if answers[item.id].tokens]
     if not items:
         raise WorkloadError(
             "the model answers none of the requests: it ends its text at once", "give workload.prompts that it answers"
         )
     silent = len(pool.items) - len(items)
+    continued = [item for item in pool.items if "prompt" in item.payload]
     kept = [item for item in items if not answers[item.id].repeats]
-    notes = [*pool.notes, *([f"{silent} of {len(pool.items)} requests are not answered: left out"] if silent else [])]
+    notes = [*pool.notes, *([_ends(continued, answers)] if continued else [])]
+    if silent:
+        notes.append(f"{silent} of {len(pool.items)} requests are not answered: left out")
     if not kept:
         notes.append("the model only repeats the prompt or itself: speculation, which that flatters, is not searched")
     elif len(kept) < len(items):
@@ -122,16 +139,32 @@ def _answered(pool: _Pool, model: Model, progress: Progress) -> tuple[_Pool, boo
     return replace(pool, items=tuple(kept or items), notes=tuple(notes)), bool(kept)
 
 
+def _due(item: WorkItem, answer: Answer) -> WorkItem:
+    """The request with the length of the reference's answer, at which a continuation, which has no end, is cut."""
+    payload = {**item.payload, "answer_tokens": answer.tokens}
+    if "prompt" in payload:
+        payload["max_tokens"] = max(answer.tokens, LEAST_TOKENS)
+    return WorkItem(item.id, payload)
+
+
+def _ends(continued: Sequence[WorkItem], answers: Mapping[str, Answer]) -> str:
+    ended = sum(answers[item.id].tokens < item.payload["max_tokens"] for item in continued)
+    return (
+        f"the model has no chat template: {len(continued)} texts are continued; it ends {ended} of them itself, and "
+        "each is cut where its most precise variant ends or reaches max_tokens"
+    )
+
+
 def _divided(pool: _Pool, shipped: bool) -> tuple[Sequence[WorkItem], Sequence[WorkItem]]:
     """What is searched on, and what is held out; () where there is too little."""
     items, tokens = pool.items, pool.tokens
 
-    def said(item: WorkItem) -> str:
-        return json.dumps(item.payload["messages"], sort_keys=True)
+    def content(item: WorkItem) -> str:
+        return json.dumps(item.payload.get("messages") or item.payload["prompt"], sort_keys=True)
 
     if not shipped and len(items) < LEAST:
         return items, ()
-    searched, held_out = divide_alike(items, said, lambda item: tokens[item.id])
+    searched, held_out = divide_alike(items, content, lambda item: tokens[item.id])
     if not held_out:
         return items, ()
     count = min(pool.per_round or len(items), len(searched), len(held_out))
@@ -167,9 +200,10 @@ def _tokens(items: Sequence[WorkItem], model: Model) -> dict[str, int]:
             # Without a buffer the library answers with the negative of the number of tokens.
             return -int(llama_cpp.llama_tokenize(vocab, text, len(text), None, 0, False, False))
 
-        return {
-            i.id: sum(count(m["content"].encode()) + _TEMPLATE_TOKENS for m in i.payload["messages"]) for i in items
-        }
+        def room(item: WorkItem) -> int:
+            return 0 if "prompt" in item.payload else _TEMPLATE_TOKENS * len(said(item))
+
+        return {item.id: sum(count(text.encode()) for text in said(item)) + room(item) for item in items}
 
 
 def _check_fit(pool: _Pool, model: Model) -> None:

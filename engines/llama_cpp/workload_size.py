@@ -36,8 +36,6 @@ class Size:
 
 SIZES = {"full": Size(3, 32), "short": Size(2, 32), "brief": Size(1, 16)}
 """From the largest to the smallest."""
-OF_EACH_LENGTH = 3
-"""Prompts of about one length that come with the tool: one to search on, the others held out."""
 
 
 def chosen_size(

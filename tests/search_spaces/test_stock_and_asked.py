@@ -51,6 +51,15 @@ def test_a_stock_value_that_nobody_may_have_is_an_error_of_the_file() -> None:
         Template.from_text(TEXT.replace("stock: 2048", "stock: 9999"), "FILE").bind({"cores": 4})
 
 
+def test_an_engine_may_put_values_that_fit_here_into_stock() -> None:
+    fitted = SPACE.with_stock({"threads": 2}, "two are enough")
+    assert fitted.stock_configuration() == {"threads": 2, "batch": 2048, "fused": True, "cut": False}
+    assert (fitted.digest, fitted.notes) == (SPACE.digest, ("two are enough",))
+    assert narrow(fitted, {"threads": 1}).stock_configuration()["threads"] == 1
+    with pytest.raises(TunerError, match="stock"):
+        SPACE.with_stock({"batch": 9999})
+
+
 def test_a_knob_that_must_be_asked_for_is_held_at_its_default_and_says_how_to_ask() -> None:
     assert "cut" not in {k.name for k in SPACE.parameters}
     assert SPACE.baseline["cut"] is False
@@ -66,9 +75,10 @@ def test_it_is_searched_or_fixed_where_the_user_asks() -> None:
 
 def test_llama_cpp_stock_is_what_a_server_does() -> None:
     facts = {
-        "cpu_cores": 8, "default_n_threads": 4, "default_n_threads_batch": 8, "n_layers": 12,
+        "cpu_cores": 8, "default_n_threads": 4, "default_n_threads_batch": 8, "stock_n_threads": 6, "n_layers": 12,
         "gpu_offload": True, "gpu_count": 1, "longest_prompt": 200,
     }  # fmt: skip
     stock = load_template("llm").bind(facts).stock_configuration()
-    assert (stock["n_threads"], stock["flash_attn"], stock["n_gpu_layers"]) == (8, True, 13)
+    assert (stock["n_threads"], stock["n_threads_batch"]) == (6, 6)
+    assert (stock["flash_attn"], stock["n_gpu_layers"]) == (True, 13)
     assert (stock["n_batch"], stock["n_ubatch"]) == (2048, 512)

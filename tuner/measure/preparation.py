@@ -15,7 +15,7 @@ from engines.cache import cache_root
 from engines.registry import load_engine
 from search_spaces.errors import TunerError
 from search_spaces.narrowing import narrow
-from search_spaces.parameter import Choices
+from search_spaces.parameter import Choices, Params
 from search_spaces.space import SearchSpace
 from search_spaces.template import Template, load_template
 from tuner.core.guards import Guard
@@ -201,10 +201,18 @@ def bound_space(
     facts["quantizations"] = ",".join(model.variants)
     facts["native_quantization"] = model.native
     space = load_template(engine.space).bind(facts)
-    stock = space.stock_configuration() if config.baseline_from == "stock" else {}
-    changed = {name: value for name, value in stock.items() if value != space.baseline.get(name)}
-    wanted = {name: value for name, value in changed.items() if name not in config.params}
-    return narrow(space, config.params, config.space, {**wanted, **config.baseline})
+
+    def narrowed(baseline: Params) -> SearchSpace:
+        found = narrow(space, config.params, config.space, baseline)
+        here = engine.stock_here(model, found.stock_configuration(), capabilities)
+        return found.with_stock(here.params, here.note)
+
+    bound = narrowed(config.baseline)
+    if config.baseline_from != "stock":
+        return bound
+    stock = bound.stock_configuration()
+    changed = {name: v for name, v in stock.items() if v != bound.baseline.get(name) and name not in config.params}
+    return narrowed({**changed, **config.baseline})
 
 
 def _check_knobs(config: StudyConfig, template: Template) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from search_spaces.domains import contains
 from search_spaces.parameter import Params
 from tuner.core.explanation import Ablation
 from tuner.core.params import key
@@ -186,7 +187,7 @@ class Final:
         begun_for = self._begun_for(exhausted)
         return begun(
             begun_for, objective, pairs, baseline, invited, vetted.quality, number, vetted.refused,
-            stock is None or self.prepared.space.searches(stock.params),
+            stock is None or self._within_the_users_ranges(stock),
         )  # fmt: skip
 
     def _vetted(self, left_s: float) -> Vetted:
@@ -201,6 +202,11 @@ class Final:
         for number, reason in vetted.refused.items():
             self.watchers.notice(f"trial {number} does not hold on what was held out: {reason}")
         return vetted
+
+    def _within_the_users_ranges(self, trial: TrialResult) -> bool:
+        """Whether the user lets each value be searched, where they gave ranges of their own."""
+        given = self.prepared.config.space
+        return all(contains(domain, trial.params[name]) for name, domain in given.items() if name in trial.params)
 
     def _stock(self) -> TrialResult | None:
         """The trial of what people run who tune nothing; None where that is the default, or does not run here."""

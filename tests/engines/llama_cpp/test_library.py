@@ -3,11 +3,14 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from engines.errors import EngineError, ModelFileError, OutOfMemoryError, UnsupportedError
-from engines.llama_cpp.library import LOG, Log, failure, library, vocabulary
+from engines.llama_cpp import library as module
+from engines.llama_cpp.library import LOG, Log, failure, gpu_count, gpu_free_mib, library, vocabulary
 
 _INFO, _WARN, _ERROR, _CONTINUE = 2, 3, 4, 5
 
@@ -89,3 +92,48 @@ def test_the_engine_is_importable_without_the_library(tmp_path: Path) -> None:
 
 def test_attaching_twice_is_harmless() -> None:
     assert library() is library()
+
+
+class _Devices:
+    """ggml with devices of (type, free MiB); their handles are their numbers from 1 on."""
+
+    def __init__(self, *devices: tuple[int, int]) -> None:
+        self._devices = devices
+
+    def ggml_backend_dev_count(self) -> int:
+        return len(self._devices)
+
+    def ggml_backend_dev_get(self, number: int) -> int:
+        return number + 1
+
+    def ggml_backend_dev_type(self, handle: int) -> int:
+        return self._devices[handle - 1][0]
+
+    def ggml_backend_dev_memory(self, handle: int, free: Any, total: Any) -> None:
+        free._obj.value = self._devices[handle - 1][1] * 2**20
+
+
+_CPU, _GPU, _INTEGRATED = 0, 1, 2
+
+
+@pytest.mark.parametrize(
+    ("devices", "free_mib"),
+    [
+        ([(_CPU, 64000)], []),
+        ([(_GPU, 8000), (_CPU, 64000)], [8000]),
+        ([(_GPU, 8000), (_INTEGRATED, 32000), (_GPU, 0), (_CPU, 64000)], [8000, 0]),
+        ([(_INTEGRATED, 12000), (_CPU, 16000)], [12000]),
+    ],
+)
+def test_the_gpus_are_those_that_llama_cpp_takes(
+    monkeypatch: pytest.MonkeyPatch, devices: list[tuple[int, int]], free_mib: list[float]
+) -> None:
+    """An integrated one counts only where there is no other."""
+    monkeypatch.setattr(module, "_ggml", lambda: _Devices(*devices))
+    monkeypatch.setattr(module, "library", lambda: SimpleNamespace(llama_supports_gpu_offload=lambda: True))
+    assert gpu_free_mib() == free_mib
+    assert gpu_count() == len(free_mib)
+
+
+def test_the_real_devices_tell_their_memory() -> None:
+    assert len(gpu_free_mib()) == gpu_count()

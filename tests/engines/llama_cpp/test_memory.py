@@ -89,12 +89,17 @@ def test_speculation_keeps_the_logits_of_the_context(models: dict[str, Model], c
 def test_layers_move_from_host_to_device(models: dict[str, Model], capabilities: Capabilities) -> None:
     model = models["deep"]
     with_gpu = replace(capabilities, facts={**capabilities.facts, "gpu_offload": True, "gpu_count": 1})
-    none = predict_memory(model, {"n_gpu_layers": 0}, with_gpu)
-    half = predict_memory(model, {"n_gpu_layers": 3}, with_gpu)
+    none = predict_memory(model, {"n_gpu_layers": 0, "op_offload": False}, with_gpu)
+    output = predict_memory(model, {"n_gpu_layers": 1}, with_gpu)
+    half = predict_memory(model, {"n_gpu_layers": 4}, with_gpu)
     whole = predict_memory(model, {"n_gpu_layers": 7}, with_gpu)
     assert none.device_mib == 0
-    assert 0 < half.device_mib < whole.device_mib
-    assert none.host_mib > half.host_mib > whole.host_mib
+    assert 0 < output.device_mib < half.device_mib < whole.device_mib
+    assert none.host_mib > output.host_mib > half.host_mib > whole.host_mib
+    assert half.parts_mib["kv_cache"] == pytest.approx(none.parts_mib["kv_cache"])
+    computed_there = predict_memory(model, {"n_gpu_layers": 0}, with_gpu)
+    assert computed_there.host_mib == none.host_mib
+    assert computed_there.device_mib > 400, "operations of layers on the host are computed there"
     assert predict_memory(model, {"n_gpu_layers": -1}, with_gpu) == whole
     kept = predict_memory(model, {"n_gpu_layers": 7, "offload_kqv": False}, with_gpu)
     assert kept.host_mib - whole.host_mib == pytest.approx(none.parts_mib["kv_cache"])

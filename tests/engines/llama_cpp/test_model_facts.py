@@ -92,7 +92,10 @@ def test_facts_count_heads_of_keys_and_values_over_all_layers() -> None:
     assert facts["head_width_k"] == 8
     assert facts["kv_width_k"] == facts["kv_width_v"] == 4 * 8
     assert (facts["n_layers"], facts["n_vocab"], facts["n_ctx_train"], facts["n_ff"]) == (3, 1000, 2048, 128)
-    assert facts["layer_share"] == pytest.approx((64 * 128 + 64) / (64 * 1000 + 64 * 128 + 64))
+    matrix, norm, embedding = 2 * 64 * 128, 4 * 64, 2 * 64 * 1000
+    assert facts["layer_share"] == pytest.approx((matrix + norm) / (embedding + matrix + norm))
+    assert facts["largest_share"] == pytest.approx(matrix / (embedding + matrix + norm))
+    assert (facts["output_tied"], facts["output_share"]) == (True, pytest.approx(1 - facts["layer_share"]))
 
 
 def test_heads_may_be_wider_than_the_embedding_says() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shlex
 from importlib import metadata
 from pathlib import Path
@@ -70,3 +71,8 @@ def test_this_build() -> None:
     assert found.build["version"].count(".") == 2
     assert len(found.build["build"]) == 12
     assert ("unused" in found.build) == ("rebuild" in found.build)
+
+
+def test_the_library_takes_four_threads_at_the_most() -> None:
+    """And so does whisper-cli, by the same expression."""
+    assert capabilities().facts["default_n_threads"] == min(4, os.cpu_count() or 4)

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from search_spaces.parameter import Choices
+from search_spaces.space import SearchSpace
 from tests.tuner.fake_executor import SPEED
 from tests.tuner.fake_study import Recorder, results_of, tournament_of, wide_config
 from tuner.core.metrics import METRICS
@@ -61,7 +63,7 @@ def machine(monkeypatch):
 
 
 def config(tmp_path, **more):
-    return wide_config(tmp_path, study="mine", budget={"trials": 2}, **more)
+    return wide_config(tmp_path, study="mine", **{"budget": {"trials": 2}, **more})
 
 
 def changed(outcome):
@@ -205,3 +207,14 @@ def test_a_winner_with_one_change_was_measured_by_the_tournament(tmp_path, machi
     assert changed(outcome) == {"threads"}
     assert outcome.ablation.changes == ()
     assert len([s for s, _ in ran if s.purpose == "tournament"]) == 2 * 8
+
+
+@pytest.mark.parametrize(("ranges", "winner"), [({}, 7), ({"threads": Choices((2, 4, 5))}, 5)])
+def test_what_people_run_wins_unless_the_user_left_it_out_of_the_ranges(tmp_path, monkeypatch, machine, ranges, winner):
+    """Values that the search has no use for, like a batch above all prompts, are no reason against it."""
+    machine(lambda params: {2: 100.0, 5: 140.0, 7: 150.0}.get(params["threads"], 100.0))
+    people_run = {**DEFAULT, "threads": 7}
+    monkeypatch.setattr(SearchSpace, "stock_configuration", lambda space: people_run)
+    outcome = run_study(config(tmp_path, space=ranges, budget={"trials": 3}), [])
+    assert outcome.deploy.params["threads"] == winner
+    assert tournament_of(outcome).stock.params == people_run
