@@ -80,9 +80,7 @@ def test_a_cpu_that_is_offline_ends_the_count(tmp_path: Path) -> None:
     assert threads(hybrid) == 7
 
 
-def test_a_quota_does_not_count_for_stock(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_quota_does_not_count_for_stock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(16)), raising=False)
     groups = {"proc__self__cgroup": "0::/\n", "sys__fs__cgroup__cpu.max": "300000 100000"}
     root = machine(tmp_path, EIGHT_CORES_OF_TWO, **groups)
