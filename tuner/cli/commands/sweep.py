@@ -50,8 +50,11 @@ def run(options: argparse.Namespace, console: Console) -> int:
 
     display = make_display(console.human)
     try:
-        observers = [display, make_tracker(config, display.notice)]
-        outcome = run_study(config, observers, surroundings=lambda: look_around().warning)
+        outcome = run_study(
+            config,
+            [display, make_tracker(config, display.notice)],
+            surroundings=lambda: look_around().warning,
+        )
     finally:
         display.close()
     print_after_sweep(outcome, console.human)
