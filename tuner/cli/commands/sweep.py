@@ -41,7 +41,6 @@ def run(options: argparse.Namespace, console: Console) -> int:
     config = compose(options.task, options.overrides)
 
     from tuner.core.documents import dump
-    from tuner.core.events import Observer
     from tuner.measure.host.surroundings import look_around
     from tuner.results.display import make_display
     from tuner.results.summary import SweepDocument
@@ -51,8 +50,11 @@ def run(options: argparse.Namespace, console: Console) -> int:
 
     display = make_display(console.human)
     try:
-        observers: list[Observer] = [display, make_tracker(config, display.notice)]
-        outcome = run_study(config, observers, surroundings=lambda: look_around().warning)
+        outcome = run_study(
+            config,
+            [display, make_tracker(config, display.notice)],
+            surroundings=lambda: look_around().warning,
+        )
     finally:
         display.close()
     print_after_sweep(outcome, console.human)
