@@ -14,6 +14,7 @@ from engines.kokoro.export import TARGETS, export
 from engines.kokoro.memory import predict_memory
 from engines.kokoro.models import prepare, resolve_model
 from engines.kokoro.session import KokoroSession, reference_params, references
+from engines.model_files import EMBEDDED
 from engines.synthesis import workload as sentences
 from engines.synthesis.session import prepare_references
 from engines.synthesis.splitting import opening
@@ -43,10 +44,17 @@ class KokoroEngine(AssembledEngine):
         phrases, texts = str(model.facts["phrases"]).split("\n"), [str(i.payload["text"]) for i in workload.items]
         begin = [text for text in texts if opening(text, phrases)]
         whole = sum(text in phrases for text in begin)
-        note = f"{len(begin)} of {len(texts)} texts begin with a phrase of the cache, {whole} are nothing else"
-        return replace(
-            workload, notes=(*workload.notes, note) if begin else workload.notes, facts={"cached_texts": len(begin)}
-        )
+        notes = list(workload.notes)
+        if begin:
+            notes.append(
+                f"{len(begin)} of {len(texts)} texts begin with a phrase of the cache, {whole} are nothing else"
+            )
+        if model.source == EMBEDDED:
+            notes.append(
+                "the weights are generated, and split texts sound all different: splitting breaks the limit on "
+                "mel_distance_db_worst; constraints.mel_distance_db_worst=null searches it for its speed"
+            )
+        return replace(workload, notes=tuple(notes), facts={"cached_texts": len(begin)})
 
     def compiles_lazily(self, params: Params) -> bool:
         """Providers for devices choose or build kernels for each new length."""

@@ -9,11 +9,9 @@ from engines.base import Model, ModelFile
 from engines.errors import SWEEP_AGAIN, EngineError, ModelFileError
 from engines.kokoro.capabilities import build_of
 from engines.kokoro.library import explained, kokoro_onnx, onnxruntime, spelled
-from engines.kokoro.models import prepare
 from engines.kokoro.settings import arguments
 from engines.onnx_sessions.opening import open_session
-from engines.synthesis.gate import check, check_sound
-from engines.synthesis.intelligibility import Sound
+from engines.synthesis.gate import check_sound
 from engines.synthesis.references import Reference, References
 from engines.synthesis.session import SynthesisSession
 from engines.synthesis.speech import F32, Speech
@@ -83,32 +81,6 @@ class KokoroSession(SynthesisSession):
     def _begin_anew(self) -> None:
         self._kokoro = None
         self._kokoro = _load(self._model, self._file, self._params)
-
-    def _compared(self, text: str) -> list[tuple[Sound, Reference]]:
-        """Each piece beside the reference's audio of that piece.
-
-        Against the whole text, what splitting does to the melody and to the pauses would count as an error of the
-        sound, and hide what a precision does to it: 13 dB for two sentences of generated weights, which know no pause.
-        Whether the whole is the text's is the gate's to say, in every round, and the word errors'.
-        """
-        compared = []
-        for part in self._pieces(" ".join(text.split())):
-            self._begin_anew()
-            audio, reference = self._create(part), self._reference_of_piece(part)
-            check(audio, SAMPLE_RATE, part, self.limits, reference.seconds)
-            compared.append(((audio, SAMPLE_RATE), reference))
-        return compared
-
-    def _reference_of_piece(self, part: str) -> Reference:
-        """Made when the first configuration that splits a text so is judged, by the most precise variant."""
-        if self._references.missing([part]):
-            params = reference_params(self._model)
-            precise = KokoroSession(self._model, prepare(self._model, params, lambda text: None), params)
-            try:
-                self._references.make([part], precise.reference, lambda text: None)
-            finally:
-                precise.close()
-        return self._needed(part)
 
     def _due_seconds(self, text: str, speech: Speech, reference: Reference | None) -> float:
         """Without what came out of the cache."""

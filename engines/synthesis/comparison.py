@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-JUDGING_VERSION = 2
+JUDGING_VERSION = 3
 """Raised when what is laid beside what, or how, changes: quality that was kept in the cache is then measured anew."""
 HOP_S, WINDOW_S = 0.0125, 0.05
 """The usual frames of speech synthesis (Tacotron's)."""

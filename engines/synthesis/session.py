@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 
 from engines.base import Progress, Sample, WorkItem, Workload
 from engines.errors import EngineError, InvalidOutputError
@@ -66,24 +66,19 @@ class PushingSession(abc.ABC):
         return self._heard.get(text) or self.listen(text)
 
     def quality(self, workload: Workload) -> Mapping[str, float]:
-        """Distances from the reference configuration's audio; {} when the workload has nothing for it."""
-        texts = judged_texts(workload)
-        distances = [
-            distance(features(*sound, reference.peak_power), reference.features)
-            for text in texts
-            for sound, reference in self._compared(text)
-        ]
-        if not distances:
-            return {}
-        found = judged(distances)
-        if who := workload.quality.get("asr_model"):
-            references = [(r.audio, r.sample_rate) for r in map(self._needed, texts)]
-            found |= word_errors(who, texts, [self._judged(text) for text in texts], references)
-        return found
+        """Distances from the reference configuration's audio of the whole texts; {} when the workload has none.
 
-    def _compared(self, text: str) -> Sequence[tuple[Sound, Reference]]:
-        """What is laid beside each other of a text: its audio and the reference's of the whole of it."""
-        return [(self._judged(text), self._needed(text))]
+        Whoever listens hears a whole answer: what splitting a text does to its melody and its pauses counts.
+        """
+        if not (texts := judged_texts(workload)):
+            return {}
+        references, sounds = [self._needed(text) for text in texts], [self._judged(text) for text in texts]
+        found = judged(
+            [distance(features(*s, r.peak_power), r.features) for s, r in zip(sounds, references, strict=True)]
+        )
+        if who := workload.quality.get("asr_model"):
+            found |= word_errors(who, texts, sounds, [(r.audio, r.sample_rate) for r in references])
+        return found
 
     def reference(self, text: str) -> Speech:
         """What others are judged by: this must be the reference configuration. Raises InvalidOutputError."""

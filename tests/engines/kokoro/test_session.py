@@ -88,21 +88,33 @@ def test_quality_is_the_same_whatever_was_said_before(noisy: Model) -> None:
     split = _session(noisy, split="clause")
     one, other = split.quality(both), (split.run(ITEM), split.quality(both))[1]
     assert one == other
-    assert one["mel_distance_db_worst"] == 0, "each piece is laid beside the reference's of the same piece"
 
 
-def test_a_piece_that_is_cut_short_is_seen_in_a_text_that_is_split(model: Model, monkeypatch: Any) -> None:
-    """In the whole text it would be a small part."""
+def test_a_text_in_pieces_is_laid_beside_the_whole_of_it(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever listens hears the whole: a pause that is too long counts, and so does a piece that is cut short."""
     engine = KokoroEngine()
     workload = engine.resolve_workload({"sentences": [TEXT]}, model, lambda line: None)
     engine.prepare_quality(model, workload, lambda line: None)
     split = _session(model, split="clause")
-    assert len(split._pieces(TEXT)) > 1
-    assert split.quality(workload)["duration_ratio_worst"] == 1
+    assert len(split._pieces(TEXT)) == 3
+    whole = split.quality(workload)
+    assert whole["mel_distance_db_worst"] > 0
+    monkeypatch.setattr(module, "SENTENCE_PAUSE_S", 1.0)
+    assert split.quality(workload)["duration_ratio_worst"] > whole["duration_ratio_worst"]
+    monkeypatch.undo()
     create = split._create
-    monkeypatch.setattr(split, "_create", lambda text: create(text)[: -len(create(text)) // 10 * 4])
-    with pytest.raises(InvalidOutputError, match="the reference"):
+    monkeypatch.setattr(split, "_create", lambda text: create(text)[: -create(text).size // 10 * 4])
+    with pytest.raises(InvalidOutputError, match="truncated"):
         split.quality(workload)
+
+
+def test_generated_weights_say_that_splitting_is_refused_and_how_to_search_it(model: Model) -> None:
+    notes = {
+        source: KokoroEngine().resolve_workload({}, replace(model, source=source), lambda line: None).notes
+        for source in ("embedded", "voice.onnx")
+    }
+    assert "constraints.mel_distance_db_worst=null" in notes["embedded"][-1]
+    assert not any("generated" in note for note in notes["voice.onnx"])
 
 
 def test_what_came_out_of_the_cache_is_no_work_done(model: Model) -> None:

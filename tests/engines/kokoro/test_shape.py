@@ -14,6 +14,7 @@ from engines.kokoro.models import prepare, resolve_model
 from engines.kokoro.onnx_file import FP16, FP32, INT8
 from engines.kokoro.session import KokoroSession
 from engines.kokoro.shapes import SHAPES, digest, file_bytes
+from search_spaces.parameter import Params
 
 
 def test_shapes_differ_by_digest_and_size() -> None:
@@ -42,11 +43,14 @@ def test_the_reduced_shape_speaks_in_every_precision() -> None:
     workload = engine.resolve_workload({"items_per_round": 2}, model, lambda line: None)
     engine.prepare_quality(model, workload, lambda line: None)
     for quantization in (FP32, FP16, INT8):
-        params = {"quantization": quantization, "split": "clause"}
-        session = KokoroSession(model, prepare(model, params, lambda line: None), params)
+        split: Params = {"quantization": quantization, "split": "clause"}
+        session = KokoroSession(model, prepare(model, split, lambda line: None), split)
         one, other = session.run(workload.items[-1]), session.run(workload.items[-1])
         assert one.output == other.output
         assert one.counts["chunks"] > 1
+        session.close()
+        whole: Params = {"quantization": quantization}
+        session = KokoroSession(model, prepare(model, whole, lambda line: None), whole)
         assert session.quality(workload)["duration_ratio"] < 1.3
         session.close()
     assert "spacy" not in sys.modules
