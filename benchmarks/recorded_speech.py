@@ -47,7 +47,8 @@ from tuner.measure.preparation import Prepared, prepare
 MODEL, VOICE = "whisper-tiny.en", "piper-joe"
 GRID = (
     "space.quantization=choice(Q4_0,Q5_1,Q8_0,F16)", "space.n_threads=range(1,3)",
-    "space.audio_headroom_ms=choice(1000,4000)", "params.n_processors=1", "params.beam_size=5", "params.best_of=5",
+    "space.audio_ctx=choice(clip,full)", "space.audio_headroom_ms=choice(1000,4000)",
+    "space.temperature_fallback=choice(true,false)", "params.n_processors=1", "params.beam_size=5", "params.best_of=5",
 )  # fmt: skip
 """The part of the space that the configurations lie in, and that replayed sweeps search."""
 AGAIN_EVERY = 6

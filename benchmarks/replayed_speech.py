@@ -160,6 +160,10 @@ class GridProcess:
         self.engine_s += seconds
 
 
+RISKY = ("audio_ctx", "audio_headroom_ms", "temperature_fallback")
+"""What makes some clips fail as a whole: a window cut to the clip, and no fallbacks (`search_spaces/stt.yaml`)."""
+
+
 @dataclass
 class GridLoader:
     """Loads what is recorded, in no real time."""
@@ -216,10 +220,14 @@ class GridPrepared(Prepared):
         )  # fmt: skip
 
 
-def prepared(grid: ClipGrid, config: StudyConfig, workload: Workload, seed: int) -> GridPrepared:
-    """A study of `config` on a machine of its own. Of its model and workload nothing is taken; knobs may be fixed."""
+def prepared(grid: ClipGrid, config: StudyConfig, workload: Workload, seed: int, risky: bool = False) -> GridPrepared:
+    """A study of `config` on a machine of its own. Of its model and workload nothing is taken; knobs may be fixed.
+
+    What is searched only where it is asked for is not, unless it is asked for (`risky`).
+    """
     engine = load_engine("whisper_cpp")
-    setting = {**grid.setting, "params": {**grid.setting["params"], **config.params}}
+    ranges = {n: raw for n, raw in grid.setting["space"].items() if risky or n not in RISKY}
+    setting = {**grid.setting, "params": {**grid.setting["params"], **config.params}, "space": ranges}
     return GridPrepared(
         replace(config, seed=seed), engine, _hardware(), capabilities_from_json(setting["capabilities"]), grid.model,
         workload, bound(setting, engine.space), engine_s=0.0, machine=Machine(grid, seed),

@@ -12,7 +12,7 @@ from search_spaces.space import SearchSpace
 from search_spaces.sweep_syntax import parse_domain
 from search_spaces.template import load_template
 
-ONLY_ASKED = {"single_segment", "no_timestamps", "max_tokens", "n_max_text_ctx"}
+ONLY_ASKED = {"single_segment", "no_timestamps", "max_tokens", "n_max_text_ctx", "audio_ctx", "temperature_fallback"}
 """What can cut or change answers on longer input."""
 
 
@@ -22,9 +22,9 @@ def stt(**facts: Value) -> SearchSpace:
 
 def test_what_is_off_without_a_gpu_and_a_voice_activity_model() -> None:
     off = stt().off
-    assert set(off) == {"use_gpu", "gpu_device", "vad", *ONLY_ASKED}
+    assert set(off) == {"use_gpu", "gpu_device", "vad", "audio_headroom_ms", *ONLY_ASKED}
     assert "tuner doctor gives the command that rebuilds it" in off["use_gpu"]
-    assert set(stt(gpu_count=2, gpu_offload=True, vad=True).off) == ONLY_ASKED
+    assert set(stt(gpu_count=2, gpu_offload=True, vad=True).off) == {"audio_headroom_ms", *ONLY_ASKED}
 
 
 def test_a_model_of_one_precision_fixes_it() -> None:

@@ -13,7 +13,7 @@ FACTS = {"cpu_cores": 4, "default_n_threads": 4, "gpu_count": 2, "gpu_offload": 
 
 def test_every_knob_of_the_space_is_one_of_the_engine() -> None:
     space = load_template("stt").bind(FACTS)
-    assert {parameter.name for parameter in space.used} == set(KNOBS)
+    assert {parameter.name for parameter in space.knobs} == set(KNOBS)
 
 
 def test_the_names_of_the_library() -> None:
