@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +151,7 @@ def play(prepared: Prepared, players: Mapping[int, Params]) -> dict[int, Candida
 
 def quality(prepared: Prepared, params: Params) -> Mapping[str, float]:
     """Judged on the unseen material."""
-    return prepared.executor().run(TrialSpec(-1, params, "bench"), PLAN).quality
+    return prepared.executor().run(TrialSpec(-1, params, "bench"), replace(PLAN, judge_whole=True)).quality
 
 
 def _test(candidates: Mapping[int, Candidate], mine: int, other: int, objective: Objective) -> RatioTest | None:

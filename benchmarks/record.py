@@ -108,7 +108,7 @@ class Recorder:
                 recorded = tuple(_recorded(r) for r in rounds)
                 trial = replace(trial, rounds=recorded, rss_peak_mib=max(r.rss_peak_mib for r in rounds))
                 known, begin = self._quality.get(params), time.perf_counter()
-                quality = self._quality.judged(loaded, params, self._timeout_s)
+                quality = self._quality.judged(loaded, params, self._timeout_s, whole=True).metrics
                 trial = replace(trial, quality=quality, quality_s=0.0 if known else time.perf_counter() - begin)
                 begin = time.perf_counter()
             return replace(trial, end_s=time.perf_counter() - begin)

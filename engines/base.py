@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from engines.deploy import Deployment
+from engines.judgement import NO_LIMITS, Judgement, QualityLimits
 from search_spaces.parameter import Params, Value
 
 TASKS = ("llm", "stt", "tts")
@@ -197,8 +198,11 @@ class Session(Protocol):
         """Run one item from a clean state: nothing that an earlier item left behind may make it cheaper."""
         ...
 
-    def quality(self, workload: Workload) -> Mapping[str, float]:
-        """Quality metrics of this configuration on `workload.quality` (names of `tuner/core/metrics.py`), or {}."""
+    def quality(self, workload: Workload, limits: QualityLimits = NO_LIMITS) -> Judgement:
+        """Judge this configuration on `workload.quality`; NOT_JUDGED where that has nothing for it.
+
+        Judging may end as soon as one of `limits` cannot be kept any more, whatever is still to come.
+        """
         ...
 
     def close(self) -> None:

@@ -38,6 +38,7 @@ from engines.base import (
 )
 from engines.deploy import Deployment
 from engines.errors import InvalidOutputError, ModelFileError, OutOfMemoryError, UnsupportedError
+from engines.judgement import NO_LIMITS, Judgement, QualityLimits, WorstItem
 from search_spaces.errors import unknown_name
 from search_spaces.parameter import Params, Value
 
@@ -124,10 +125,11 @@ class FakeSession:
             counts={own_timers.DECODE: tokens, own_timers.PREFILL: prompt},
         )  # fmt: skip
 
-    def quality(self, workload: Workload) -> Mapping[str, float]:
+    def quality(self, workload: Workload, limits: QualityLimits = NO_LIMITS) -> Judgement:
         """A KL divergence that depends on `precision` alone."""
         kld = math.nan if "quality_nan" in self.faults else _PRECISION_KLD[str(self.params.get("precision", "high"))]
-        return {"kld": kld, "top1_agreement": 1.0 - kld, "perplexity": 10.0 * (1.0 + kld)}
+        metrics = {"kld": kld, "top1_agreement": 1.0 - kld, "perplexity": 10.0 * (1.0 + kld)}
+        return Judgement(metrics, WorstItem("the only text", f"kld {kld:g}") if kld else None)
 
     def in_force(self) -> Mapping[str, str]:
         """The mode that it is in."""

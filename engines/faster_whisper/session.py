@@ -11,6 +11,7 @@ from engines.errors import SWEEP_AGAIN, ModelFileError
 from engines.faster_whisper.capabilities import build_of
 from engines.faster_whisper.library import ctranslate2, failure, faster_whisper
 from engines.faster_whisper.settings import NAME, arguments, is_reference
+from engines.judgement import NO_LIMITS, NOT_JUDGED, Judgement, QualityLimits
 from engines.recognition import quality
 from engines.recognition.audio import F32
 from engines.recognition.session import RecogniserSession
@@ -49,10 +50,10 @@ class FasterWhisperSession(RecogniserSession):
             raise failure(error, self._path) from error
         return " ".join(text for text in texts if text)
 
-    def quality(self, workload: Workload) -> Mapping[str, float]:
-        """Word errors and failed clips, also beside the reference's; {} when the workload has no transcripts."""
+    def quality(self, workload: Workload, limits: QualityLimits = NO_LIMITS) -> Judgement:
+        """Word errors and failed clips, also beside the reference's, if the workload has transcripts."""
         if not quality.passages(workload):
-            return {}
+            return NOT_JUDGED
         reference = quality.reference_file(NAME, self._model, workload, build_of())
         plain = is_reference(self._model, self._params)
         return quality.judge(workload, reference, self._params, None if plain else self.hear)

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from engines.base import Model, Progress, Workload
 from engines.cache import cache_root, make_once
+from engines.judgement import Judgement, WorstItem, beginning
 from engines.recognition.audio import F32
 from engines.recognition.clips import Passage
 from engines.recognition.failures import failure, lateness, latest_s, upper_bound
@@ -27,6 +28,8 @@ PATIENCE_S = 60.0
 """Time lost with clips that come too late, after which no more are judged: what was heard until then tells enough."""
 _NO_HICCUP_S = 20.0
 """What takes longer than that is not the machine's doing, and is not tried again."""
+_NAMED_CHARACTERS = 500
+"""Of a text that came off worst: a long recording has many thousands, and each trial keeps them."""
 Hear = Callable[[F32], str]
 """Transcribes (samples,) at SAMPLE_RATE."""
 
@@ -86,14 +89,15 @@ def prepare_reference(path: Path, workload: Workload, hear: Hear, progress: Prog
         heard.append(_timed(passage, hear))
     text = json.dumps({"clips": [vars(one) for one in heard]}, indent=1)
     make_once(path, len(text), lambda temporary: _write(temporary, text))
-    progress(f"worst clip of the reference: {_judged(wanted, heard, heard, workload)[0].line}")
+    progress(f"worst clip of the reference: {_judged(wanted, heard, heard, workload)[0].named.line}")
 
 
-def judge(workload: Workload, reference: Path, params: Params, hear: Hear | None) -> dict[str, float]:
+def judge(workload: Workload, reference: Path, params: Params, hear: Hear | None) -> Judgement:
     """The quality of a configuration; `hear` of None is one that transcribes as the reference does.
 
     `wer`, `cer`, `wer_increase`, `failed_clips` and `failed_clips_upper`, all over the clips that were judged: all,
-    unless too much time was lost with late ones. What was heard is kept beside the reference's transcripts.
+    unless too much time was lost with late ones; and the worst clip. What was heard is kept beside the reference's
+    transcripts.
     """
     of_reference, wanted = read_reference(reference), passages(workload)
     heard = of_reference if hear is None else _all(wanted, of_reference, hear)
@@ -102,18 +106,18 @@ def judge(workload: Workload, reference: Path, params: Params, hear: Hear | None
     errors = count_errors(said, [h.text for h in heard], language)
     plain = count_errors(said, [h.text for h in of_reference], language)
     judged = _judged(wanted, heard, of_reference, workload)
-    own = {clip.id for clip in _judged(wanted, of_reference, of_reference, workload) if clip.failure}
-    failed = [clip.id for clip in judged if clip.failure]
-    more = sum(clip not in own for clip in failed)
+    failed = [clip for clip in judged if clip.failure]
+    more = sum(clip.new_failure for clip in failed)
     if hear is not None:
         _keep(reference, params, judged)
-    return {
+    metrics = {
         "wer": errors.wer,
         "cer": errors.cer,
         "wer_increase": errors.wer - plain.wer,
         "failed_clips": len(failed) / len(judged),
         "failed_clips_upper": _bound(more, len(judged), bool(workload.quality.get("proof")) and hear is not None),
     }
+    return Judgement(metrics, judged[0].named)
 
 
 def read_reference(path: Path) -> list[Heard]:
@@ -130,36 +134,65 @@ def judged_file(reference: Path, params: Params) -> Path:
 
 @dataclass(frozen=True)
 class Judged:
-    """One clip: how many of its words are wrong, and how it fails as a whole ("" for not)."""
+    """One clip: how many of its words are wrong, here and by the reference, and how it fails as a whole ("" for not).
+
+    `new_failure`: whether it fails so, and not by the reference.
+    """
 
     id: str
     words: int
     words_wrong: int
+    reference_wrong: int
     failure: str
+    new_failure: bool
     seconds: float
     said: str
     heard: str
 
     @property
-    def line(self) -> str:
-        """`clip-7: 3 of 8 words wrong, nothing was heard, heard '…'`."""
-        parts = [f"{self.words_wrong} of {self.words} words wrong", self.failure, f"heard {self.heard!r}"]
-        return f"{self.id}: {', '.join(part for part in parts if part)}"
+    def named(self) -> WorstItem:
+        """For a person who decides: `clip-7 (3 of 8 words wrong, 1 by the reference): 'turn it off' came out as …`."""
+        told = f", {self.reference_wrong} by the reference" if self.reference_wrong != self.words_wrong else ""
+        how = f"{self.words_wrong} of {self.words} words wrong{told}"
+        texts = (beginning(text, _NAMED_CHARACTERS) for text in (self.said, self.heard))
+        return WorstItem(self.id, f"{self.failure}; {how}" if self.failure else how, *texts)
 
 
 def _judged(
     wanted: Sequence[Passage], heard: Sequence[Heard], of_reference: Sequence[Heard], workload: Workload
 ) -> list[Judged]:
-    """Each clip that has words, the worst first: those that fail, then by the share of wrong words."""
+    """Each clip that has words, the worst first: those that fail, before all where the reference does not; then by
+
+    how much more of their words is wrong than by the reference, then by how much is.
+    """
     language, judged = str(workload.quality["language"]), []
     for passage, own, plain in zip(wanted, heard, of_reference, strict=True):
         try:
-            errors = count_errors([passage.text], [own.text], language)
+            errors, by_reference = (count_errors([passage.text], [one.text], language) for one in (own, plain))
         except ValueError:
             continue
         fails = failure(passage.text, own.text, language) or lateness(own.seconds, plain.seconds, passage.length_s)
-        judged.append(Judged(passage.id, errors.words, errors.words_wrong, fails, own.seconds, passage.text, own.text))
-    return sorted(judged, key=lambda clip: (not clip.failure, -clip.words_wrong / clip.words))
+        new = bool(fails) and not failure(passage.text, plain.text, language)
+        judged.append(
+            Judged(
+                passage.id,
+                errors.words,
+                errors.words_wrong,
+                by_reference.words_wrong,
+                fails,
+                new,
+                own.seconds,
+                passage.text,
+                own.text,
+            )  # fmt: skip
+        )
+    return sorted(judged, key=_how_bad)
+
+
+def _how_bad(clip: Judged) -> tuple[bool, bool, float, float]:
+    """The least is the worst."""
+    more = (clip.words_wrong - clip.reference_wrong) / clip.words
+    return not clip.new_failure, not clip.failure, -more, -clip.words_wrong / clip.words
 
 
 def _all(wanted: Sequence[Passage], of_reference: Sequence[Heard], hear: Hear) -> list[Heard]:

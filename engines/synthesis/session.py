@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from engines.base import Progress, Sample, WorkItem, Workload
 from engines.errors import EngineError, InvalidOutputError
+from engines.judgement import NO_LIMITS, NOT_JUDGED, Judgement, QualityLimits
 from engines.synthesis.comparison import distance, features, judged
 from engines.synthesis.gate import Limits, check
 from engines.synthesis.intelligibility import Sound, word_errors
@@ -65,8 +66,8 @@ class PushingSession(abc.ABC):
         """
         return self._heard.get(text) or self.listen(text)
 
-    def quality(self, workload: Workload) -> Mapping[str, float]:
-        """Distances from the reference configuration's audio; {} when the workload has nothing for it."""
+    def quality(self, workload: Workload, limits: QualityLimits = NO_LIMITS) -> Judgement:
+        """Distances from the reference configuration's audio, if the workload has anything for them."""
         texts = judged_texts(workload)
         distances = [
             distance(features(*sound, reference.peak_power), reference.features)
@@ -74,12 +75,12 @@ class PushingSession(abc.ABC):
             for sound, reference in self._compared(text)
         ]
         if not distances:
-            return {}
+            return NOT_JUDGED
         found = judged(distances)
         if who := workload.quality.get("asr_model"):
             references = [(r.audio, r.sample_rate) for r in map(self._needed, texts)]
             found |= word_errors(who, texts, [self._judged(text) for text in texts], references)
-        return found
+        return Judgement(found)
 
     def _compared(self, text: str) -> Sequence[tuple[Sound, Reference]]:
         """What is laid beside each other of a text: its audio and the reference's of the whole of it."""

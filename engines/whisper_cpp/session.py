@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from engines.base import Model, ModelFile, Workload
 from engines.errors import SWEEP_AGAIN, ModelFileError, OutOfMemoryError
+from engines.judgement import NO_LIMITS, NOT_JUDGED, Judgement, QualityLimits
 from engines.machine_limits import usable_cores
 from engines.recognition import quality
 from engines.recognition.audio import F32, SAMPLE_RATE
@@ -32,13 +33,13 @@ class WhisperCppSession(RecogniserSession):
         self._call = dict(asked.call)
         self._whisper: Any = _load(file.path, asked)
 
-    def quality(self, workload: Workload) -> Mapping[str, float]:
-        """Word errors and failed clips, also beside the reference's; {} when the workload has no transcripts.
+    def quality(self, workload: Workload, limits: QualityLimits = NO_LIMITS) -> Judgement:
+        """Word errors and failed clips, also beside the reference's, if the workload has transcripts.
 
         All cores transcribe, however many threads the configuration has: that changes nothing but the time.
         """
         if not quality.passages(workload):
-            return {}
+            return NOT_JUDGED
         reference = quality.reference_file(NAME, self._model, workload, build_of())
         if is_reference(self._model, self._params):
             return quality.judge(workload, reference, self._params, None)

@@ -25,8 +25,9 @@ class MeasurementPlan:
     """One load and the rounds after it.
 
     `pruner` says how many rounds there are and when a configuration is pruned. Without `quality` it is neither judged
-    nor are limits on it. A `cold_load` is from a file out of the page cache, where the system allows it, and counts as
-    `load_s`, any other as `load_cached_s`; `cached_load_too` adds a second load, in a process of its own, for that.
+    nor are limits on it; with `judge_whole` it is judged to the end, even where a limit is broken before. A `cold_load`
+    is from a file out of the page cache, where the system allows it, and counts as `load_s`, any other as
+    `load_cached_s`; `cached_load_too` adds a second load, in a process of its own, for that.
     A run that breaks one of `limits`, which are beside the study's own, is not judged: it cannot win, and judging may
     take longer than all else. Once `time_left_s` seconds have passed since the run began, the round that counts next is
     the last one.
@@ -41,6 +42,7 @@ class MeasurementPlan:
     time_left_s: float = math.inf
     repeat_disturbed: RepeatDisturbed = "same_process"
     limits: tuple[Constraint, ...] = ()
+    judge_whole: bool = False
 
 
 def search_plan(pruner: Pruner, cold_load: bool = False, time_left_s: float = math.inf) -> MeasurementPlan:
@@ -72,4 +74,4 @@ def single_round_plan(cold_load: bool = False, repeat_disturbed: RepeatDisturbed
 def bench_plan(pruner: Pruner, with_profile: bool = False) -> MeasurementPlan:
     """One configuration measured without a search: both loads, what is in force, and (`with_profile`) its profiles."""
     inspect: tuple[Inspection, ...] = ("in_force", "profile") if with_profile else ("in_force",)
-    return MeasurementPlan(pruner, cold_load=True, cached_load_too=True, inspect=inspect)
+    return MeasurementPlan(pruner, cold_load=True, cached_load_too=True, inspect=inspect, judge_whole=True)

@@ -150,7 +150,8 @@ class Prepared:
 
     def quality_cache(self, root: Path) -> QualityCache:
         """The quality of this engine's configurations on this model and workload, kept below `root`."""
-        return QualityCache.of(root, self.engine.name, self.capabilities, self.model, self.workload, self.space)
+        subject = (self.model, self.workload, self.space, self.constraints)
+        return QualityCache.of(root, self.engine.name, self.capabilities, *subject)
 
 
 def prepare(config: StudyConfig, progress: Callable[[str], None], for_quality: bool = True) -> Prepared:

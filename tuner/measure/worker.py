@@ -22,6 +22,7 @@ from typing import Any, TextIO
 
 from engines.base import Capabilities, Engine, Inspectable, Model, ModelFile, Sample, Session, Workload
 from engines.errors import InvalidOutputError, OutOfMemoryError, UnsupportedError
+from engines.judgement import Judgement, QualityLimits
 from engines.registry import load_engine
 from search_spaces.errors import TunerError
 from search_spaces.parameter import Params
@@ -86,10 +87,10 @@ class Operations:
         wall_s = time.perf_counter() - begin
         return RoundAnswer(tuple(samples), wall_s, _cpu_s() - cpu_s, own_peak_mib(), has_children())
 
-    def quality(self) -> dict[str, float]:
-        """The session's quality metrics."""
+    def quality(self, limits: QualityLimits) -> Judgement:
+        """The session, judged; it may end early where one of `limits` cannot be kept."""
         session, workload = self._opened()
-        return dict(session.quality(workload))
+        return session.quality(workload, limits)
 
     def in_force(self) -> dict[str, str]:
         """What is in force of the session's configuration; {} where the session cannot tell."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import zip_longest
 
+from engines.judgement import WorstItem
 from search_spaces.parameter import Value
 from tuner.core.guards import FeltVerdict
 from tuner.core.metrics import METRICS
@@ -77,7 +78,7 @@ class TournamentDocument:
     `blocks` has a row for each block and a column for the default and each finalist that did not fail: the objective,
     None where one had been dropped; `quiet` says of each whether nobody disturbed it. `winner` is a trial's number,
     None without one. `trials` and `exhausted` are of the study by then. `vetoed` maps trials that broke a limit on what
-    is held out, and so did not play, to the reason.
+    is held out, and so did not play, to the reason. `worst` is what came off worst there, by trial of those who played.
     """
 
     objective: str
@@ -97,6 +98,7 @@ class TournamentDocument:
     summary: str = ""
     stock: StockDocument | None = None
     vetoed: Mapping[int, str] = field(default_factory=dict)
+    worst: Mapping[int, WorstItem] = field(default_factory=dict)
 
     @property
     def winning_finalist(self) -> FinalistDocument | None:
@@ -129,6 +131,7 @@ def tournament_document(
         exhausted=state.begun_for.exhausted,
         stock=_stock(comparison, winner),
         vetoed=state.vetoed,
+        worst={c.number: c.trial.worst for c in players if c.trial.worst},
     )
 
 

@@ -6,9 +6,10 @@ judged again on what is held out, and who breaks a limit there makes room for th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
+from engines.judgement import Judgement
 from tuner.core import interrupts
 from tuner.core.trial import TrialResult, TrialSpec, TrialStatus
 from tuner.measure.executor import Executor
@@ -24,11 +25,11 @@ PLAN = MeasurementPlan(fixed_rounds(1), "first_item")
 class Vetted:
     """The `invited`, in the order given, and the held-out `quality` by trial number. `refused` maps trial to reason.
 
-    The quality of one that could not be judged is {}, which breaks every limit on it.
+    The quality of one that could not be judged has no metrics, which breaks every limit on it.
     """
 
     invited: list[TrialResult] = field(default_factory=list)
-    quality: dict[int, Mapping[str, float]] = field(default_factory=dict)
+    quality: dict[int, Judgement] = field(default_factory=dict)
     refused: dict[int, str] = field(default_factory=dict)
 
 
@@ -46,18 +47,18 @@ def vet(
     """
     vetted = Vetted()
 
-    def reason(trial: TrialResult) -> str:
+    def reason(trial: TrialResult, plan: MeasurementPlan = PLAN) -> str:
         """Why `trial` may not play; "" where it may."""
         interrupts.check()
         tell(f"judging trial {trial.number} on what was held out")
         spec = TrialSpec(-1, trial.params, "tournament", trial.number)
-        result = executor.run(spec, PLAN)
+        result = executor.run(spec, plan)
         if not result.metrics and result.status is not TrialStatus.INFEASIBLE:
-            result = executor.run(spec, PLAN)  # it ran in the search: a passing shortage
-        vetted.quality[trial.number] = result.quality
+            result = executor.run(spec, plan)  # it ran in the search: a passing shortage
+        vetted.quality[trial.number] = Judgement(result.quality, result.worst)
         return "" if result.feasible else result.reason or str(result.status)
 
-    broken = {trial.number: reason(trial) for trial in settled}
+    broken = {trial.number: reason(trial, replace(PLAN, judge_whole=True)) for trial in settled}
     for trial in ranked[:TRIED_MOST]:
         if len(vetted.invited) >= count:
             break

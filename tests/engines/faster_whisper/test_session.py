@@ -16,6 +16,7 @@ from engines.faster_whisper import FasterWhisperEngine
 from engines.faster_whisper.models import prepare
 from engines.faster_whisper.session import FasterWhisperSession
 from engines.faster_whisper.settings import KNOBS, is_reference
+from engines.judgement import NOT_JUDGED
 from engines.recognition.clips import Passage
 from engines.recognition.transcripts import count_errors
 from engines.recognition.workload import resolve_workload
@@ -74,11 +75,11 @@ def test_quality_is_relative_to_the_library_s_defaults(model: Model, workload: W
     engine = FasterWhisperEngine()
     engine.prepare_quality(model, workload, quiet)
     same, eight = _opened(model, {"cpu_threads": 1}), _opened(model, {"compute_type": "int8", "beam_size": 1})
-    found = same.quality(workload)
+    found = same.quality(workload).metrics
     assert found["wer_increase"] == found["failed_clips_upper"] == 0.0
-    other = eight.quality(workload)
+    other = eight.quality(workload).metrics
     assert other["wer_increase"] == pytest.approx(other["wer"] - found["wer"])
-    assert same.quality(Workload("none", workload.items)) == {}
+    assert same.quality(Workload("none", workload.items)) == NOT_JUDGED
     same.close()
     eight.close()
 

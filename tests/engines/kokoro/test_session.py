@@ -84,9 +84,9 @@ def test_quality_is_the_same_whatever_was_said_before(noisy: Model) -> None:
     for _ in range(2):
         for item in reversed(both.items):
             session.run(item)
-        assert session.quality(both)["mel_distance_db_worst"] == 0
+        assert session.quality(both).metrics["mel_distance_db_worst"] == 0
     split = _session(noisy, split="clause")
-    one, other = split.quality(both), (split.run(ITEM), split.quality(both))[1]
+    one, other = split.quality(both).metrics, (split.run(ITEM), split.quality(both).metrics)[1]
     assert one == other
     assert one["mel_distance_db_worst"] == 0, "each piece is laid beside the reference's of the same piece"
 
@@ -98,7 +98,7 @@ def test_a_piece_that_is_cut_short_is_seen_in_a_text_that_is_split(model: Model,
     engine.prepare_quality(model, workload, lambda line: None)
     split = _session(model, split="clause")
     assert len(split._pieces(TEXT)) > 1
-    assert split.quality(workload)["duration_ratio_worst"] == 1
+    assert split.quality(workload).metrics["duration_ratio_worst"] == 1
     create = split._create
     monkeypatch.setattr(split, "_create", lambda text: create(text)[: -len(create(text)) // 10 * 4])
     with pytest.raises(InvalidOutputError, match="the reference"):
@@ -119,10 +119,10 @@ def test_other_precisions_are_close_to_the_reference(model: Model, quantization:
     engine = KokoroEngine()
     workload = engine.resolve_workload({"items_per_round": 1}, model, lambda line: None)
     engine.prepare_quality(model, workload, lambda line: None)
-    quality = _session(model, quantization=quantization).quality(workload)
+    quality = _session(model, quantization=quantization).quality(workload).metrics
     assert 0 < quality["mel_distance_db"] < 3
     assert quality["duration_ratio"] < 1.05
-    assert _session(model).quality(workload)["mel_distance_db"] < 0.01
+    assert _session(model).quality(workload).metrics["mel_distance_db"] < 0.01
 
 
 @pytest.mark.parametrize(("gain", "complaint"), [(float("nan"), "not finite"), (0.0, "silent"), (50.0, "clipped")])

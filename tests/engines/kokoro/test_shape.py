@@ -47,6 +47,6 @@ def test_the_reduced_shape_speaks_in_every_precision() -> None:
         one, other = session.run(workload.items[-1]), session.run(workload.items[-1])
         assert one.output == other.output
         assert one.counts["chunks"] > 1
-        assert session.quality(workload)["duration_ratio"] < 1.3
+        assert session.quality(workload).metrics["duration_ratio"] < 1.3
         session.close()
     assert "spacy" not in sys.modules

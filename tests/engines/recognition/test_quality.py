@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from engines.base import Model, Workload
+from engines.judgement import WorstItem
 from engines.recognition import quality
 from engines.recognition.audio import F32
 from engines.recognition.quality import Judged, judge, judged_file, passages, prepare_reference, read_reference
@@ -49,7 +50,7 @@ def workload(model: Model) -> Workload:
     return held_out
 
 
-Judge = Callable[..., dict[str, float]]
+Judge = Callable[..., Mapping[str, float]]
 
 
 @pytest.fixture
@@ -57,8 +58,8 @@ def judged(workload: Workload, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     reference = tmp_path / "reference.json"
     prepare_reference(reference, workload, Recogniser(workload, monkeypatch, {3: "no"}).hear, quiet)
 
-    def of(recogniser: Recogniser | None, material: Workload = workload) -> dict[str, float]:
-        return judge(material, reference, {"audio_ctx": "clip"}, recogniser.hear if recogniser else None)
+    def of(recogniser: Recogniser | None, material: Workload = workload) -> Mapping[str, float]:
+        return judge(material, reference, {"audio_ctx": "clip"}, recogniser.hear if recogniser else None).metrics
 
     return of
 
@@ -107,7 +108,9 @@ def test_what_was_heard_lies_beside_the_reference_the_worst_first(
     worst, second = (Judged(**clip) for clip in document["clips"][:2])
     assert worst.id == passages(workload)[9].id
     assert worst.failure == "nothing was heard"
-    assert worst.line == f"{worst.id}: {worst.words} of {worst.words} words wrong, nothing was heard, heard ''"
+    assert worst.named == WorstItem(
+        worst.id, f"nothing was heard; {worst.words} of {worst.words} words wrong, 0 by the reference", worst.said, ""
+    )
     assert second.heard == "quite something else"
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from engines.base import Model, Sample, WorkItem, Workload
 from engines.errors import EngineError, ModelFileError
+from engines.judgement import NOT_JUDGED
 from engines.recognition.clips import Passage
 from engines.recognition.quality import reference_file
 from engines.recognition.transcripts import count_errors
@@ -96,16 +97,16 @@ def test_quality_is_relative_to_the_most_precise_configuration(model: Model, wor
     engine = WhisperCppEngine()
     engine.prepare_quality(model, workload, quiet)
     reference = engine.open(model, {"n_threads": 2, "audio_ctx": "full"})
-    same = reference.quality(workload)
+    same = reference.quality(workload).metrics
     reference.close()
     assert same["wer_increase"] == 0.0
     assert 0 <= same["wer"] < 0.35
     spoiled = engine.open(model, {"audio_ctx": "32"})
-    worse = spoiled.quality(workload)
+    worse = spoiled.quality(workload).metrics
     spoiled.close()
     assert worse["wer"] > same["wer"]
     assert worse["wer_increase"] == pytest.approx(worse["wer"] - same["wer"])
-    assert engine.open(model, {}).quality(Workload("none", workload.items)) == {}
+    assert engine.open(model, {}).quality(Workload("none", workload.items)) == NOT_JUDGED
 
 
 def test_judging_leaves_the_threads_of_a_configuration_as_they_were(model: Model, workload: Workload) -> None:

@@ -1,5 +1,6 @@
 """Verdicts that look at more than the objective: guards of what is felt, and what people run."""
 
+from engines.judgement import Judgement, WorstItem
 from tests.tuner.fake_executor import SPEED, FakeExecutor
 from tests.tuner.tournament.tournaments import QUIET, trial
 from tuner.core.guards import Guard
@@ -12,6 +13,8 @@ from tuner.tournament.state import BegunFor, begun, candidates
 from tuner.tournament.tournament import Tournament
 from tuner.tournament.verdict import refusals, sentence
 from tuner.tournament.vetting import vet
+
+WORST = WorstItem("clip 7", "nothing was heard", "turn it off")
 
 
 def hold(values, guards=(), stock=None, quality=None, constraints=()):
@@ -69,9 +72,11 @@ def test_a_winner_is_compared_with_what_people_run_too():
 
 def test_the_quality_that_binds_is_that_of_what_was_held_out():
     trials = {n: trial(n, quality={"kld": 0.01}) for n in (0, 7)}
-    state = begun(BegunFor(2, Budget()), SPEED, Pairs(8, 8), trials[0], [trials[7]], {7: {"kld": 0.2}})
+    state = begun(
+        BegunFor(2, Budget()), SPEED, Pairs(8, 8), trials[0], [trials[7]], {7: Judgement({"kld": 0.2}, WORST)}
+    )
     _, (finalist,) = candidates(state, trials, (Constraint("kld", 0.05),))
-    assert finalist.trial.quality == {"kld": 0.2}
+    assert (finalist.trial.quality, finalist.trial.worst) == ({"kld": 0.2}, WORST)
 
 
 class Judge(FakeExecutor):
@@ -89,7 +94,7 @@ class Judge(FakeExecutor):
         status = TrialStatus.INFEASIBLE if bad else TrialStatus.OK
         return TrialResult(
             -1, spec.params, status, "wer 0.3 > 0.1" * bad, metrics=ran.metrics, host_noise=QUIET,
-            quality={"wer": 0.3 if bad else 0.05},
+            quality={"wer": 0.3 if bad else 0.05}, worst=WORST if bad else None,
         )  # fmt: skip
 
 
@@ -99,7 +104,8 @@ def test_who_breaks_a_limit_on_what_is_held_out_makes_room_for_the_next():
     vetted = vet([trial(0)], [trial(3), trial(4), trial(5), trial(6)], 2, judge, told.append)
     assert [t.number for t in vetted.invited] == [4, 5]
     assert vetted.refused == {3: "wer 0.3 > 0.1"}
-    assert vetted.quality[0] == {"wer": 0.3}
+    assert vetted.quality[0] == Judgement({"wer": 0.3}, WORST)
+    assert [plan.judge_whole for _, plan in judge.runs] == [True, False, False, False], "a settled one is shown whole"
     assert set(vetted.quality) == {0, 3, 4, 5}
     assert told[0] == "judging trial 0 on what was held out"
 
@@ -109,7 +115,7 @@ def test_what_could_not_be_judged_does_not_play_on_the_quality_of_the_search():
     vetted = vet([trial(0)], [trial(4), trial(5)], 2, judge)
     assert [t.number for t in vetted.invited] == [5]
     assert vetted.refused == {4: "it crashed while it was judged"}
-    assert vetted.quality[4] == {}
+    assert vetted.quality[4] == Judgement({})
     assert judge.numbers().count(4) == 2, "a passing shortage gets a second chance"
 
 
