@@ -263,8 +263,11 @@ class Engine(Protocol):
         """*Worker.* Make the model file of `params` exist (quantize, convert) and tell which it is."""
         ...
 
-    def prepare_quality(self, model: Model, workload: Workload, progress: Progress) -> None:
-        """*Worker.* Make and cache the quality reference. Cheap when cached."""
+    def prepare_quality(self, model: Model, workload: Workload, progress: Progress) -> str | None:
+        """*Worker.* Make and cache the quality reference. Cheap when cached.
+
+        Why nothing that changes outputs can be judged on this workload, and what to give instead; None where it can.
+        """
         ...
 
     def open(self, model: Model, params: Params) -> Session:

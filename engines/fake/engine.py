@@ -179,18 +179,21 @@ class FakeEngine:
         return Model("fake-model", "fake", "0" * 64, {"": ""}, "", "", facts)
 
     def resolve_workload(self, config: Mapping[str, Any], model: Model, progress: Progress) -> Workload:
-        """Two items; `tokens` may be set."""
+        """Two items; `tokens` may be set, and why it is `unjudgeable`."""
         tokens = int(config.get("tokens", 16))
         items = tuple(WorkItem(f"item-{n}", {"tokens": tokens, "prompt_tokens": 10 * (n + 1)}) for n in range(2))
-        return Workload("fake", items, {"text": "held out"})
+        why = {"unjudgeable": config["unjudgeable"]} if "unjudgeable" in config else {}
+        return Workload("fake", items, {"text": "held out", **why})
 
     def prepare(self, model: Model, params: Params, progress: Progress) -> ModelFile:
         """There is no file."""
         progress("nothing to prepare")
         return ModelFile("", "0" * 64, str(params.get("precision", "")), 1.0)
 
-    def prepare_quality(self, model: Model, workload: Workload, progress: Progress) -> None:
-        """There is no reference."""
+    def prepare_quality(self, model: Model, workload: Workload, progress: Progress) -> str | None:
+        """There is no reference; what the workload's configuration says."""
+        why: str | None = workload.quality.get("unjudgeable")
+        return why
 
     def open(self, model: Model, params: Params) -> FakeSession:
         """A session, or the scripted fault."""

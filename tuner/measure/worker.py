@@ -63,9 +63,9 @@ class Operations:
         """The model file of `params`, made where it did not exist."""
         return self._engine.prepare(Model(**model), params, self._progress)
 
-    def prepare_quality(self, model: Mapping[str, Any], workload: Mapping[str, Any]) -> None:
-        """Make the reference that quality is judged against."""
-        self._engine.prepare_quality(Model(**model), workload_from_json(workload), self._progress)
+    def prepare_quality(self, model: Mapping[str, Any], workload: Mapping[str, Any]) -> str | None:
+        """Make the reference that quality is judged against; why nothing can be judged by it, if so."""
+        return self._engine.prepare_quality(Model(**model), workload_from_json(workload), self._progress)
 
     def open(self, model: Mapping[str, Any], params: Params, workload: Mapping[str, Any], evict: str) -> OpenAnswer:
         """Load; the file named by `evict` is dropped from the page cache first, where the system allows it."""
