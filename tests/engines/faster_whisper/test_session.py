@@ -15,7 +15,7 @@ from engines.errors import EngineError, ModelFileError, UnsupportedError
 from engines.faster_whisper import FasterWhisperEngine
 from engines.faster_whisper.models import prepare
 from engines.faster_whisper.session import FasterWhisperSession
-from engines.faster_whisper.settings import KNOBS, is_reference
+from engines.faster_whisper.settings import KNOBS, decides, is_reference
 from engines.judgement import NOT_JUDGED
 from engines.recognition.clips import Passage
 from engines.recognition.transcripts import count_errors
@@ -82,6 +82,17 @@ def test_quality_is_relative_to_the_library_s_defaults(model: Model, workload: W
     assert same.quality(Workload("none", workload.items)) == NOT_JUDGED
     same.close()
     eight.close()
+
+
+def test_what_decides_a_text(model: Model) -> None:
+    plain = decides(model, {})
+    assert plain == decides(model, {"cpu_threads": 2, "batch_size": 4, "beam_size": 5})
+    assert plain.always == decides(model, {"temperature_fallback": False}).always
+    assert plain.in_fallbacks == {"temperature_fallback": True, "best_of": 5}
+    batched = {"batched": True, "vad_filter": True}
+    assert decides(model, batched) != decides(model, {**batched, "batch_size": 4})
+    for other in ({"compute_type": "int8"}, {"beam_size": 1}, batched):
+        assert plain.always != decides(model, other).always, other
 
 
 def test_what_counts_as_the_reference(model: Model) -> None:
