@@ -7,6 +7,7 @@ import psutil
 import pytest
 
 from engines.fake.engine import SERVER_CPU_S, SERVER_MIB, FakeEngine
+from engines.judgement import Judgement
 from tuner.core.trial import TrialStatus
 from tuner.measure import worker_loader
 from tuner.measure.host.host_noise import HostNoise

@@ -171,7 +171,7 @@ def test_what_came_off_worst_is_shown_to_who_decides_and_who_was_refused_for_wha
     StudyStore(folder).write("tournament.json", tournament(worst=worst, vetoed=vetoed, stock=stock))
     page = Page(html_of(folder))
     assert page.row("default, what people run")[1:] == ["clip 3", "1 of 6 words wrong", "turn it off", "turn it of"]
-    name, item, how, expected, output = page.row("winner")
+    _, item, how, expected, output = page.row("winner")
     assert (item, how, output) == ("clip 7 (noise 15 dB)", "nothing was heard", "")
     assert expected.startswith("turn | <b>it</b> on")
     assert len(expected) <= 200
