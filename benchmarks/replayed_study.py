@@ -18,7 +18,7 @@ from benchmarks.peers import Strategy
 from benchmarks.problem import Problem, Trace
 from benchmarks.world import FailedError, Process, World
 from engines.base import Capabilities, Model, ModelFile
-from engines.judgement import Judgement, QualityLimits
+from engines.judgement import NO_LIMITS, Judgement, QualityLimits
 from engines.registry import load_engine
 from search_spaces.parameter import Params
 from tuner.core.events import Outcome
@@ -36,9 +36,9 @@ from tuner.measure.preparation import Prepared
 from tuner.measure.quality_cache import QualityCache
 from tuner.results.study_store import StudyStore
 from tuner.search.earlier import Earlier
+from tuner.study.final import Proven
 from tuner.study.study import Study
 from tuner.tournament.comparison import EQUAL
-from tuner.tournament.tournament import TournamentResult
 
 T = TypeVar("T")
 TRIALS_SHARE = 0.25
@@ -119,11 +119,11 @@ class EmptyCache(QualityCache):
 
     known: dict[str, Judgement] = field(default_factory=dict)
 
-    def get(self, params: Params, whole: bool = False) -> Judgement | None:
+    def get(self, params: Params, limits: QualityLimits = NO_LIMITS) -> Judgement | None:
         """As judged in this replay."""
         return self.known.get(repr(sorted(self.knobs(params).items())))
 
-    def put(self, params: Params, judgement: Judgement) -> None:
+    def put(self, params: Params, judgement: Judgement, limits: QualityLimits = NO_LIMITS) -> None:
         """Keep for this replay."""
         self.known[repr(sorted(self.knobs(params).items()))] = judgement
 
@@ -208,13 +208,13 @@ class ReplayedStudy(Study):
             plainest = min(equal, key=lambda e: count_changes(e.params, self.trials[0].params))
             self.trace.answer(self.clock(), plainest.params)
 
-    def _conclude(self, result: TournamentResult) -> Outcome:
-        outcome = super()._conclude(result)
+    def _conclude(self, proven: Proven) -> Outcome:
+        outcome = super()._conclude(proven)
         if outcome.deploy is not None:
             self.trace.answer(self.clock(), outcome.deploy.params)
         return outcome
 
-    def _explain(self, winner: TrialResult | None) -> None:
+    def _explain(self) -> None:
         """Nothing."""
 
     def _report(self) -> None:

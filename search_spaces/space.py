@@ -119,6 +119,14 @@ class SearchSpace:
         params = self.canonical({**self.baseline, **wanted})
         return dict(self.baseline) if self.violation_degree(params) else params
 
+    def searches(self, params: Params) -> bool:
+        """Whether each value is the baseline's, or one that the user lets be searched."""
+        domains = {p.name: p.domain for p in self.parameters}
+        return all(
+            value == self.baseline.get(name) or (name in domains and contains(domains[name], value))
+            for name, value in params.items()
+        )
+
     def violations(self, params: Params) -> list[str]:
         """The broken rules, one sentence each with the values that break it."""
         return [text for rule in self.rules if (text := rule.violation(params))]

@@ -10,13 +10,11 @@ import contextlib
 import hashlib
 import json
 import math
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from engines.recognition.audio import F32
 from engines.recognition.clips import Passage
 from search_spaces.parameter import Value
 
@@ -48,8 +46,8 @@ class Decides:
 class Ear(Protocol):
     """A loaded configuration, as judging needs it."""
 
-    def hear(self, audio: F32, within_s: float = math.inf) -> str:
-        """What is heard in (samples,) at SAMPLE_RATE. Raises TooLateError, if it can tell, where that takes longer."""
+    def hear_passage(self, passage: Passage, within_s: float = math.inf) -> Heard:
+        """What is heard in it, by the clock; given up where that takes longer, if the engine can be stopped."""
         ...
 
     def fell_back(self) -> bool | None:
@@ -66,13 +64,16 @@ class Ear(Protocol):
 
 
 class KnownTexts:
-    """What was heard of one material by one build and model, a line each in a file. Reading it costs milliseconds."""
+    """What was heard of one material by one build and model, a line each in a file, which is read in milliseconds.
 
-    def __init__(self, file: Path) -> None:
+    Without a file nothing outlives the object.
+    """
+
+    def __init__(self, file: Path | None = None) -> None:
         self._file = file
         self._known: dict[str, Heard] = {}
         with contextlib.suppress(OSError):
-            for line in file.read_text(encoding="utf-8").splitlines():
+            for line in file.read_text(encoding="utf-8").splitlines() if file else ():
                 with contextlib.suppress(ValueError, KeyError, TypeError):  # a line that another process is writing
                     entry = json.loads(line)
                     self._known[entry["key"]] = Heard(str(entry["text"]), float(entry["seconds"]))
@@ -89,6 +90,8 @@ class KnownTexts:
         key = _key(passage, decides.always, None if fell_back is False else decides.in_fallbacks)
         self._known[key] = heard
         line = json.dumps({"key": key, "clip": passage.id, "text": heard.text, "seconds": round(heard.seconds, 4)})
+        if self._file is None:
+            return
         with contextlib.suppress(OSError):  # it is heard again then
             self._file.parent.mkdir(parents=True, exist_ok=True)
             with self._file.open("a", encoding="utf-8") as lines:
@@ -107,23 +110,12 @@ def listen(ear: Ear, passage: Passage, latest_s: float, known: KnownTexts) -> He
     if (timed := ear.timed(passage)) is not None and timed.seconds <= latest_s:
         known.keep(passage, decides, timed, None)
         return timed
-    audio = passage.load()
-    heard = attempt(ear, audio, latest_s)
+    heard = ear.hear_passage(passage, latest_s)
     if latest_s < heard.seconds < NO_HICCUP_S:
-        heard = min(heard, attempt(ear, audio, latest_s), key=lambda one: one.seconds)
+        heard = min(heard, ear.hear_passage(passage, latest_s), key=lambda one: one.seconds)
     if heard.seconds <= latest_s:
         known.keep(passage, decides, heard, ear.fell_back())
     return heard
-
-
-def attempt(ear: Ear, audio: F32, within_s: float = math.inf) -> Heard:
-    """Hear (samples,) at SAMPLE_RATE, by the clock."""
-    begin = time.perf_counter()
-    try:
-        text, given_up = ear.hear(audio, within_s), False
-    except TooLateError:
-        text, given_up = "", True
-    return Heard(text, time.perf_counter() - begin, given_up)
 
 
 def _key(passage: Passage, always: Mapping[str, Value], in_fallbacks: Mapping[str, Value] | None) -> str:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from engines.base import Workload
 from engines.cache import make_once
 from engines.judgement import NO_LIMITS, Judgement, QualityLimits, WorstItem, beginning
+from engines.recognition.clips import Passage
 from engines.recognition.failures import failure, lateness, latest_s, upper_bound
 from engines.recognition.hearing import Ear, Heard, listen
 from engines.recognition.material import Material, Probe, errors_in
@@ -69,32 +70,57 @@ class Judged:
         return not self.new_failure, not self.failure, -more, -self.words_wrong / self.words
 
 
+Listen = Callable[[Passage, float], Heard]
+"""What is heard in a passage, which is late after so many seconds."""
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What judging a configuration came to, and the clips it was judged on, the worst first."""
+
+    judgement: Judgement
+    clips: Sequence[Judged]
+
+
 def judge(
     workload: Workload, reference: Path, params: Params, ear: Ear | None, limits: QualityLimits = NO_LIMITS
 ) -> Judgement:
-    """The quality of a configuration, and its worst clip; `ear` of None is one that transcribes as the reference does.
+    """As `assess`, of a session, or where `ear` is None of one that transcribes as the reference does.
+
+    What was heard is kept beside the reference's transcripts.
+    """
+    known = known_texts(reference)
+    hears = None if ear is None else lambda passage, latest: listen(ear, passage, latest, known)
+    assessed = assess(workload, read_reference(reference), hears, limits)
+    if ear is not None:
+        _keep(reference, params, assessed.clips)
+    return assessed.judgement
+
+
+def assess(
+    workload: Workload, of_reference: Sequence[Heard], hears: Listen | None, limits: QualityLimits = NO_LIMITS
+) -> Assessment:
+    """The quality of a configuration beside the reference's transcripts; `hears` of None transcribes as that does.
 
     `wer`, `cer`, `wer_increase`, `failed_clips` and `failed_clips_upper`, over all clips, unless too much time is lost
     with late ones, or one of `limits` would be broken even if nothing were wrong in all clips to come, or, on clips
     that are searched on, nothing is worse than by the reference so far. Without limits all is judged.
     """
-    material = Material.of(workload, read_reference(reference))
-    if ear is None:
-        as_reference = [_judged(material, probe, probe.reference) for probe in material.probes]
-        return Judgement(_metrics(as_reference, proof=False), min(as_reference, key=lambda clip: clip.how_bad).named)
-    known, judged = known_texts(reference), list[Judged]()
+    material, judged = Material.of(workload, of_reference), list[Judged]()
     lost_s, hopeless = 0.0, False
     for probe in material.probes:
         latest = latest_s(probe.reference.seconds, probe.passage.length_s)
-        judged.append(_judged(material, probe, listen(ear, probe.passage, latest, known)))
+        judged.append(_judged(material, probe, hears(probe.passage, latest) if hears else probe.reference))
+        if hears is None:
+            continue
         lost_s += judged[-1].seconds if judged[-1].late else 0.0
         hopeless = _hopeless(material, judged, limits)
         if hopeless or lost_s > PATIENCE_S or (limits and not material.proof and _settled(judged)):
             break
-    complete = len(judged) == len(material.probes) or not hopeless
+    clips = len(material.probes) if hopeless else len(judged)
+    metrics = _metrics(judged, clips, material.proof and hears is not None)
     judged.sort(key=lambda clip: clip.how_bad)
-    _keep(reference, params, judged)
-    return Judgement(_metrics(judged, material.proof), judged[0].named, complete)
+    return Assessment(Judgement(metrics, judged[0].named, len(judged) == len(material.probes) or not hopeless), judged)
 
 
 def judged_file(reference: Path, params: Params) -> Path:
@@ -116,8 +142,8 @@ def _judged(material: Material, probe: Probe, own: Heard) -> Judged:
     )  # fmt: skip
 
 
-def _metrics(judged: Sequence[Judged], proof: bool) -> dict[str, float]:
-    """Over these clips; where no words came in time all count as wrong."""
+def _metrics(judged: Sequence[Judged], clips: int, proof: bool) -> dict[str, float]:
+    """Over these clips; where no words came in time all count as wrong. A bound is for all `clips` that there are."""
     in_time = [clip for clip in judged if not clip.late]
     compared = [clip for clip in in_time if clip.compared]
     words, characters = sum(c.words for c in in_time), sum(c.characters for c in in_time)
@@ -126,7 +152,7 @@ def _metrics(judged: Sequence[Judged], proof: bool) -> dict[str, float]:
         "cer": sum(c.characters_wrong for c in in_time) / characters if characters else 1.0,
         "wer_increase": _more_wrong(compared) / sum(c.words for c in compared) if compared else 0.0,
         "failed_clips": sum(bool(c.failure) for c in judged) / len(judged),
-        "failed_clips_upper": _bound(sum(c.new_failure for c in judged), len(judged), proof),
+        "failed_clips_upper": _bound(sum(c.new_failure for c in judged), clips if proof else len(judged), proof),
     }
 
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from engines.base import Model, Progress, Workload
 from engines.cache import cache_root, make_once
 from engines.recognition.clips import Passage
-from engines.recognition.hearing import Ear, Heard, KnownTexts, attempt
+from engines.recognition.hearing import Ear, Heard, KnownTexts
 from engines.recognition.material import Material, passages
 
 FORMAT_VERSION = 3
@@ -57,13 +57,19 @@ def keep_reference(
 
 
 def write_reference(path: Path, wanted: Sequence[Passage], ear: Ear, progress: Progress) -> None:
-    """Write the transcripts of `ear` to `path`, and keep them for all that must hear the same."""
+    """Write the transcripts of `ear` to `path`, and keep each for all that must hear the same.
+
+    What an interrupted run has heard is not heard again.
+    """
     known, heard = known_texts(path), []
     for number, passage in enumerate(wanted):
         if number and number % max(1, len(wanted) // 5) == 0:
             progress(f"transcribing the reference: {100 * number // len(wanted)} %")
-        heard.append(attempt(ear, passage.load()))
-        known.keep(passage, ear.decides(passage.length_s), heard[-1], ear.fell_back())
+        decides = ear.decides(passage.length_s)
+        if (before := known.of(passage, decides)) is None:
+            before = ear.hear_passage(passage)
+            known.keep(passage, decides, before, ear.fell_back())
+        heard.append(before)
     text = json.dumps({"clips": [{"text": one.text, "seconds": one.seconds} for one in heard]}, indent=1)
     make_once(path, len(text), lambda temporary: write_text(temporary, text))
 

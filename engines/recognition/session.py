@@ -10,7 +10,7 @@ from collections.abc import Callable
 from engines.base import Sample, WorkItem
 from engines.recognition.audio import F32
 from engines.recognition.clips import Passage
-from engines.recognition.hearing import Decides, Heard
+from engines.recognition.hearing import Decides, Heard, TooLateError
 
 
 class RecogniserSession(ABC):
@@ -57,6 +57,16 @@ class RecogniserSession(ABC):
     def fell_back(self) -> bool | None:
         """Unknown, unless a subclass can tell."""
         return None
+
+    def hear_passage(self, passage: Passage, within_s: float = math.inf) -> Heard:
+        """What is heard in it, by the clock, which starts when the sound is there."""
+        audio = passage.load()
+        begin = time.perf_counter()
+        try:
+            text, given_up = self.hear(audio, within_s), False
+        except TooLateError:
+            text, given_up = "", True
+        return Heard(text, time.perf_counter() - begin, given_up)
 
     def hear(self, audio: F32, within_s: float = math.inf) -> str:
         """What is heard in (samples,) at SAMPLE_RATE."""

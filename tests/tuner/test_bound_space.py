@@ -10,7 +10,7 @@ from tuner.measure.preparation import bound_space
 
 CAPABILITIES = Capabilities({"cpu_cores": 4, "default_n_threads": 2}, {"version": "1", "build": "b"})
 MODEL = Model("m", "m", "0" * 64, {"F16": ""}, "F16", "F16", {"n_layers": 12, "n_ctx": 4096})
-WORKLOAD = Workload("chat", (WorkItem("a", {}),), facts={"longest_prompt": 100})
+WORKLOAD = Workload("chat", (WorkItem("a", {}),), sizes={"longest_prompt": 100})
 
 
 def batches(objectives=("decode_tokens_per_second",), constraints=None, space=None):

@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from search_spaces.parameter import Value
 from tuner.core.deploy import DeployConfig, TrackingRun
-from tuner.core.explanation import Attribution
+from tuner.core.explanation import Ablation
 from tuner.core.hardware import HardwareProfile
 from tuner.core.trial import TrialResult
 
@@ -74,7 +74,7 @@ class Outcome:
     wall_s: float
     engine_s: float
     deploy: DeployConfig | None = None
-    attribution: Attribution | None = None
+    ablation: Ablation | None = None
     front: tuple[int, ...] = ()
     notices: tuple[str, ...] = ()
 
@@ -91,7 +91,7 @@ class Observer(Protocol):
         ...
 
     def trial_started(self, number: int, params: Mapping[str, Value], purpose: str) -> None:
-        """`purpose` is `baseline`, `search` or `repeat`."""
+        """`purpose` is `baseline`, `search`, `reduced` or `repeat`."""
         ...
 
     def round_finished(self, number: int, rounds: int, value: float | None) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from engines.base import Direction, Kind
+from engines.judgement import WorstItem
 from tuner.core.metrics import METRICS, metric
 from tuner.core.trial import TrialResult
 
@@ -30,8 +31,14 @@ class Objective:
         """The metric's kind; None of a quantity that is not in the table."""
         return METRICS[self.metric].kind if self.metric in METRICS else None
 
+    @property
+    def trifle(self) -> float:
+        """What is added to both of two values that are compared, because either may be 0."""
+        return METRICS[self.metric].trifle if self.metric in METRICS else 0.0
+
     def gain(self, value: float, reference: float) -> float:
         """How many times better `value` is than `reference`: above 1 is better, in either direction."""
+        value, reference = value + self.trifle, reference + self.trifle
         return value / reference if self.maximize else reference / value
 
 
@@ -60,6 +67,20 @@ def violations(constraints: tuple[Constraint, ...], values: Mapping[str, float])
     return {c.metric: c.slack(values[c.metric]) for c in constraints if c.metric in values}
 
 
+def beside(constraints: tuple[Constraint, ...], baseline: Mapping[str, float]) -> tuple[Constraint, ...]:
+    """The constraints, those on a bound no tighter than the `baseline`'s own value.
+
+    A bound from few items is wide for everybody: it tells nothing against what does as well as the default.
+    """
+
+    def fair(constraint: Constraint) -> Constraint:
+        value = baseline.get(constraint.metric)
+        wide = value is not None and metric(constraint.metric).bound and constraint.slack(value) > 0
+        return Constraint(constraint.metric, value) if wide and value is not None else constraint
+
+    return tuple(fair(c) for c in constraints)
+
+
 def broken(
     constraints: tuple[Constraint, ...], values: Mapping[str, float], unmeasured_breaks: bool = True
 ) -> list[str]:
@@ -70,6 +91,19 @@ def broken(
     slack = violations(constraints, values)
     unknown = 1.0 if unmeasured_breaks else 0.0
     return [c.describe(values.get(c.metric)) for c in constraints if slack.get(c.metric, unknown) > 0]
+
+
+def reasons(
+    constraints: tuple[Constraint, ...],
+    values: Mapping[str, float],
+    worst: WorstItem | None,
+    unmeasured_breaks: bool = True,
+) -> list[str]:
+    """The constraints that are `broken`, and what came off `worst` where one on quality is among them."""
+    found = broken(constraints, values, unmeasured_breaks)
+    over = [name for name, slack in violations(constraints, values).items() if slack > 0]
+    named = worst is not None and any(metric(name).kind == "quality" for name in over)
+    return [*found, f"worst: {worst.line}"] if worst and named else found
 
 
 def leaders(results: Sequence[TrialResult], objective: Objective, count: int) -> list[TrialResult]:

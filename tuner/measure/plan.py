@@ -26,9 +26,10 @@ class MeasurementPlan:
     """One load and the rounds after it.
 
     `pruner` says how many rounds there are and when a configuration is pruned. Without `quality` it is neither judged
-    nor are limits on it; with `judge_whole` it is judged to the end, even where a limit is broken before. A `cold_load`
-    is from a file out of the page cache, where the system allows it, and counts as `load_s`, any other as
-    `load_cached_s`; `cached_load_too` adds a second load, in a process of its own, for that.
+    nor are limits on it. Judging may end once one of `judging_limits` cannot be kept; None stands for the study's own
+    limits, and without any it is judged to the end. A `cold_load` is from a file out of the page cache, where the
+    system allows it, and counts as `load_s`, any other as `load_cached_s`; `cached_load_too` adds a second load, in a
+    process of its own, for that.
     A run that breaks one of `limits`, which are beside the study's own, is not judged: it cannot win, and judging may
     take longer than all else. Once `time_left_s` seconds have passed since the run began, the round that counts next is
     the last one.
@@ -43,7 +44,7 @@ class MeasurementPlan:
     time_left_s: float = math.inf
     repeat_disturbed: RepeatDisturbed = "same_process"
     limits: tuple[Constraint, ...] = ()
-    judge_whole: bool = False
+    judging_limits: tuple[Constraint, ...] | None = None
 
 
 LONG_ROUND_S = 2.0
@@ -89,4 +90,4 @@ def single_round_plan(cold_load: bool = False, repeat_disturbed: RepeatDisturbed
 def bench_plan(pruner: Pruner, with_profile: bool = False) -> MeasurementPlan:
     """One configuration measured without a search: both loads, what is in force, and (`with_profile`) its profiles."""
     inspect: tuple[Inspection, ...] = ("in_force", "profile") if with_profile else ("in_force",)
-    return MeasurementPlan(pruner, cold_load=True, cached_load_too=True, inspect=inspect, judge_whole=True)
+    return MeasurementPlan(pruner, cold_load=True, cached_load_too=True, inspect=inspect, judging_limits=())

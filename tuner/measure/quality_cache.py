@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from engines.base import Capabilities, Model, Workload
@@ -17,8 +17,6 @@ from search_spaces.parameter import Params, Value
 from search_spaces.space import SearchSpace
 from tuner.core.documents import dump, load
 from tuner.core.files import read_json, write_json
-from tuner.core.metrics import metric
-from tuner.core.objective import Constraint
 from tuner.measure.loaded import Loaded
 
 
@@ -26,7 +24,7 @@ from tuner.measure.loaded import Loaded
 class QualityCache:
     """Judgements by (engine and its build, model content, workload content, knobs that affect quality).
 
-    One that ended early because of the `limits` of a study holds for studies of these limits only.
+    One that ended early because of a limit holds for the same limits only.
     """
 
     directory: Path
@@ -35,7 +33,6 @@ class QualityCache:
     model_digest: str
     workload_digest: str
     space: SearchSpace
-    limits: QualityLimits = field(default_factory=dict)
 
     @staticmethod
     def of(
@@ -45,44 +42,43 @@ class QualityCache:
         model: Model,
         workload: Workload,
         space: SearchSpace,
-        constraints: Sequence[Constraint] = (),
     ) -> QualityCache:
-        """The cache below `root` for one engine, model and workload, in a study of these constraints."""
-        limits = {c.metric: c.limit for c in constraints if metric(c.metric).kind == "quality"}
-        digests = (model.digest, workload.digest)
-        return QualityCache(root / "quality", engine, capabilities.identity, *digests, space, limits)
+        """The cache below `root` for one engine, model and workload."""
+        return QualityCache(root / "quality", engine, capabilities.identity, model.digest, workload.digest, space)
 
     def knobs(self, params: Params) -> dict[str, Value]:
         """The part of `params` that quality depends on, searched or fixed."""
         relevant = {p.name for p in self.space.used if "quality" in p.affects}
         return {name: value for name, value in params.items() if name in relevant}
 
-    def get(self, params: Params, whole: bool = False) -> Judgement | None:
-        """What judging `params` came to; None when it was not judged yet or the entry cannot be read.
+    def get(self, params: Params, limits: QualityLimits = NO_LIMITS) -> Judgement | None:
+        """What judging `params` came to, to the end or until one of `limits` was broken.
 
-        With `whole` one that ended early does not count.
+        None when it was not judged yet or the entry cannot be read.
         """
-        return self._read(params, NO_LIMITS) or (None if whole else self._read(params, self.limits))
+        return self._read(params, NO_LIMITS) or (self._read(params, limits) if limits else None)
 
-    def put(self, params: Params, judgement: Judgement) -> None:
-        """Keep the judgement of `params`; atomic, so that concurrent studies see whole entries only."""
-        limits = NO_LIMITS if judgement.complete else self.limits
+    def put(self, params: Params, judgement: Judgement, limits: QualityLimits = NO_LIMITS) -> None:
+        """Keep the judgement of `params`, ended by `limits` unless it is complete.
+
+        Atomic, so that concurrent studies see whole entries only.
+        """
+        limits = NO_LIMITS if judgement.complete else limits
         self.directory.mkdir(parents=True, exist_ok=True)
         write_json(self._file(params, limits), {**self._key(params, limits), "judgement": dump(judgement)})
 
-    def judged(self, loaded: Loaded, params: Params, timeout_s: float, whole: bool = False) -> Judgement:
+    def judged(self, loaded: Loaded, params: Params, limits: QualityLimits, timeout_s: float) -> Judgement:
         """What judging a loaded configuration comes to: known before, or judged now and kept.
 
-        `whole` judges on where a limit is broken. Raises RunFailedError, and InvalidOutputError where a metric is not a
-        finite number.
+        Raises RunFailedError, and InvalidOutputError where a metric is not a finite number.
         """
-        known = self.get(params, whole)
+        known = self.get(params, limits)
         if known is not None:
             return known
-        judgement = loaded.quality(NO_LIMITS if whole else self.limits, timeout_s)
+        judgement = loaded.quality(limits, timeout_s)
         if not all(math.isfinite(v) for v in judgement.metrics.values()):
             raise InvalidOutputError(f"quality is not a finite number: {dict(judgement.metrics)}")
-        self.put(params, judgement)
+        self.put(params, judgement, limits)
         return judgement
 
     def _read(self, params: Params, limits: QualityLimits) -> Judgement | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tuner.core.deploy import DeployConfig
 from tuner.core.events import Outcome, StudyInfo
-from tuner.core.explanation import Attribution
+from tuner.core.explanation import Ablation, Change
 from tuner.core.metrics import METRICS
 from tuner.core.targets import TargetVerdict
 from tuner.results.wording import (
@@ -87,7 +87,7 @@ def summary_lines(info: StudyInfo | None, outcome: Outcome) -> list[str]:
     lines = ["", outcome.summary]
     if outcome.deploy:
         lines += ["", *table(*comparison_table(outcome.deploy))]
-        head, rows = changed_knob_cells(outcome.deploy, outcome.attribution)
+        head, rows = changed_knob_cells(outcome.deploy, outcome.ablation)
         lines += ["", *table(head, rows)] if rows else []
     targets = target_cells(outcome.deploy.targets) if outcome.deploy else []
     lines += ["", *table(TARGET_HEAD, targets)] if targets else []
@@ -106,25 +106,32 @@ def comparison_table(deploy: DeployConfig) -> tuple[tuple[str, ...], list[tuple[
 
 
 def changed_knob_cells(
-    deploy: DeployConfig, attribution: Attribution | None
+    deploy: DeployConfig, ablation: Ablation | None
 ) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Head and rows: knob, default, winner, and what the change brought where that was measured, in measured order.
+    """Head and rows: knob, default, winner, and how many times better the winner is with the change than without it.
 
-    What knobs brought that could only change together stands in the first one's row.
+    In the ablation's order. What is of knobs that go back together only stands in the first one's row.
     """
     changes = changed_knobs(deploy.params, deploy.baseline.params)
-    brought: dict[str, str] = {}
-    for step in attribution.steps if attribution else ():
-        first, *others = step.changed
-        text = "failed" if step.ratio is None else ratio_text(step.ratio, step.ci95)
-        brought.pop(first, None)  # where it only stood beside an earlier step
-        brought[first] = text
-        brought.update({name: f"(with {first})" for name in others if name not in brought})
-    if not brought:
+    worth: dict[str, str] = {}
+    for change in ablation.changes if ablation else ():
+        first, *others = [name for name in change.changed if name in changes] or [""]
+        if change.played and first:
+            worth[first] = _worth(change)
+            worth.update({name: f"(with {first})" for name in others if name not in worth})
+    if not worth:
         return ("changed knob", "default", "winner"), [(name, *values) for name, values in changes.items()]
-    names = [*(n for n in brought if n in changes), *(n for n in changes if n not in brought)]
-    head = ("changed knob", "default", "winner", "contribution, in ablation order")
-    return head, [(name, *changes[name], brought.get(name, "")) for name in names]
+    names = [*(n for n in worth if n in changes), *(n for n in changes if n not in worth)]
+    head = ("changed knob", "default", "winner", "better with it than without")
+    return head, [(name, *changes[name], worth.get(name, "not measured")) for name in names]
+
+
+def _worth(change: Change) -> str:
+    if change.ratio is None:
+        return "nothing runs without it"
+    text = ratio_text(change.ratio, change.ci95)
+    sure = change.ci95 is not None and change.ci95[0] > 1
+    return f"{text}, without it worse: {change.worse}" if change.worse and not sure else text
 
 
 TARGET_HEAD = ("target", "wanted", "measured", "verdict", "in its words")

@@ -78,7 +78,9 @@ class TournamentDocument:
     `blocks` has a row for each block and a column for the default and each finalist that did not fail: the objective,
     None where one had been dropped; `quiet` says of each whether nobody disturbed it. `winner` is a trial's number,
     None without one. `trials` and `exhausted` are of the study by then. `vetoed` maps trials that broke a limit on what
-    is held out, and so did not play, to the reason. `worst` is what came off worst there, by trial of those who played.
+    is held out, and so did not play, to the reason. `selection` is the tournament that chose the winner, where that
+    then went on with fewer changes: this one is of those. `worst` is what came off worst on what is held out, by trial
+    of those who played.
     """
 
     objective: str
@@ -99,6 +101,7 @@ class TournamentDocument:
     stock: StockDocument | None = None
     vetoed: Mapping[int, str] = field(default_factory=dict)
     worst: Mapping[int, WorstItem] = field(default_factory=dict)
+    selection: TournamentDocument | None = None
 
     @property
     def winning_finalist(self) -> FinalistDocument | None:
@@ -139,7 +142,7 @@ def _stock(comparison: Comparison, winner: Candidate | None) -> StockDocument | 
     stock = next((c for c in comparison.finalists if c.number == comparison.stock), None)
     if stock is None:
         return None
-    test = comparison.test(winner, stock) if winner is not None and winner is not stock else None
+    test = comparison.against_stock(winner) if winner is not None else None
     return StockDocument(stock.number, stock.trial.params, stock.metrics(), test)
 
 

@@ -1,17 +1,13 @@
-"""A recogniser that is scripted, and a clock that is its own."""
+"""A recogniser that is scripted, whose time is its own."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 
-import pytest
-
 from engines.base import Workload
-from engines.recognition import hearing
-from engines.recognition.audio import F32
 from engines.recognition.clips import Passage
-from engines.recognition.hearing import Decides, Heard, TooLateError
+from engines.recognition.hearing import Decides, Heard
 from engines.recognition.material import passages
 
 
@@ -25,7 +21,6 @@ class Recogniser:
     def __init__(
         self,
         workload: Workload,
-        monkeypatch: pytest.MonkeyPatch,
         wrong: Mapping[int, str] | None = None,
         slow: Mapping[int, Sequence[float]] | None = None,
         stops: bool = False,
@@ -39,17 +34,16 @@ class Recogniser:
         self.stops, self.asked, self.now, self.falls_back = stops, list[int](), 0.0, falls_back
         self.settings, self.fallbacks = dict(settings or {}), dict(fallbacks or {})
         self.rounds = {passages(workload)[at].id: heard for at, heard in (rounds or {}).items()}
-        self._sounds = {p.load().tobytes(): at for at, p in enumerate(passages(workload))}
-        monkeypatch.setattr(hearing.time, "perf_counter", lambda: self.now)
+        self._places = {p.id: at for at, p in enumerate(passages(workload))}
 
-    def hear(self, audio: F32, within_s: float = math.inf) -> str:
-        at = self._sounds[audio.tobytes()]
+    def hear_passage(self, passage: Passage, within_s: float = math.inf) -> Heard:
+        at = self._places[passage.id]
         self.asked.append(at)
         takes_s = self.slow[at].pop(0) if self.slow.get(at) else 1.0
-        self.now += min(takes_s, within_s + 0.01) if self.stops else takes_s
-        if self.stops and takes_s > within_s:
-            raise TooLateError
-        return self.wrong.get(at, self.said[at])
+        given_up = self.stops and takes_s > within_s
+        spent_s = within_s + 0.01 if given_up else takes_s
+        self.now += spent_s
+        return Heard("" if given_up else self.wrong.get(at, self.said[at]), spent_s, given_up)
 
     def fell_back(self) -> bool | None:
         return None if self.falls_back is None else self.asked[-1] in self.falls_back

@@ -343,7 +343,8 @@ def test_the_table_of_knobs_heads_conditions_only_where_there_are_some(when, hea
 def test_studies_and_export(swept):
     folder, _ = swept
     (listed,) = only_document(tuner("studies", "--json", cwd=folder))
-    assert (listed["name"], listed["trials"]) == ("mine", 4)
+    assert listed["name"] == "mine"
+    assert 4 <= listed["trials"] <= 6, "the winner with fewer changes may be measured beside those of the budget"
     assert "mine" in tuner("studies", cwd=folder).stdout
     result = tuner("export", "latest", "--target", "json", "--out", "serve", "--json", cwd=folder)
     assert only_document(result) == {"study": "mine", "target": "json", "files": ["serve/params.json"]}

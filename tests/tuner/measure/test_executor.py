@@ -121,14 +121,13 @@ def test_a_trial_that_quality_refuses_says_what_came_off_worst(tmp_path):
 def test_judging_that_ended_early_holds_for_the_limits_that_ended_it(tmp_path):
     hasty = Script([100.0], judged={"kld": 0.2}, complete=False)
     runs = executor(tmp_path, hasty, constraints=[Constraint("kld", 0.05), Constraint("rss_peak_mib", 1e6)])
-    runs.quality_cache = replace(runs.quality_cache, limits={"kld": 0.05})
     assert runs.run(SPEC, search_plan(PRUNER)).status is TrialStatus.INFEASIBLE
     runs.run(SPEC, search_plan(PRUNER))
     assert hasty.limits == [{"kld": 0.05}], "known from then on"
-    runs.quality_cache = replace(runs.quality_cache, limits={"kld": 0.5})
-    runs.run(SPEC, search_plan(PRUNER))
+    assert runs.known_infeasible(PARAMS).startswith("kld 0.2 > 0.05")
+    runs.run(SPEC, replace(search_plan(PRUNER), judging_limits=(Constraint("kld", 0.5),)))
     assert hasty.limits[1:] == [{"kld": 0.5}], "other limits need another judgement"
-    runs.run(SPEC, replace(search_plan(PRUNER), judge_whole=True))
+    runs.run(SPEC, replace(search_plan(PRUNER), judging_limits=()))
     assert hasty.limits[2:] == [{}]
     runs.run(SPEC, search_plan(PRUNER))
     assert len(hasty.limits) == 3, "a whole one holds for all"

@@ -1,17 +1,15 @@
 """What a study finds and what it survives, by workers of the fake engine."""
 
 import json
-from dataclasses import replace
 
 import pytest
 
 from search_spaces.errors import TunerError
 from search_spaces.parameter import Choices
-from tests.tuner.fake_study import FIXED, OPTIMUM, Recorder, fake_config, results_of, tournament_of
-from tuner.core.explanation import Attribution
+from tests.tuner.fake_study import FIXED, OPTIMUM, Recorder, fake_config, results_of
 from tuner.measure.host.host_noise import HostNoise
 from tuner.measure.preparation import prepare
-from tuner.results.study_store import StudyStore, check_writable
+from tuner.results.study_store import check_writable
 from tuner.study.study import run_study
 
 pytestmark = pytest.mark.usefixtures("_simulated_unless_real")
@@ -259,30 +257,13 @@ def test_an_outputs_folder_is_tried_without_leaving_anything(tmp_path):
         check_writable(tmp_path / ("x" * 300))
 
 
-def test_after_a_gain_it_is_known_what_each_change_brought(tmp_path):
+def test_after_a_gain_it_is_known_what_each_change_is_worth(tmp_path):
     first = run_study(fake_config(tmp_path), [])
-    brought = {n: step.ratio for step in first.attribution.steps for n in step.changed}
-    assert brought == pytest.approx({"threads": 3**0.5, "mode": 1.3, "precision": 1.2}, rel=0.05)
+    worth = {n: change.ratio for change in first.ablation.changes for n in change.changed}
+    assert worth == pytest.approx({"threads": 3**0.5, "mode": 1.3, "precision": 1.2}, rel=0.05)
     page = (first.directory / "report.md").read_text()
-    assert "What each change brought" in page
+    assert "What each change is worth" in page
     assert "Which knobs mattered" in page
-
-
-def test_what_there_was_no_time_to_explain_is_explained_with_more(tmp_path, simulated):
-    first = run_study(fake_config(tmp_path, budget={"minutes": 0.05}), [], simulated)
-    assert (first.verdict, first.attribution) == ("gain", None)
-    assert any("was not measured" in text for text in first.notices)
-    more = run_study(fake_config(tmp_path, budget={"minutes": 5.0}), [], simulated)
-    assert more.verdict == "gain"
-    assert len(more.attribution.steps) == 3
-
-
-def test_an_explanation_of_another_winner_does_not_stay(tmp_path):
-    first = run_study(fake_config(tmp_path), [])
-    store = StudyStore(first.directory)
-    store.write("attribution.json", replace(store.read(Attribution, "attribution.json"), winner=99))
-    again = run_study(fake_config(tmp_path), [])
-    assert again.attribution.winner == tournament_of(again).winner
 
 
 def test_only_crashes_beside_the_default_are_no_comparison(tmp_path):

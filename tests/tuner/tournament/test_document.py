@@ -17,7 +17,7 @@ from tuner.tournament.state import BegunFor, begun
 KEYS = {
     "objective", "baseline", "baseline_metrics", "finalists", "pairs", "pairs_most", "blocks", "quiet",
     "repeated_rounds", "noise", "winner", "verdict", "trials", "exhausted", "summary",
-    "stock", "vetoed", "worst",
+    "stock", "vetoed", "selection", "worst",
 }  # fmt: skip
 FINALIST_KEYS = {
     "number", "params", "search_ratio", "ratio", "ci95", "p_value", "p_adjusted", "pairs", "significant", "failure",

@@ -28,7 +28,7 @@ FAILED_CLIPS = (
         "on the clips held out, the 95 % upper bound (Clopper-Pearson) on the share of clips that fail where the "
         "reference configuration does not: 0.12 takes 24 clips of which none fails; 0 for what decodes as the "
         "reference does. On the clips searched on, which are too few for a bound, that share itself",
-        highest=1.0,
+        highest=1.0, bound=True,
     ),
 )  # fmt: skip
 METRICS = (

@@ -61,7 +61,7 @@ METRICS = (
     Metric(
         "stall_ms", "ms", "minimize", "speed",
         "silence inside a text that is played from its first audio on, because audio comes late; worst text",
-        _stall_ms, leading=True, felt=True,
+        _stall_ms, leading=True, felt=True, trifle=50.0,
     ),
     *WORD_ERRORS,
     Metric(

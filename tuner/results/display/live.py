@@ -214,7 +214,7 @@ def summary(info: StudyInfo | None, outcome: Outcome) -> RenderableType:
     ]
     if deploy:
         parts += _table(*comparison_table(deploy))
-        parts += _table(*changed_knob_cells(deploy, outcome.attribution))
+        parts += _table(*changed_knob_cells(deploy, outcome.ablation))
         parts += _table(TARGET_HEAD, target_cells(deploy.targets))
     parts += [Text(), Text(counts_text(outcome))] if outcome.trials else []
     parts += [Text.assemble(("note  ", "yellow"), text) for text in outcome.notices]
