@@ -14,7 +14,7 @@ from typing import Any
 from engines.base import Model
 from engines.recognition.audio import load_audio
 from engines.recognition.clips import Passage
-from engines.recognition.quality import Heard
+from engines.recognition.hearing import Heard
 from engines.recognition.session import RecogniserSession
 from engines.registry import load_engine
 from search_spaces.errors import TunerError

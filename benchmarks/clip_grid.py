@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks.recording import RecordingError
 from engines.base import Model
-from engines.recognition.quality import Heard
+from engines.recognition.hearing import Heard
 from search_spaces.errors import TunerError
 from search_spaces.parameter import Params, Value
 from tuner.core.documents import dump, load

@@ -24,6 +24,7 @@ from typing import Any
 from benchmarks.journal import Journal
 from benchmarks.recording import ROUND_METRICS, RecordedItem, RecordedRound, RecordedTrial, Recording
 from engines.errors import InvalidOutputError
+from engines.judgement import NO_LIMITS
 from search_spaces.errors import TunerError
 from search_spaces.parameter import Params
 from tuner.cli.config.compose import compose
@@ -78,7 +79,7 @@ class Recorder:
                 recorded = tuple(_recorded(r) for r in rounds)
                 trial = replace(trial, rounds=recorded, rss_peak_mib=max(r.rss_peak_mib for r in rounds))
                 known, begin = self._quality.get(params), time.perf_counter()
-                quality = self._quality.judged(loaded, params, self._timeout_s)
+                quality = self._quality.judged(loaded, params, NO_LIMITS, self._timeout_s).metrics
                 trial = replace(trial, quality=quality, quality_s=0.0 if known else time.perf_counter() - begin)
                 begin = time.perf_counter()
             return replace(trial, end_s=time.perf_counter() - begin)

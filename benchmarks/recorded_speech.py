@@ -34,7 +34,9 @@ from engines.published.catalogue import published
 from engines.published.places import path_of
 from engines.recognition.clips import Passage
 from engines.recognition.failures import latest_s
-from engines.recognition.quality import Heard, assess, passages
+from engines.recognition.hearing import Heard
+from engines.recognition.material import passages
+from engines.recognition.quality import assess
 from search_spaces.errors import TunerError
 from search_spaces.parameter import Params, Value
 from search_spaces.space import SearchSpace
@@ -196,7 +198,7 @@ def cell(clip: Passage, default: Answer, own: Answer, again_s: float | None, lan
     """What became of a clip that the default heard like that."""
     _, seconds, text = own
     material = Workload("clip", (), {"language": language, "passages": [clip.to_json()]})
-    judged = assess(material, [_heard(default)], lambda passage: _heard(own)).clips[0]
+    judged = assess(material, [_heard(default)], lambda passage, latest_s: _heard(own)).clips[0]
     if text is None:
         return Cell(seconds, None, None, judged.words_wrong, f"no transcript within {seconds:.1f} s")
     return Cell(seconds, text, again_s, judged.words_wrong, judged.failure)

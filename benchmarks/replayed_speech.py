@@ -12,7 +12,7 @@ import random
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,15 @@ from benchmarks.replayed_study import EmptyCache
 from benchmarks.world import OVERHEAD_S
 from engines.base import ModelFile, Sample, WorkItem, Workload
 from engines.division import divide
+from engines.judgement import Judgement, QualityLimits
 from engines.recognition.clips import Clip, Passage, joined
-from engines.recognition.quality import Heard, assess, passages
-from engines.recognition.selection import PROVEN, SEARCHED, Extent, judged, spread
+from engines.recognition.hearing import Decides, Heard, KnownTexts, listen
+from engines.recognition.material import passages
+from engines.recognition.quality import assess
+from engines.recognition.selection import PROVEN, SEARCHED, Extent, judged, timed
 from engines.recognition.workload import ITEMS_PER_ROUND
 from engines.registry import load_engine
-from engines.whisper_cpp.settings import is_reference
+from engines.whisper_cpp.settings import decides, is_reference
 from search_spaces.parameter import Params
 from tuner.core.params import key
 from tuner.core.study_config import StudyConfig
@@ -95,6 +98,8 @@ class GridProcess:
     workload: Workload
     slower: float
     engine_s: float
+    known: KnownTexts
+    heard_in_rounds: dict[str, Heard] = field(default_factory=dict)
 
     @property
     def model_file(self) -> ModelFile:
@@ -118,6 +123,7 @@ class GridProcess:
         for item in self.workload.items:
             passage = Passage.from_json(item.payload)
             heard = self._heard(self.row, passage)
+            self.heard_in_rounds[passage.id] = heard
             wall_s += heard.seconds
             if wall_s > timeout_s:
                 self._spend(timeout_s)
@@ -129,23 +135,37 @@ class GridProcess:
         self._spend(wall_s)
         return Pass(samples, wall_s, HostNoise(), self.row.rss_peak_mib)
 
-    def quality(self, timeout_s: float) -> Mapping[str, float]:
+    def quality(self, limits: QualityLimits, timeout_s: float) -> Judgement:
         """As the engine judges what was heard, for the time that hearing it took with all cores."""
         grid, before = self.machine.grid, self.machine.now
         reference = [self.machine.grid.rows[0].cells[grid.place[p.clips[0].id]].heard for p in passages(self.workload)]
         if is_reference(grid.model, self.row.params):
-            return assess(self.workload, reference, None).quality
-        row = grid.judging(self.row.params)
-
-        def listen(passage: Passage) -> Heard:
-            heard = self._heard(row, passage)
-            self._spend(heard.seconds)
-            return heard
-
-        quality = assess(self.workload, reference, listen).quality
+            return assess(self.workload, reference, None).judgement
+        judgement = assess(
+            self.workload, reference, lambda passage, latest_s: listen(self, passage, latest_s, self.known), limits
+        ).judgement
         if self.machine.now - before > timeout_s:
             raise RunFailedError(TrialStatus.TIMED_OUT, f"no answer to 'quality' within {timeout_s:g} s")
-        return quality
+        return judgement
+
+    def hear_passage(self, passage: Passage, within_s: float = math.inf) -> Heard:
+        """What was heard with all cores, given up as the engine gives it up."""
+        heard = self._heard(self.machine.grid.judging(self.row.params), passage)
+        given_up = heard.seconds > within_s
+        self._spend(min(heard.seconds, within_s))
+        return Heard("", within_s, True) if given_up else heard
+
+    def fell_back(self) -> bool | None:
+        """A grid does not tell."""
+        return None
+
+    def timed(self, passage: Passage) -> Heard | None:
+        """What was heard of it in the latest round."""
+        return self.heard_in_rounds.get(passage.id)
+
+    def decides(self, length_s: float) -> Decides:
+        """As the engine says."""
+        return decides(self.machine.grid.model, self.row.params, length_s)
 
     def inspect(self, what: Inspection, timeout_s: float) -> Mapping[str, Any]:
         """A grid has no answer."""
@@ -171,6 +191,7 @@ class GridLoader:
     machine: Machine
     workload: Workload
     engine_s: float = 0.0
+    known: KnownTexts = field(default_factory=KnownTexts)
 
     @contextlib.contextmanager
     def load(self, params: Params, cold: bool) -> Iterator[Loaded]:
@@ -181,7 +202,8 @@ class GridLoader:
             raise RunFailedError(TrialStatus.UNSUPPORTED, RECORDED_NOWHERE)
         took_s = machine.grid.start_s + row.load_s
         machine.now += OVERHEAD_S + took_s
-        process = GridProcess(machine, row, self.workload, machine.slower(machine.noise.processes), took_s)
+        slower = machine.slower(machine.noise.processes)
+        process = GridProcess(machine, row, self.workload, slower, took_s, self.known)
         try:
             yield process
         finally:
@@ -254,12 +276,13 @@ def divided(own: Sequence[SpokenClip], seed: int, language: str) -> Workload:
 
 
 def workload_of(
-    clips: Sequence[SpokenClip], extent: Extent, language: str, proof: bool = False, timed: int = ITEMS_PER_ROUND
+    clips: Sequence[SpokenClip], extent: Extent, language: str, proof: bool = False, count: int = ITEMS_PER_ROUND
 ) -> Workload:
     """A round of some of the clips, as long as all are, and what is judged of them, as the engine chooses them."""
     spoken = [Clip(clip.id, clip.id, 0.0, clip.seconds, clip.text) for clip in clips]
-    items = tuple(WorkItem(p.id, dict(p.to_json())) for p in joined(spread(spoken, timed), 1, 0.0))
-    material = [p.to_json() for p in joined(judged(spoken, None, extent), 1, 0.0)]
+    chosen = judged(spoken, None, extent)
+    items = tuple(WorkItem(p.id, dict(p.to_json())) for p in joined(timed(spoken, chosen, count), 1, 0.0))
+    material = [p.to_json() for p in joined(chosen, 1, 0.0)]
     return Workload("speech", items, {"language": language, "proof": proof, "passages": material})
 
 

@@ -18,6 +18,7 @@ from benchmarks.peers import Strategy
 from benchmarks.problem import Problem, Trace
 from benchmarks.world import FailedError, Process, World
 from engines.base import Capabilities, Model, ModelFile
+from engines.judgement import NO_LIMITS, Judgement, QualityLimits
 from engines.registry import load_engine
 from search_spaces.parameter import Params
 from tuner.core.events import Outcome
@@ -76,12 +77,12 @@ class RecordedProcess:
             raise RunFailedError(TrialStatus.TIMED_OUT, "no answer to 'round' in time")
         return Pass(samples, wall_s, noise, self.process.known.trial.rss_peak_mib)
 
-    def quality(self, timeout_s: float) -> Mapping[str, float]:
+    def quality(self, limits: QualityLimits, timeout_s: float) -> Judgement:
         """For the time that judging takes the first time."""
         before = self.world.now
         quality = self.world.judge(self.process.known.trial)
         self.engine_s += self.world.now - before
-        return quality
+        return Judgement(quality)
 
     def inspect(self, what: Inspection, timeout_s: float) -> Mapping[str, Any]:
         """A recording has no answer."""
@@ -116,15 +117,15 @@ class RecordedLoader:
 class EmptyCache(QualityCache):
     """Knows nothing at first, and keeps nothing for the next replay."""
 
-    known: dict[str, dict[str, float]] = field(default_factory=dict)
+    known: dict[str, Judgement] = field(default_factory=dict)
 
-    def get(self, params: Params) -> dict[str, float] | None:
+    def get(self, params: Params, limits: QualityLimits = NO_LIMITS) -> Judgement | None:
         """As judged in this replay."""
         return self.known.get(repr(sorted(self.knobs(params).items())))
 
-    def put(self, params: Params, quality: Mapping[str, float]) -> None:
+    def put(self, params: Params, judgement: Judgement, limits: QualityLimits = NO_LIMITS) -> None:
         """Keep for this replay."""
-        self.known[repr(sorted(self.knobs(params).items()))] = dict(quality)
+        self.known[repr(sorted(self.knobs(params).items()))] = judgement
 
 
 @dataclass(frozen=True, kw_only=True)

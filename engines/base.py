@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from engines.deploy import Deployment
+from engines.judgement import NO_LIMITS, Judgement, QualityLimits
 from search_spaces.parameter import Params, Value
 
 TASKS = ("llm", "stt", "tts")
@@ -214,8 +215,11 @@ class Session(Protocol):
         """Run one item from a clean state: nothing that an earlier item left behind may make it cheaper."""
         ...
 
-    def quality(self, workload: Workload) -> Mapping[str, float]:
-        """Quality metrics of this configuration on `workload.quality` (names of `tuner/core/metrics.py`), or {}."""
+    def quality(self, workload: Workload, limits: QualityLimits = NO_LIMITS) -> Judgement:
+        """Judge this configuration on `workload.quality`; NOT_JUDGED where that has nothing for it.
+
+        Judging may end as soon as one of `limits` cannot be kept any more, whatever is still to come.
+        """
         ...
 
     def close(self) -> None:
@@ -283,8 +287,11 @@ class Engine(Protocol):
         """*Worker.* Make the model file of `params` exist (quantize, convert) and tell which it is."""
         ...
 
-    def prepare_quality(self, model: Model, workload: Workload, progress: Progress) -> None:
-        """*Worker.* Make and cache the quality reference. Cheap when cached."""
+    def prepare_quality(self, model: Model, workload: Workload, progress: Progress) -> str | None:
+        """*Worker.* Make and cache the quality reference. Cheap when cached.
+
+        Why nothing that changes outputs can be judged on this workload, and what to give instead; None where it can.
+        """
         ...
 
     def open(self, model: Model, params: Params) -> Session:

@@ -48,6 +48,14 @@ def narrow(
     return narrowed
 
 
+def withhold(space: SearchSpace, names: Iterable[str], reason: str) -> SearchSpace:
+    """`space` without searching the knobs of `names`, which stay as they are in the baseline: off, for `reason`."""
+    held = {name: space.baseline.get(name, space.parameter(name).default) for name in names}
+    fixed, off = {**space.fixed, **held}, {**space.off, **dict.fromkeys(held, reason)}
+    narrowed = build(space.name, space.knobs, space.rules, fixed, off, space.baseline, kept=space.baseline)
+    return replace(narrowed, notes=(*space.notes, *narrowed.notes))
+
+
 def _legal_values(space: SearchSpace, given: Mapping[str, Value], prefix: str) -> dict[str, Value]:
     """The values that change something: those of off knobs that only repeat the default are left out."""
     legal = {}

@@ -112,9 +112,10 @@ class SearchSpace:
     def stock_configuration(self) -> dict[str, Value]:
         """What people run who tune nothing: the baseline with the knobs' stock values; the baseline where rules forbid.
 
-        A knob that the user fixed stays as it is fixed.
+        A knob that the user fixed stays as it is fixed; one that is only not searched here does not.
         """
-        wanted = {k.name: k.stock for k in self.used if k.stock is not None and k.name not in self.fixed}
+        given = {name for name in self.fixed if name not in self.off}
+        wanted = {k.name: k.stock for k in self.used if k.stock is not None and k.name not in given}
         params = self.canonical({**self.baseline, **wanted})
         return dict(self.baseline) if self.violation_degree(params) else params
 

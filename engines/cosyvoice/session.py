@@ -23,6 +23,7 @@ from engines.cosyvoice.settings import Settings
 from engines.cosyvoice.stages import Stages
 from engines.cosyvoice.takes import farthest, sample_of
 from engines.cosyvoice.voices import load_voice
+from engines.judgement import NO_LIMITS, Judgement, QualityLimits
 from engines.synthesis.gate import check
 from engines.synthesis.references import Reference
 from engines.synthesis.speech import F32, Speech, listen
@@ -98,9 +99,9 @@ class CosyVoiceSession:
         self.reset()
         return listen(self._speak(request), self.sample_rate)
 
-    def quality(self, workload: Workload) -> Mapping[str, float]:
-        """Distances from the fp32 eager audio; {} when the workload has nothing for it."""
-        return judge(self, workload, self._references, self._heard)
+    def quality(self, workload: Workload, limits: QualityLimits = NO_LIMITS) -> Judgement:
+        """Distances from the fp32 eager audio, if the workload has anything for them."""
+        return Judgement(judge(self, workload, self._references, self._heard))
 
     def said_again(self, request: Request, taken: TakenTokens) -> Speech:
         """What `request` becomes from speech tokens that an LLM has drawn, by flow and vocoder alone."""

@@ -39,6 +39,7 @@ from engines.base import (
 )
 from engines.deploy import Deployment
 from engines.errors import InvalidOutputError, ModelFileError, OutOfMemoryError, UnsupportedError
+from engines.judgement import NO_LIMITS, Judgement, QualityLimits, WorstItem
 from search_spaces.errors import unknown_name
 from search_spaces.parameter import Params, Value
 
@@ -125,10 +126,11 @@ class FakeSession:
             counts={own_timers.DECODE: tokens, own_timers.PREFILL: prompt},
         )  # fmt: skip
 
-    def quality(self, workload: Workload) -> Mapping[str, float]:
+    def quality(self, workload: Workload, limits: QualityLimits = NO_LIMITS) -> Judgement:
         """A KL divergence that depends on `precision` alone."""
         kld = math.nan if "quality_nan" in self.faults else _PRECISION_KLD[str(self.params.get("precision", "high"))]
-        return {"kld": kld, "top1_agreement": 1.0 - kld, "perplexity": 10.0 * (1.0 + kld)}
+        metrics = {"kld": kld, "top1_agreement": 1.0 - kld, "perplexity": 10.0 * (1.0 + kld)}
+        return Judgement(metrics, WorstItem("the only text", f"kld {kld:g}") if kld else None)
 
     def in_force(self) -> Mapping[str, str]:
         """The mode that it is in."""
@@ -179,18 +181,21 @@ class FakeEngine:
         return Model("fake-model", "fake", "0" * 64, {"": ""}, "", "", facts)
 
     def resolve_workload(self, config: Mapping[str, Any], model: Model, progress: Progress) -> Workload:
-        """Two items; `tokens` may be set."""
+        """Two items; `tokens` may be set, and why it is `unjudgeable`."""
         tokens = int(config.get("tokens", 16))
         items = tuple(WorkItem(f"item-{n}", {"tokens": tokens, "prompt_tokens": 10 * (n + 1)}) for n in range(2))
-        return Workload("fake", items, {"text": "held out"})
+        why = {"unjudgeable": config["unjudgeable"]} if "unjudgeable" in config else {}
+        return Workload("fake", items, {"text": "held out", **why})
 
     def prepare(self, model: Model, params: Params, progress: Progress) -> ModelFile:
         """There is no file."""
         progress("nothing to prepare")
         return ModelFile("", "0" * 64, str(params.get("precision", "")), 1.0)
 
-    def prepare_quality(self, model: Model, workload: Workload, progress: Progress) -> None:
-        """There is no reference."""
+    def prepare_quality(self, model: Model, workload: Workload, progress: Progress) -> str | None:
+        """There is no reference; what the workload's configuration says."""
+        why: str | None = workload.quality.get("unjudgeable")
+        return why
 
     def open(self, model: Model, params: Params) -> FakeSession:
         """A session, or the scripted fault."""

@@ -13,7 +13,7 @@ from engines.faster_whisper.models import prepare, resolve_model
 from engines.faster_whisper.session import FasterWhisperSession
 from engines.faster_whisper.settings import NAME
 from engines.machine_limits import usable_cores
-from engines.recognition import quality
+from engines.recognition.reference import keep_reference, reference_file
 from engines.recognition.workload import resolve_workload
 from search_spaces.parameter import Params
 
@@ -36,15 +36,15 @@ class FasterWhisperEngine(AssembledEngine):
     export = staticmethod(export)
     export_targets = TARGETS
 
-    def prepare_quality(self, model: Model, workload: Workload, progress: Progress) -> None:
+    def prepare_quality(self, model: Model, workload: Workload, progress: Progress) -> str | None:
         """*Worker.* Keep the transcripts of the library's own defaults."""
-        path = quality.reference_file(NAME, model, workload, build_of())
+        path = reference_file(NAME, model, workload, build_of())
         params: Params = {"compute_type": model.facts["default_compute_type"], "cpu_threads": usable_cores()}
 
         def opened() -> FasterWhisperSession:
             return FasterWhisperSession(model, prepare(model, params, progress), params)
 
-        quality.keep_reference(path, workload, "the library's defaults", opened, progress)
+        return keep_reference(path, workload, "the library's defaults", opened, progress)
 
 
 ENGINE = FasterWhisperEngine

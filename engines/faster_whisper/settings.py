@@ -8,6 +8,7 @@ from typing import Any
 
 from engines.base import Model
 from engines.faster_whisper.library import CPU
+from engines.recognition.hearing import Decides
 from search_spaces.errors import unknown_name
 from search_spaces.parameter import Params
 
@@ -18,6 +19,8 @@ CALL = ("beam_size", "best_of", "vad_filter", "without_timestamps")
 """Knobs that are keyword arguments of `transcribe` by the same name and value."""
 OTHERS = ("temperature_fallback", "batched", "batch_size")
 KNOBS = (*LOAD, *CALL, *OTHERS)
+FALLBACKS = ("temperature_fallback", "best_of")
+"""Knobs that decide nothing unless the decoder falls back."""
 SPEED_ONLY = ("cpu_threads", "num_workers")
 """Knobs that leave the transcripts as they are, but for the last bits of a sum."""
 DEFAULT_BATCH_SIZE = 8
@@ -61,12 +64,22 @@ def arguments(params: Params, language: str) -> Arguments:
 
 def is_reference(model: Model, params: Params) -> bool:
     """Whether `params` transcribe as the reference does: the library's defaults, but for knobs of speed."""
-    plain = {
-        **_DEFAULTS,
-        "device": model.facts["default_device"],
-        "compute_type": model.facts["default_compute_type"],
-    }
+    plain = _plain(model)
     return all(plain[name] == value for name, value in params.items() if name not in SPEED_ONLY)
+
+
+def _plain(model: Model) -> Params:
+    own = {"device": model.facts["default_device"], "compute_type": model.facts["default_compute_type"]}
+    return {**_DEFAULTS, **own}
+
+
+def decides(model: Model, params: Params) -> Decides:
+    """What decides the text of any passage."""
+    all_of_it = {**_plain(model), **params}
+    in_fallbacks = () if all_of_it["batched"] else FALLBACKS
+    unused = {*SPEED_ONLY, *FALLBACKS, *(() if all_of_it["batched"] else ("batch_size",))}
+    always = {name: value for name, value in all_of_it.items() if name not in unused}
+    return Decides(always, {name: all_of_it[name] for name in in_fallbacks})
 
 
 def computed_in(native: str, supported: Iterable[str]) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from engines.base import Model, ModelFile, Sample, WorkItem, Workload
 from engines.errors import EmptyOutputError, InvalidOutputError, UnsupportedError
+from engines.judgement import NO_LIMITS, NOT_JUDGED, Judgement, QualityLimits
 from engines.llama_cpp import quality
 from engines.llama_cpp.library import failure, library
 from engines.llama_cpp.loading import SEED, load
@@ -67,14 +68,14 @@ class LlamaCppSession:
             counts=counts,
         )
 
-    def quality(self, workload: Workload) -> Mapping[str, float]:
-        """KL divergence, top-1 agreement and perplexity on the workload's text; {} when it has none."""
+    def quality(self, workload: Workload, limits: QualityLimits = NO_LIMITS) -> Judgement:
+        """KL divergence, top-1 agreement and perplexity on the workload's text, if it has one."""
         text = str(workload.quality.get("text", ""))
         if not text:
-            return {}
+            return NOT_JUDGED
         self._clear()
         try:
-            return quality.judge(self._llama, quality.reference_file(self._model, text), text)
+            return Judgement(quality.judge(self._llama, quality.reference_file(self._model, text), text))
         finally:
             self._clear()
 

@@ -7,12 +7,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypedDict
 
-from engines.cache import file_sha256
+from engines.cache import cache_root, file_sha256
 from engines.recognition.audio import F32, SAMPLE_RATE, load_audio
 from engines.recognition.treatment import NONE, Treatment
 
 EMBEDDED_AUDIO = "embedded"
 """Stands for the file that comes with the tool, wherever it is installed."""
+READ_ALOUD = "read-aloud:"
+"""Before the digest of what a published voice read; the file is in the cache, wherever that is."""
 FADE_S = 0.005
 
 
@@ -28,6 +30,8 @@ class Clip:
 
     def file(self) -> Path:
         """Where the sound is."""
+        if self.audio.startswith(READ_ALOUD):
+            return read_aloud_file(self.audio.removeprefix(READ_ALOUD))
         return embedded_clips_file() if self.audio == EMBEDDED_AUDIO else Path(self.audio)
 
     @property
@@ -114,6 +118,11 @@ def embedded_clips_file() -> Path:
     from engines.embedded.clips import CLIPS_AUDIO
 
     return CLIPS_AUDIO
+
+
+def read_aloud_file(digest: str) -> Path:
+    """What a published voice read (`read_aloud.py`)."""
+    return cache_root() / "read_aloud" / f"{digest}.flac"
 
 
 def _faded(audio: F32) -> F32:

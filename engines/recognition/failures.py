@@ -39,15 +39,16 @@ def failure(said: str, heard: str, language: str) -> str:
     return ""
 
 
-def lateness(seconds: float, reference_s: float, sound_s: float) -> str:
+def lateness(seconds: float, reference_s: float, sound_s: float, given_up: bool = False) -> str:
     """How a transcript comes so late that a person waits, in words; "" where it does not.
 
     It takes over five times as long as the reference configuration took for the same clip, and over twice the length of
-    the sound: what falls into whisper's fallbacks does.
+    the sound: what falls into whisper's fallbacks does. It is given up then where the engine can.
     """
-    if seconds <= latest_s(reference_s, sound_s):
+    if seconds <= latest_s(reference_s, sound_s) and not given_up:
         return ""
-    return f"it took {seconds:.1f} s, {seconds / reference_s:.0f} times as long as the reference"
+    least = "over " if given_up else ""
+    return f"it took {least}{seconds:.1f} s, {seconds / reference_s:.0f} times as long as the reference"
 
 
 def latest_s(reference_s: float, sound_s: float) -> float:

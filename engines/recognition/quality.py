@@ -1,136 +1,126 @@
 """Word errors and failed clips of a configuration, and how much worse it is than the reference configuration.
 
-The reference's transcripts are made once and kept, with the time that each took. What was heard by any other lies
-beside them, the worst clip first.
+What was heard by any that was judged lies beside the reference's transcripts, the worst clip first.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
 
-from engines.base import Model, Progress, Workload
-from engines.cache import cache_root, make_once
-from engines.recognition.audio import F32
+from engines.base import Workload
+from engines.cache import make_once
+from engines.judgement import NO_LIMITS, Judgement, QualityLimits, WorstItem, beginning
 from engines.recognition.clips import Passage
 from engines.recognition.failures import failure, lateness, latest_s, upper_bound
-from engines.recognition.transcripts import count_errors
+from engines.recognition.hearing import Ear, Heard, listen
+from engines.recognition.material import Material, Probe, errors_in
+from engines.recognition.reference import known_texts, read_reference, write_text
 from search_spaces.parameter import Params
 
-FORMAT_VERSION = 2
 PATIENCE_S = 60.0
 """Time lost with clips that come too late, after which no more are judged: what was heard until then tells enough."""
-_NO_HICCUP_S = 20.0
-"""What takes longer than that is not the machine's doing, and is not tried again."""
-Hear = Callable[[F32], str]
-"""Transcribes (samples,) at SAMPLE_RATE."""
+SETTLED_CLIPS, SETTLED_WORDS = 12, 100
+"""In the search judging also ends after so many clips and words where by then none failed that the reference gets
+through, and no more words are wrong than by the reference. Of configurations that disagree with it in one word of a
+hundred beside what they lose, one that loses two points more of the words passes so once in 5 times, one that loses
+three once in 11 (differences of two Poisson counts). The proof, which decides, is always judged to its end."""
+_NAMED_CHARACTERS = 500
+"""Of a text that came off worst: a long recording has many thousands, and each trial keeps them."""
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What was heard in a passage, and how long that took."""
+class Judged:
+    """One clip: how many of its words and characters are wrong, and how it fails as a whole ("" for not).
 
-    text: str
-    seconds: float
-
-
-Listen = Callable[[Passage], Heard]
-"""What is heard in a passage, by the clock."""
-
-
-def passages(workload: Workload) -> list[Passage]:
-    """What word errors are counted on; [] when the workload has nothing for it."""
-    return [Passage.from_json(document) for document in workload.quality.get("passages", ())]
-
-
-def reference_file(engine: str, model: Model, workload: Workload, build: Mapping[str, str]) -> Path:
-    """Where the reference's transcripts lie: by model, clips, engine, build, and how they are made."""
-    key = [FORMAT_VERSION, engine, model.digest, model.reference, workload.quality, build["version"], build["build"]]
-    digest = hashlib.sha256(json.dumps(key, sort_keys=True, default=dict).encode()).hexdigest()
-    return cache_root() / "transcripts" / f"{digest[:32]}.json"
-
-
-class Reference(Protocol):
-    """A session of the reference configuration."""
-
-    def hear(self, audio: F32) -> str:
-        """What is heard in (samples,) at SAMPLE_RATE."""
-        ...
-
-    def close(self) -> None:
-        """Free everything."""
-        ...
-
-
-def keep_reference(
-    path: Path, workload: Workload, which: str, opened: Callable[[], Reference], progress: Progress
-) -> None:
-    """Make the reference's transcripts where they are not there; `which` configuration it is, in words."""
-    if path.exists() or not (wanted := passages(workload)):
-        return
-    progress(f"transcribing {len(wanted)} clips with {which}")
-    reference = opened()
-    try:
-        prepare_reference(path, workload, reference.hear, progress)
-    finally:
-        reference.close()
-
-
-def prepare_reference(path: Path, workload: Workload, hear: Hear, progress: Progress) -> None:
-    """Write the reference's transcripts to `path`, and tell of the worst."""
-    wanted, heard = passages(workload), []
-    for number, passage in enumerate(wanted):
-        if number and number % max(1, len(wanted) // 5) == 0:
-            progress(f"transcribing the reference: {100 * number // len(wanted)} %")
-        heard.append(_timed(passage, hear))
-    text = json.dumps({"clips": [vars(one) for one in heard]}, indent=1)
-    make_once(path, len(text), lambda temporary: _write(temporary, text))
-    progress(f"worst clip of the reference: {_judged(wanted, heard, heard, workload)[0].line}")
-
-
-def judge(workload: Workload, reference: Path, params: Params, hear: Hear | None) -> dict[str, float]:
-    """The quality of a configuration; `hear` of None is one that transcribes as the reference does.
-
-    `wer`, `cer`, `wer_increase`, `failed_clips` and `failed_clips_upper`, all over the clips that were judged: all,
-    unless too much time was lost with late ones. What was heard is kept beside the reference's transcripts.
+    A `late` one fails, and its words are not counted: nobody waited for them. `new_failure`: whether it fails where the
+    reference does not. `compared`: whether its errors are compared with the reference's.
     """
-    assessed = assess(workload, read_reference(reference), None if hear is None else lambda p: _timed(p, hear))
-    if hear is not None:
+
+    id: str
+    words: int
+    words_wrong: int
+    reference_wrong: int
+    characters: int
+    characters_wrong: int
+    failure: str
+    new_failure: bool
+    late: bool
+    compared: bool
+    seconds: float
+    said: str
+    heard: str
+
+    @property
+    def named(self) -> WorstItem:
+        """For a person who decides: `clip-7 (3 of 8 words wrong, 1 by the reference): 'turn it off' came out as …`."""
+        told = f", {self.reference_wrong} by the reference" if self.reference_wrong != self.words_wrong else ""
+        words = "" if self.late else f"{self.words_wrong} of {self.words} words wrong{told}"
+        how = "; ".join(part for part in (self.failure, words) if part)
+        return WorstItem(self.id, how, *(beginning(text, _NAMED_CHARACTERS) for text in (self.said, self.heard)))
+
+    @property
+    def how_bad(self) -> tuple[bool, bool, float, float]:
+        """The least is the worst: what fails, before all where the reference does not; then by how much more of the
+        words is wrong than by the reference, then by how much is."""
+        more = (self.words_wrong - self.reference_wrong) / self.words
+        return not self.new_failure, not self.failure, -more, -self.words_wrong / self.words
+
+
+Listen = Callable[[Passage, float], Heard]
+"""What is heard in a passage, which is late after so many seconds."""
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What judging a configuration came to, and the clips it was judged on, the worst first."""
+
+    judgement: Judgement
+    clips: Sequence[Judged]
+
+
+def judge(
+    workload: Workload, reference: Path, params: Params, ear: Ear | None, limits: QualityLimits = NO_LIMITS
+) -> Judgement:
+    """As `assess`, of a session, or where `ear` is None of one that transcribes as the reference does.
+
+    What was heard is kept beside the reference's transcripts.
+    """
+    known = known_texts(reference)
+    hears = None if ear is None else lambda passage, latest: listen(ear, passage, latest, known)
+    assessed = assess(workload, read_reference(reference), hears, limits)
+    if ear is not None:
         _keep(reference, params, assessed.clips)
-    return dict(assessed.quality)
+    return assessed.judgement
 
 
-def assess(workload: Workload, of_reference: Sequence[Heard], listen: Listen | None) -> Assessment:
-    """As `judge`, beside transcripts of the reference that are at hand; `listen` may answer from a recording."""
-    wanted = passages(workload)
-    heard = of_reference if listen is None else _all(wanted, of_reference, listen)
-    wanted, of_reference = wanted[: len(heard)], of_reference[: len(heard)]
-    said, language = [p.text for p in wanted], str(workload.quality["language"])
-    errors = count_errors(said, [h.text for h in heard], language)
-    plain = count_errors(said, [h.text for h in of_reference], language)
-    judged = _judged(wanted, heard, of_reference, workload)
-    own = {clip.id for clip in _judged(wanted, of_reference, of_reference, workload) if clip.failure}
-    failed = [clip.id for clip in judged if clip.failure]
-    more = sum(clip not in own for clip in failed)
-    quality = {
-        "wer": errors.wer,
-        "cer": errors.cer,
-        "wer_increase": errors.wer - plain.wer,
-        "failed_clips": len(failed) / len(judged),
-        "failed_clips_upper": _bound(more, len(judged), bool(workload.quality.get("proof")) and listen is not None),
-    }
-    return Assessment(quality, judged)
+def assess(
+    workload: Workload, of_reference: Sequence[Heard], hears: Listen | None, limits: QualityLimits = NO_LIMITS
+) -> Assessment:
+    """The quality of a configuration beside the reference's transcripts; `hears` of None transcribes as that does.
 
-
-def read_reference(path: Path) -> list[Heard]:
-    """The reference's transcripts, in the order of the passages."""
-    document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return [Heard(str(clip["text"]), float(clip["seconds"])) for clip in document["clips"]]
+    `wer`, `cer`, `wer_increase`, `failed_clips` and `failed_clips_upper`, over all clips, unless too much time is lost
+    with late ones, or one of `limits` would be broken even if nothing were wrong in all clips to come, or, on clips
+    that are searched on, nothing is worse than by the reference so far. Without limits all is judged.
+    """
+    material, judged = Material.of(workload, of_reference), list[Judged]()
+    lost_s, hopeless = 0.0, False
+    for probe in material.probes:
+        latest = latest_s(probe.reference.seconds, probe.passage.length_s)
+        judged.append(_judged(material, probe, hears(probe.passage, latest) if hears else probe.reference))
+        if hears is None:
+            continue
+        lost_s += judged[-1].seconds if judged[-1].late else 0.0
+        hopeless = _hopeless(material, judged, limits)
+        if hopeless or lost_s > PATIENCE_S or (limits and not material.proof and _settled(judged)):
+            break
+    clips = len(material.probes) if hopeless else len(judged)
+    metrics = _metrics(judged, clips, material.proof and hears is not None)
+    judged.sort(key=lambda clip: clip.how_bad)
+    return Assessment(Judgement(metrics, judged[0].named, len(judged) == len(material.probes) or not hopeless), judged)
 
 
 def judged_file(reference: Path, params: Params) -> Path:
@@ -139,70 +129,57 @@ def judged_file(reference: Path, params: Params) -> Path:
     return reference.with_suffix("") / f"{digest[:16]}.json"
 
 
-@dataclass(frozen=True)
-class Judged:
-    """One clip: how many of its words are wrong, and how it fails as a whole ("" for not)."""
-
-    id: str
-    words: int
-    words_wrong: int
-    failure: str
-    seconds: float
-    said: str
-    heard: str
-
-    @property
-    def line(self) -> str:
-        """`clip-7: 3 of 8 words wrong, nothing was heard, heard '…'`."""
-        parts = [f"{self.words_wrong} of {self.words} words wrong", self.failure, f"heard {self.heard!r}"]
-        return f"{self.id}: {', '.join(part for part in parts if part)}"
+def _judged(material: Material, probe: Probe, own: Heard) -> Judged:
+    passage = probe.passage
+    errors = errors_in(passage, own.text, material.language)
+    assert errors is not None, "a probe has words"
+    late = lateness(own.seconds, probe.reference.seconds, passage.length_s, own.given_up)
+    fails = late or failure(passage.text, own.text, material.language)
+    return Judged(
+        passage.id, errors.words, errors.words_wrong, probe.errors.words_wrong, errors.characters,
+        errors.characters_wrong, fails, bool(fails) and not probe.fails, bool(late),
+        passage.id in material.compared, own.seconds, passage.text, own.text,
+    )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Assessment:
-    """The quality of a configuration by metric, and the clips it was judged on, the worst first."""
-
-    quality: Mapping[str, float]
-    clips: Sequence[Judged]
-
-
-def _judged(
-    wanted: Sequence[Passage], heard: Sequence[Heard], of_reference: Sequence[Heard], workload: Workload
-) -> list[Judged]:
-    """Each clip that has words, the worst first: those that fail, then by the share of wrong words."""
-    language, judged = str(workload.quality["language"]), []
-    for passage, own, plain in zip(wanted, heard, of_reference, strict=True):
-        try:
-            errors = count_errors([passage.text], [own.text], language)
-        except ValueError:
-            continue
-        fails = failure(passage.text, own.text, language) or lateness(own.seconds, plain.seconds, passage.length_s)
-        judged.append(Judged(passage.id, errors.words, errors.words_wrong, fails, own.seconds, passage.text, own.text))
-    return sorted(judged, key=lambda clip: (not clip.failure, -clip.words_wrong / clip.words))
+def _metrics(judged: Sequence[Judged], clips: int, proof: bool) -> dict[str, float]:
+    """Over these clips; where no words came in time all count as wrong. A bound is for all `clips` that there are."""
+    in_time = [clip for clip in judged if not clip.late]
+    compared = [clip for clip in in_time if clip.compared]
+    words, characters = sum(c.words for c in in_time), sum(c.characters for c in in_time)
+    return {
+        "wer": sum(c.words_wrong for c in in_time) / words if words else 1.0,
+        "cer": sum(c.characters_wrong for c in in_time) / characters if characters else 1.0,
+        "wer_increase": _more_wrong(compared) / sum(c.words for c in compared) if compared else 0.0,
+        "failed_clips": sum(bool(c.failure) for c in judged) / len(judged),
+        "failed_clips_upper": _bound(sum(c.new_failure for c in judged), clips if proof else len(judged), proof),
+    }
 
 
-def _all(wanted: Sequence[Passage], of_reference: Sequence[Heard], listen: Listen) -> list[Heard]:
-    """What is heard in the passages, until too much time is lost. A machine's hiccup is no late transcript."""
-    heard: list[Heard] = []
-    lost_s = 0.0
-    for passage, plain in zip(wanted, of_reference, strict=True):
-        latest, own = latest_s(plain.seconds, passage.length_s), listen(passage)
-        if latest < own.seconds < _NO_HICCUP_S:
-            lost_s += own.seconds
-            again = listen(passage)
-            own = again if again.seconds < own.seconds else own
-        heard.append(own)
-        lost_s += own.seconds if own.seconds > latest else 0.0
-        if lost_s > PATIENCE_S:
-            break
-    return heard
+def _hopeless(material: Material, judged: Sequence[Judged], limits: QualityLimits) -> bool:
+    """Whether a limit is broken whatever is heard in the clips to come: without any error, in them all, and in time."""
+    done, probes = {clip.id for clip in judged}, material.probes
+    to_come = [p for p in probes if p.passage.id not in done and p.passage.id in material.compared]
+    compared = [clip for clip in judged if clip.compared and not clip.late]
+    best_case = {
+        "wer": sum(c.words_wrong for c in judged if not c.late) / sum(p.errors.words for p in probes),
+        "wer_increase": (_more_wrong(compared) - sum(p.errors.words_wrong for p in to_come))
+        / sum(p.errors.words for p in probes if p.passage.id in material.compared),
+        "failed_clips": sum(bool(c.failure) for c in judged) / len(probes),
+        "failed_clips_upper": _bound(sum(c.new_failure for c in judged), len(probes), material.proof),
+    }
+    return any(name in limits and value > limits[name] for name, value in best_case.items())
 
 
-def _timed(passage: Passage, hear: Hear) -> Heard:
-    audio = passage.load()
-    begin = time.perf_counter()
-    text = hear(audio)
-    return Heard(text, time.perf_counter() - begin)
+def _settled(judged: Sequence[Judged]) -> bool:
+    """Whether what is searched on has shown enough, and nothing that is worse."""
+    compared = [clip for clip in judged if clip.compared]
+    enough = len(judged) >= SETTLED_CLIPS and sum(clip.words for clip in compared) >= SETTLED_WORDS
+    return enough and _more_wrong(compared) <= 0 and not any(clip.new_failure for clip in judged)
+
+
+def _more_wrong(compared: Sequence[Judged]) -> int:
+    return sum(clip.words_wrong - clip.reference_wrong for clip in compared)
 
 
 def _bound(failed: int, clips: int, proof: bool) -> float:
@@ -211,8 +188,4 @@ def _bound(failed: int, clips: int, proof: bool) -> float:
 
 def _keep(reference: Path, params: Params, judged: Sequence[Judged]) -> None:
     text = json.dumps({"params": dict(params), "clips": [vars(clip) for clip in judged]}, indent=1)
-    make_once(judged_file(reference, params), len(text), lambda temporary: _write(temporary, text))
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
+    make_once(judged_file(reference, params), len(text), lambda temporary: write_text(temporary, text))

@@ -44,6 +44,14 @@ def judged(clips: Sequence[Clip], count: int | None, extent: Extent) -> list[Cli
     return evenly(clips, count)
 
 
+def timed(clips: Sequence[Clip], judged_clips: Sequence[Clip], count: int) -> list[Clip]:
+    """`count` clips for a round: of those that are judged, where there are so many, because what a round hears need
+
+    not be heard again for judging.
+    """
+    return spread(judged_clips if len(judged_clips) >= count else clips, count)
+
+
 def spread(clips: Sequence[Clip], count: int) -> list[Clip]:
     """`count` clips (at most all) whose lengths represent those of all, in the order given."""
     by_length = sorted(range(len(clips)), key=lambda at: (clips[at].seconds, clips[at].id))

@@ -16,18 +16,23 @@ from engines.cache import file_sha256
 from engines.division import divide, too_few
 from engines.model_files import EMBEDDED
 from engines.recognition.audio import LONGEST_S
-from engines.recognition.clips import EMBEDDED_AUDIO, Clip, Passage, joined
+from engines.recognition.clips import Clip, Passage, joined
 from engines.recognition.failures import USUAL_LIMIT, clips_needed, upper_bound
 from engines.recognition.folder import read_recordings
-from engines.recognition.selection import PROVEN, SEARCHED, Extent, judged, spread
+from engines.recognition.selection import PROVEN, SEARCHED, Extent, judged, spread, timed
+from engines.recognition.shipped import (
+    KINDS,
+    MIXED,
+    RECORDING,
+    RECORDING_CLIPS,
+    RECORDING_GAP_S,
+    is_chunk,
+    shipped_clips,
+)
 from engines.recognition.stress import stressed
 from search_spaces.errors import TunerError, unknown_name
 
-_OPTIONS = ("name", "audio", "clips", "batch_size", "gap_s", "items_per_round", "eval_clips")
-MIXED, CHUNKS, UTTERANCES, RECORDING = "mixed", "chunks", "utterances", "recording"
-KINDS = (MIXED, CHUNKS, UTTERANCES, RECORDING)
-"""Of the embedded clips: chunks and utterances, one of them, or utterances joined to recordings of over a minute."""
-RECORDING_CLIPS, RECORDING_GAP_S = 24, 0.8
+_OPTIONS = ("name", "audio", "voice", "clips", "batch_size", "gap_s", "items_per_round", "eval_clips")
 ITEMS_PER_ROUND = 6
 """Calls that are timed, unless told otherwise."""
 _SHARE = 1 / 3
@@ -53,9 +58,8 @@ class _Asked:
         """The clips in calls."""
         return joined(clips, self.batch_size, self.gap_s)
 
-    def judged(self, clips: Sequence[Clip], extent: Extent) -> list[Passage]:
+    def judged(self, chosen: Sequence[Clip]) -> list[Passage]:
         """What quality is judged on: calls, and where calls join several clips, each of these by itself too."""
-        chosen = judged(clips, self.eval_clips, extent)
         return [*self.joined(chosen), *(joined(chosen, 1, 0.0) if self.batch_size > 1 else [])]
 
 
@@ -71,9 +75,10 @@ def resolve_workload(config: Mapping[str, Any], model: Model, progress: Progress
     """The Workload of a `workload` configuration. Raises WorkloadError, FolderError.
 
     `audio` is a folder (or a list) of the user's recordings with transcripts; without it `clips` chooses among the
-    embedded ones. `batch_size` clips that arrive at once are transcribed in one call, `gap_s` of silence between them.
-    `items_per_round` is how many calls a round has, spread over the lengths; `eval_clips` how many clips word errors
-    are counted on: unless given, as many as have 300 words, in the search and in the proof.
+    embedded ones, or their texts as the published `voice` reads them. `batch_size` clips that arrive at once are
+    transcribed in one call, `gap_s` of silence between them. `items_per_round` is how many calls a round has, spread
+    over the lengths; `eval_clips` how many clips word errors are counted on: unless given, as many as have 200 words in
+    the search and 300 in the proof.
     """
     for option in config:
         if option not in _OPTIONS:
@@ -84,7 +89,9 @@ def resolve_workload(config: Mapping[str, Any], model: Model, progress: Progress
         told.append(line)
         progress(line)
 
-    own, kind = bool(config.get("audio")), str(config.get("clips") or MIXED)
+    own, kind, voice = bool(config.get("audio")), str(config.get("clips") or MIXED), str(config.get("voice") or "")
+    if own and voice:
+        raise WorkloadError("both workload.audio and workload.voice are given", "keep one of the two")
     if kind not in KINDS:
         raise unknown_name("workload.clips", kind, KINDS)
     asked = _Asked(
@@ -100,9 +107,7 @@ def resolve_workload(config: Mapping[str, Any], model: Model, progress: Progress
     if own:
         clips = _own(Path(str(config["audio"])).expanduser(), tell)
     else:
-        clips = _embedded(asked.kind)
-        if model.source != EMBEDDED:
-            tell("the embedded clips are synthetic speech: give your own with workload.audio=FOLDER")
+        clips = shipped_clips(asked.kind, voice, asked.hard, tell, progress)
     searched, held_out = divide(clips, lambda clip: clip.content)
     tell(
         f"{len(searched)} clips are searched on, {len(held_out)} are held out for the proof"
@@ -152,35 +157,27 @@ def _own(source: Path, tell: Progress) -> list[Clip]:
     return clips
 
 
-def _embedded(kind: str) -> list[Clip]:
-    from engines.embedded.clips import CHUNK, UTTERANCE, spoken_clips
-
-    wanted = {MIXED: (CHUNK, UTTERANCE), CHUNKS: (CHUNK,)}.get(kind, (UTTERANCE,))
-    return [Clip(c.id, EMBEDDED_AUDIO, c.start_s, c.seconds, c.text) for c in spoken_clips() if c.kind in wanted]
-
-
 def _part(clips: Sequence[Clip], asked: _Asked, extent: Extent) -> _Part:
     timed_clips = asked.items_per_round * asked.batch_size
     if asked.kind == MIXED:
         return _mixed(clips, asked, timed_clips, extent)
-    timed = clips[:RECORDING_CLIPS] if asked.kind == RECORDING else spread(clips, timed_clips)
-    return _Part(asked.joined(timed), asked.judged(clips, extent))
+    chosen = judged(clips, asked.eval_clips, extent)
+    in_a_round = clips[:RECORDING_CLIPS] if asked.kind == RECORDING else timed(clips, chosen, timed_clips)
+    return _Part(asked.joined(in_a_round), asked.judged(chosen))
 
 
 def _mixed(clips: Sequence[Clip], asked: _Asked, timed_clips: int, extent: Extent) -> _Part:
     """Chunks are timed; utterances are timed and judged, every third of them stressed."""
-    from engines.embedded.clips import CHUNK
-
-    chunks = [clip for clip in clips if clip.id.startswith(CHUNK)]
-    utterances = [clip for clip in clips if not clip.id.startswith(CHUNK)]
+    chunks = [clip for clip in clips if is_chunk(clip)]
+    utterances = [clip for clip in clips if not is_chunk(clip)]
     plain, to_stress = [c for at, c in enumerate(utterances) if at % 3 < 2], utterances[2::3]
     few = round(_SHARE * timed_clips)
-    timed = [*spread(chunks, few), *spread(plain, timed_clips - 2 * few)]
-    beside = Extent(_rest(extent.clips) or 1, _rest(extent.words) or 1)
-    chosen = replace(asked, eval_clips=_rest(asked.eval_clips)).judged(plain, beside)
+    chosen_clips = judged(plain, _rest(asked.eval_clips), Extent(_rest(extent.clips) or 1, _rest(extent.words) or 1))
+    in_a_round = [*spread(chunks, few), *timed(plain, chosen_clips, timed_clips - 2 * few)]
+    chosen = asked.judged(chosen_clips)
     some = round(len(chosen) * _SHARE / (1 - _SHARE)) if asked.eval_clips is None else asked.eval_clips - len(chosen)
     under_stress = stressed(to_stress, max(few, some), asked.hard)
-    return _Part([*asked.joined(timed), *under_stress[:few]], [*chosen, *under_stress[:some]])
+    return _Part([*asked.joined(in_a_round), *under_stress[:few]], [*chosen, *under_stress[:some]])
 
 
 def _rest(count: int | None) -> int | None:

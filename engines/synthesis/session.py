@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 from engines.base import Progress, Sample, WorkItem, Workload
 from engines.errors import EngineError, InvalidOutputError
+from engines.judgement import NO_LIMITS, NOT_JUDGED, Judgement, QualityLimits
 from engines.synthesis.comparison import distance, features, judged
 from engines.synthesis.gate import Limits, check
 from engines.synthesis.intelligibility import Sound, word_errors
@@ -65,20 +66,20 @@ class PushingSession(abc.ABC):
         """
         return self._heard.get(text) or self.listen(text)
 
-    def quality(self, workload: Workload) -> Mapping[str, float]:
-        """Distances from the reference configuration's audio of the whole texts; {} when the workload has none.
+    def quality(self, workload: Workload, limits: QualityLimits = NO_LIMITS) -> Judgement:
+        """Distances from the reference configuration's audio of the whole texts, if the workload has anything for them.
 
         Whoever listens hears a whole answer: what splitting a text does to its melody and its pauses counts.
         """
         if not (texts := judged_texts(workload)):
-            return {}
+            return NOT_JUDGED
         references, sounds = [self._needed(text) for text in texts], [self._judged(text) for text in texts]
         found = judged(
             [distance(features(*s, r.peak_power), r.features) for s, r in zip(sounds, references, strict=True)]
         )
         if who := workload.quality.get("asr_model"):
             found |= word_errors(who, texts, sounds, [(r.audio, r.sample_rate) for r in references])
-        return found
+        return Judgement(found)
 
     def reference(self, text: str) -> Speech:
         """What others are judged by: this must be the reference configuration. Raises InvalidOutputError."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from engines.assembled import AssembledEngine
 from engines.base import Model, Progress, Workload
 from engines.machine_limits import usable_cores
-from engines.recognition import quality
+from engines.recognition.reference import keep_reference, reference_file
 from engines.recognition.workload import resolve_workload
 from engines.whisper_cpp.capabilities import build_of, capabilities
 from engines.whisper_cpp.export import TARGETS, export
@@ -37,15 +37,15 @@ class WhisperCppEngine(AssembledEngine):
     export = staticmethod(export)
     export_targets = TARGETS
 
-    def prepare_quality(self, model: Model, workload: Workload, progress: Progress) -> None:
+    def prepare_quality(self, model: Model, workload: Workload, progress: Progress) -> str | None:
         """*Worker.* Keep the most precise configuration's transcripts."""
-        path = quality.reference_file(self.name, model, workload, build_of())
+        path = reference_file(self.name, model, workload, build_of())
         params: Params = {"quantization": model.reference, "n_threads": usable_cores()}
 
         def opened() -> WhisperCppSession:
             return WhisperCppSession(model, prepare(model, params, progress), params)
 
-        quality.keep_reference(path, workload, "the most precise configuration", opened, progress)
+        return keep_reference(path, workload, "the most precise configuration", opened, progress)
 
 
 ENGINE = WhisperCppEngine

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from engines.base import Model
+from engines.recognition.hearing import Decides
 from search_spaces.errors import TunerError, unknown_name
-from search_spaces.parameter import Params
+from search_spaces.parameter import Params, Value
 
 NAME = "whisper_cpp"
 FULL, CLIP = "full", "clip"
@@ -33,6 +34,8 @@ OTHERS = (
 KNOBS = (*CONTEXT, *DIRECT, *OTHERS)
 SPEED_ONLY = ("n_threads", *CONTEXT)
 """Knobs that leave the transcripts as they are, but for the last bits of a sum."""
+FALLBACKS = ("temperature_fallback", "best_of")
+"""Knobs that decide nothing unless the decoder falls back."""
 QUIET = {"print_progress": False, "print_realtime": False, "print_timestamps": False}
 
 
@@ -99,15 +102,33 @@ def context_step(params: Params) -> int:
     return FLASH_STEP if params.get("flash_attn", True) else STEP
 
 
+def decides(model: Model, params: Params, length_s: float) -> Decides:
+    """What decides the text of a passage of `length_s` seconds: all but what only speed depends on, what is not in use,
+
+    and how the window came to be as long as it is.
+    """
+    all_of_it = {**_plain(model), **params}
+    unused = {*SPEED_ONLY, *FALLBACKS, "audio_headroom_ms", *(() if uses_beams(params) else ("beam_size",))}
+    always = {name: value for name, value in all_of_it.items() if name not in unused}
+    always["audio_ctx"] = audio_ctx(params, length_s, int(model.facts["n_audio_ctx"]))
+    spoken = {name: model.facts[name] for name in ("language", "vad_model")}
+    return Decides({**always, **spoken}, {name: all_of_it[name] for name in FALLBACKS})
+
+
 def is_reference(model: Model, params: Params) -> bool:
     """Whether `params` transcribe as the reference does, which is the most precise variant with the library's decoding:
 
     greedy with temperature fallbacks, over a whole window. Only knobs of speed may differ.
     """
-    plain = {
-        "quantization": model.reference, "n_processors": 1, "audio_ctx": "full", "decoding": "greedy",
+    plain = {**_plain(model), "quantization": model.reference}
+    quantization = {"quantization": params.get("quantization", model.native)}
+    return all(plain.get(name) == value for name, value in {**params, **quantization}.items() if name not in SPEED_ONLY)
+
+
+def _plain(model: Model) -> dict[str, Value]:
+    """What a knob is that is left to the library, but for those of speed."""
+    return {
+        "quantization": model.native, "n_processors": 1, "audio_ctx": FULL, "decoding": "greedy",
         "temperature_fallback": True, "single_segment": False, "no_timestamps": False, "max_tokens": 0,
         "n_max_text_ctx": 16384, "best_of": 5, "vad": False,
     }  # fmt: skip
-    quantization = {"quantization": params.get("quantization", model.native)}
-    return all(plain.get(name) == value for name, value in {**params, **quantization}.items() if name not in SPEED_ONLY)

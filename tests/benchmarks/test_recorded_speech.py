@@ -1,6 +1,7 @@
 """Recording a grid of speech, with a recogniser that is scripted."""
 
 import contextlib
+import math
 import time
 from functools import partial
 from types import SimpleNamespace
@@ -15,7 +16,7 @@ from benchmarks.recorded_space import bound
 from benchmarks.recorded_speech import Recorder, configurations, rows, visits
 from engines.base import Model
 from engines.recognition.clips import Clip, Passage
-from engines.recognition.quality import Heard
+from engines.recognition.hearing import Heard
 from engines.recognition.session import RecogniserSession
 from engines.registry import load_engine
 from search_spaces.errors import TunerError
@@ -121,7 +122,10 @@ def test_what_is_recorded_begins_with_the_default_and_holds_what_a_search_begins
 class Sleeper(RecogniserSession):
     """Sleeps as long as the sound lasts."""
 
-    def transcribe(self, audio, on_segment):
+    def decides(self, length_s):
+        raise NotImplementedError
+
+    def transcribe(self, audio, on_segment, within_s=math.inf):
         if not audio.size > 3200:
             raise ValueError("too short for me")
         time.sleep(audio.size / 16000)

@@ -3,7 +3,7 @@
 import pytest
 
 from search_spaces.errors import TunerError
-from search_spaces.narrowing import narrow
+from search_spaces.narrowing import narrow, withhold
 from search_spaces.parameter import Choices
 from search_spaces.template import Template, load_template
 
@@ -71,6 +71,17 @@ def test_it_is_searched_or_fixed_where_the_user_asks() -> None:
     swept = narrow(SPACE, domains={"cut": Choices((False, True))})
     assert "cut" in {k.name for k in swept.parameters}
     assert narrow(SPACE, {"cut": True}).fixed["cut"] is True
+
+
+def test_what_is_withheld_stays_as_in_the_baseline_and_says_why() -> None:
+    held = withhold(narrow(SPACE, baseline={"batch": 64}), ["batch", "fused"], "nobody can judge it")
+    assert [k.name for k in held.parameters] == ["threads"]
+    assert (held.off["batch"], held.off["fused"]) == ("nobody can judge it",) * 2
+    assert held.baseline["batch"] == 64
+    assert {params["batch"] for params in held.enumerate(10) or ()} == {64}
+    assert all(params.get("fused", False) is False for params in held.enumerate(10) or ())
+    assert held.stock_configuration() == SPACE.stock_configuration(), "what people run is what they run"
+    assert withhold(SPACE, [], "nothing").digest == SPACE.digest
 
 
 def test_llama_cpp_stock_is_what_a_server_does() -> None:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from engines.base import ModelFile, Sample
+from engines.judgement import Judgement, WorstItem
 from tuner.core.trial import TrialStatus
 from tuner.measure.host.host_noise import HostNoise
 from tuner.measure.loaded import Pass, RunFailedError
@@ -29,6 +30,8 @@ class Script:
     speeds: Iterable[float | Exception]
     noises: Iterable[HostNoise] = ()
     judged: Mapping[str, float] = field(default_factory=lambda: {"kld": 0.01})
+    worst: WorstItem | None = None
+    complete: bool = True
     pass_s: float = 1.0
     load_s: float = 0.5
     vram_peak_mib: float | None = None
@@ -38,6 +41,7 @@ class Script:
     model_file: ModelFile = field(default_factory=lambda: ModelFile("/m.gguf", "0" * 64, "Q8_0", 7.0))
     deadlines: list[float | None] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
+    limits: list[Mapping[str, float]] = field(default_factory=list)
 
     def __post_init__(self):
         speeds = list(self.speeds)
@@ -63,10 +67,11 @@ class Script:
         self.spend(self.pass_s)
         return Pass((sample(speed),), self.pass_s, noise, 10.0 + self.passes, self.energy_j)
 
-    def quality(self, timeout_s):
+    def quality(self, limits, timeout_s):
         self.asked.append("quality")
+        self.limits.append(dict(limits))
         self.spend(2.0)
-        return dict(self.judged)
+        return Judgement(dict(self.judged), self.worst, self.complete or not limits)
 
     def inspect(self, what, timeout_s):
         self.asked.append(what)

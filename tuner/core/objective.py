@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from engines.base import Direction, Kind
+from engines.judgement import WorstItem
 from tuner.core.metrics import METRICS, metric
 from tuner.core.trial import TrialResult
 
@@ -90,6 +91,19 @@ def broken(
     slack = violations(constraints, values)
     unknown = 1.0 if unmeasured_breaks else 0.0
     return [c.describe(values.get(c.metric)) for c in constraints if slack.get(c.metric, unknown) > 0]
+
+
+def reasons(
+    constraints: tuple[Constraint, ...],
+    values: Mapping[str, float],
+    worst: WorstItem | None,
+    unmeasured_breaks: bool = True,
+) -> list[str]:
+    """The constraints that are `broken`, and what came off `worst` where one on quality is among them."""
+    found = broken(constraints, values, unmeasured_breaks)
+    over = [name for name, slack in violations(constraints, values).items() if slack > 0]
+    named = worst is not None and any(metric(name).kind == "quality" for name in over)
+    return [*found, f"worst: {worst.line}"] if worst and named else found
 
 
 def leaders(results: Sequence[TrialResult], objective: Objective, count: int) -> list[TrialResult]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
+from engines.judgement import WorstItem
 from search_spaces.parameter import Value
 
 Purpose = Literal["baseline", "search", "reduced", "repeat", "drift", "tournament", "bench"]
@@ -92,7 +93,8 @@ class TrialResult:
     folder. `host_noise` sums up the rounds, `round_s` is the median wall time of one of those that count, `rounds_s`
     that of all together, the warm-up and disturbed ones among them. `engine_s` is the time spent loading, warming or
     measuring the engine, `quality_s` that on judging quality. `pace` is how fast the machine was then
-    (`tuner/measure/drift.py`). `inspected` is None unless the plan asked for it, and is kept nowhere.
+    (`tuner/measure/drift.py`). `inspected` is None unless the plan asked for it, and is kept nowhere. `worst` is what
+    came off worst where quality was judged, if the engine names it.
     """
 
     number: int
@@ -116,6 +118,7 @@ class TrialResult:
     purpose: Purpose = "search"
     repeat_of: int | None = None
     inspected: Inspected | None = None
+    worst: WorstItem | None = None
 
     @property
     def feasible(self) -> bool:

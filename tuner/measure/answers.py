@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engines.base import Capabilities, Sample, WorkItem, Workload
+from engines.judgement import Judgement, WorstItem
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,12 @@ def workload_from_json(document: Mapping[str, Any]) -> Workload:
         sizes=document.get("sizes", {}),
         held_out=workload_from_json(held_out) if held_out else None,
     )
+
+
+def judgement_from_json(document: Mapping[str, Any]) -> Judgement:
+    """A Judgement from its `dataclasses.asdict`."""
+    worst = document["worst"]
+    return Judgement(document["metrics"], WorstItem(**worst) if worst else None, document["complete"])
 
 
 def capabilities_from_json(document: Mapping[str, Any]) -> Capabilities:

@@ -17,9 +17,10 @@ from typing import Any, Protocol
 
 from engines.base import Capabilities, Engine, Model
 from engines.errors import InvalidOutputError
+from engines.judgement import NOT_JUDGED, QualityLimits
 from search_spaces.parameter import Params
-from tuner.core.metrics import METRICS
-from tuner.core.objective import Constraint, broken, violations
+from tuner.core.metrics import METRICS, metric
+from tuner.core.objective import Constraint, broken, reasons, violations
 from tuner.core.trial import Inspected, MetricValue, TrialResult, TrialSpec, TrialStatus
 from tuner.measure.host.host_noise import summary
 from tuner.measure.host.memory import available_device_mib, available_host_mib
@@ -92,7 +93,8 @@ class LocalExecutor:
     def known_infeasible(self, params: Params) -> str:
         """Why `params` need not be run at all, from memory arithmetic and quality measured before; "" if they may."""
         too_large, _ = self._memory_shortage(params)
-        return too_large or "; ".join(broken(self.constraints, self.quality_cache.get(params) or {}, False))
+        judged = self.quality_cache.get(params, self._limits(None)) or NOT_JUDGED
+        return too_large or "; ".join(reasons(self.constraints, judged.metrics, judged.worst, False))
 
     def _in_process(self, spec: TrialSpec, plan: MeasurementPlan, on_round: OnRound, ends_s: float) -> TrialResult:
         """The result of one process; the round that is under way at `ends_s` is the last one."""
@@ -110,8 +112,11 @@ class LocalExecutor:
                 in_force = self._inspection(loaded, plan, "in_force")
                 judge = plan.quality and not measurement.pruned and not _breaks(plan.limits, metrics)
                 if judge:
-                    before_s, quality = loaded.engine_s, self.quality_cache.judged(loaded, spec.params, self.timeout_s)
-                    result = replace(result, quality=quality, quality_s=round(loaded.engine_s - before_s, 3))
+                    before_s = loaded.engine_s
+                    limits = self._limits(plan.judging_limits)
+                    judged = self.quality_cache.judged(loaded, spec.params, limits, self.timeout_s)
+                    quality_s = round(loaded.engine_s - before_s, 3)
+                    result = replace(result, quality=judged.metrics, worst=judged.worst, quality_s=quality_s)
                 profiles = self._inspection(loaded, plan, "profile")
             if plan.cached_load_too:
                 with self.loader.load(spec.params, cold=False) as second:
@@ -138,14 +143,14 @@ class LocalExecutor:
     ) -> TrialResult:
         """The result of what ran; its quality may not have been `asked` for, because it cannot win anyway."""
         known = {**{name: m.value for name, m in metrics.items()}, **result.quality}
-        reasons = broken(self.constraints, known, asked)
-        status = TrialStatus.INFEASIBLE if reasons else TrialStatus.PRUNED if measurement.pruned else TrialStatus.OK
+        why = reasons(self.constraints, known, result.worst, asked)
+        status = TrialStatus.INFEASIBLE if why else TrialStatus.PRUNED if measurement.pruned else TrialStatus.OK
         rounds = len(measurement.used)
         cut = f"clearly worse than the best after {rounds} round{'s' * (rounds > 1)}" if measurement.pruned else ""
         return replace(
             result,
             status=status,
-            reason="; ".join(reasons) or cut,
+            reason="; ".join(why) or cut,
             metrics=metrics,
             violations=violations(self.constraints, known),
             rounds=rounds,
@@ -157,6 +162,11 @@ class LocalExecutor:
             },
             samples_file=self._keep_samples(result, measurement),
         )
+
+    def _limits(self, planned: tuple[Constraint, ...] | None) -> QualityLimits:
+        """By what judging may end early: what is planned, or the study's own."""
+        chosen = self.constraints if planned is None else planned
+        return {c.metric: c.limit for c in chosen if metric(c.metric).kind == "quality"}
 
     def _keep_samples(self, result: TrialResult, measurement: Measurement) -> str:
         if self.samples_dir is None or result.number < 0:

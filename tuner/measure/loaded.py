@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from engines.base import ModelFile, Sample
+from engines.judgement import Judgement, QualityLimits
 from search_spaces.parameter import Params
 from tuner.core.trial import TrialStatus
 from tuner.measure.host.host_noise import HostNoise
@@ -67,8 +68,8 @@ class Loaded(Protocol):
         """One pass over the workload; no further item is begun once `deadline_s` seconds have passed."""
         ...
 
-    def quality(self, timeout_s: float) -> Mapping[str, float]:
-        """Quality metrics."""
+    def quality(self, limits: QualityLimits, timeout_s: float) -> Judgement:
+        """What judging it comes to; it may end early where one of `limits` cannot be kept."""
         ...
 
     def inspect(self, what: Inspection, timeout_s: float) -> Mapping[str, Any]:

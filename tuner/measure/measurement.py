@@ -118,11 +118,13 @@ class Measurer:
         """
         rounds: list[Round] = []
         decision: RoundDecision = "go_on"
-        if plan.warm_up == "until_steady":
+        if plan.warm_up == "until_steady" or (plan.warm_up == "brief" and compiles_lazily):
             decision = self._first_round(rounds, plan.pruner, compiles_lazily)
         else:
             whole = compiles_lazily or plan.warm_up == "whole_pass"
             self.loaded.run_pass(self.timeout_s, None if whole else 0.0)
+            if plan.warm_up == "brief":
+                decision = self._round_by_the_deadline(rounds, plan)
         timeout_s = plan.pruner.timeout_s(self.timeout_s)
         while decision == "go_on":
             late = self._late(rounds, plan.pruner)
@@ -130,10 +132,7 @@ class Measurer:
             if not late and self._still_warming(rounds, current):
                 rounds.append(replace(current, kind="warm_up"))
                 continue
-            rounds.append(current)
-            decision = self._decide(rounds, plan)
-            counted = Measurement(tuple(rounds)).used
-            self.on_round(len(counted), geometric_mean([self._value(r) for r in counted]))
+            decision = self._counted(rounds, current, plan)
         return Measurement(tuple(rounds), decision == "pruned")
 
     def one_round(self, timeout_s: float, deadline_s: float | None = None) -> Round:
@@ -153,6 +152,22 @@ class Measurer:
         rounds.append(replace(first, kind="warm_up"))
         tells = not (first.noise.disturbed or compiles_lazily)
         return pruner.after_warm_up(self._value(first)) if tells else "go_on"
+
+    def _round_by_the_deadline(self, rounds: list[Round], plan: MeasurementPlan) -> RoundDecision:
+        """The first round after a brief warm-up: it counts, unless it took too long to be gone through with."""
+        deadline_s = plan.pruner.deadline_s
+        first = self.one_round(plan.pruner.timeout_s(self.timeout_s), deadline_s)
+        if deadline_s is None or first.wall_s <= deadline_s:
+            return self._counted(rounds, first, plan)
+        rounds.append(replace(first, kind="warm_up"))
+        return "go_on" if first.noise.disturbed else plan.pruner.after_warm_up(self._value(first))
+
+    def _counted(self, rounds: list[Round], current: Round, plan: MeasurementPlan) -> RoundDecision:
+        rounds.append(current)
+        decision = self._decide(rounds, plan)
+        counted = Measurement(tuple(rounds)).used
+        self.on_round(len(counted), geometric_mean([self._value(r) for r in counted]))
+        return decision
 
     def _decide(self, rounds: Sequence[Round], plan: MeasurementPlan) -> RoundDecision:
         quiet = [r for r in rounds if r.kind == "measured"]

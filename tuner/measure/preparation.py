@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from engines.base import Capabilities, Engine, Model, Workload
 from engines.cache import cache_root
 from engines.registry import load_engine
 from search_spaces.errors import TunerError
-from search_spaces.narrowing import narrow
+from search_spaces.narrowing import narrow, withhold
 from search_spaces.parameter import Choices, Params
 from search_spaces.space import SearchSpace
 from search_spaces.template import Template, load_template
@@ -178,12 +178,32 @@ def prepare(config: StudyConfig, progress: Callable[[str], None], for_quality: b
         model, workload = Model(**resolved["model"]), workload_from_json(resolved["workload"])
         space = bound_space(engine, config, capabilities, model, workload)
         if for_quality:
-            for part in (resolved["workload"], resolved["workload"]["held_out"]):
-                if part is not None:
-                    subject = {"model": resolved["model"], "workload": part}
-                    ask_or_explain(worker, "prepare_quality", PREPARE_TIMEOUT_S, **subject)
+            space = judgeable(space, config, _unjudgeable(worker, resolved))
         engine_s = worker.engine_s
     return Prepared(config, engine, hardware, capabilities, model, workload, space, engine_s)
+
+
+def _unjudgeable(worker: Worker, resolved: Mapping[str, Any]) -> str:
+    """Make the quality references. Why what changes outputs cannot be judged by one of them; "" where it can."""
+    parts = [part for part in (resolved["workload"], resolved["workload"]["held_out"]) if part is not None]
+    subjects = [{"model": resolved["model"], "workload": part} for part in parts]
+    found = [ask_or_explain(worker, "prepare_quality", PREPARE_TIMEOUT_S, **subject) for subject in subjects]
+    return next((why for why in reversed(found) if why), "")
+
+
+def judgeable(space: SearchSpace, config: StudyConfig, why: str) -> SearchSpace:
+    """`space` without searching what affects quality, where that cannot be judged, for the reason `why`.
+
+    The user may sweep it all the same, and where quality has no limit nothing has to be judged.
+    """
+    if not why:
+        return space
+    limited = any(metric(name).kind == "quality" for name in config.constraints)
+    affecting = [k.name for k in space.parameters if "quality" in k.affects]
+    names = [name for name in affecting if limited and name not in config.space]
+    held = withhold(space, names, "its effect on quality cannot be judged on this workload")
+    line = f"{why}; not searched: {', '.join(names)}" if names else why
+    return replace(held, notes=(*held.notes, line))
 
 
 def bound_space(

@@ -11,15 +11,21 @@ from pathlib import Path
 
 from engines.base import Capabilities, Model, Workload
 from engines.errors import InvalidOutputError
+from engines.judgement import NO_LIMITS, Judgement, QualityLimits
+from search_spaces.errors import TunerError
 from search_spaces.parameter import Params, Value
 from search_spaces.space import SearchSpace
-from tuner.core.files import write_json
+from tuner.core.documents import dump, load
+from tuner.core.files import read_json, write_json
 from tuner.measure.loaded import Loaded
 
 
 @dataclass(frozen=True)
 class QualityCache:
-    """Quality metrics by (engine and its build, model content, workload content, knobs that affect quality)."""
+    """Judgements by (engine and its build, model content, workload content, knobs that affect quality).
+
+    One that ended early because of a limit holds for the same limits only.
+    """
 
     directory: Path
     engine: str
@@ -30,7 +36,12 @@ class QualityCache:
 
     @staticmethod
     def of(
-        root: Path, engine: str, capabilities: Capabilities, model: Model, workload: Workload, space: SearchSpace
+        root: Path,
+        engine: str,
+        capabilities: Capabilities,
+        model: Model,
+        workload: Workload,
+        space: SearchSpace,
     ) -> QualityCache:
         """The cache below `root` for one engine, model and workload."""
         return QualityCache(root / "quality", engine, capabilities.identity, model.digest, workload.digest, space)
@@ -40,42 +51,52 @@ class QualityCache:
         relevant = {p.name for p in self.space.used if "quality" in p.affects}
         return {name: value for name, value in params.items() if name in relevant}
 
-    def get(self, params: Params) -> dict[str, float] | None:
-        """The quality of `params`, or None when it was not measured yet or the entry cannot be read."""
-        try:
-            entry = json.loads(self._file(params).read_text())
-            return {str(name): float(value) for name, value in entry["quality"].items()}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return None
+    def get(self, params: Params, limits: QualityLimits = NO_LIMITS) -> Judgement | None:
+        """What judging `params` came to, to the end or until one of `limits` was broken.
 
-    def put(self, params: Params, quality: Mapping[str, float]) -> None:
-        """Keep the quality of `params`; atomic, so that concurrent studies see whole entries only."""
-        self.directory.mkdir(parents=True, exist_ok=True)
-        write_json(self._file(params), {**self._key(params), "quality": dict(quality)})
-
-    def judged(self, loaded: Loaded, params: Params, timeout_s: float) -> dict[str, float]:
-        """The quality of a loaded configuration: known before, or judged now and kept.
-
-        Raises RunFailedError, and InvalidOutputError where it is not a finite number.
+        None when it was not judged yet or the entry cannot be read.
         """
-        known = self.get(params)
+        return self._read(params, NO_LIMITS) or (self._read(params, limits) if limits else None)
+
+    def put(self, params: Params, judgement: Judgement, limits: QualityLimits = NO_LIMITS) -> None:
+        """Keep the judgement of `params`, ended by `limits` unless it is complete.
+
+        Atomic, so that concurrent studies see whole entries only.
+        """
+        limits = NO_LIMITS if judgement.complete else limits
+        self.directory.mkdir(parents=True, exist_ok=True)
+        write_json(self._file(params, limits), {**self._key(params, limits), "judgement": dump(judgement)})
+
+    def judged(self, loaded: Loaded, params: Params, limits: QualityLimits, timeout_s: float) -> Judgement:
+        """What judging a loaded configuration comes to: known before, or judged now and kept.
+
+        Raises RunFailedError, and InvalidOutputError where a metric is not a finite number.
+        """
+        known = self.get(params, limits)
         if known is not None:
             return known
-        quality = dict(loaded.quality(timeout_s))
-        if not all(math.isfinite(v) for v in quality.values()):
-            raise InvalidOutputError(f"quality is not a finite number: {quality}")
-        self.put(params, quality)
-        return quality
+        judgement = loaded.quality(limits, timeout_s)
+        if not all(math.isfinite(v) for v in judgement.metrics.values()):
+            raise InvalidOutputError(f"quality is not a finite number: {dict(judgement.metrics)}")
+        self.put(params, judgement, limits)
+        return judgement
 
-    def _key(self, params: Params) -> dict[str, object]:
+    def _read(self, params: Params, limits: QualityLimits) -> Judgement | None:
+        try:
+            return load(Judgement, read_json(self._file(params, limits))["judgement"])
+        except (TunerError, KeyError, TypeError):
+            return None
+
+    def _key(self, params: Params, limits: QualityLimits) -> dict[str, object]:
         return {
             "engine": self.engine,
             "build": dict(self.build),
             "model": self.model_digest,
             "workload": self.workload_digest,
             "knobs": self.knobs(params),
+            **({"limits": dict(limits)} if limits else {}),
         }
 
-    def _file(self, params: Params) -> Path:
-        digest = hashlib.sha256(json.dumps(self._key(params), sort_keys=True).encode()).hexdigest()[:32]
+    def _file(self, params: Params, limits: QualityLimits) -> Path:
+        digest = hashlib.sha256(json.dumps(self._key(params, limits), sort_keys=True).encode()).hexdigest()[:32]
         return self.directory / f"{digest}.json"

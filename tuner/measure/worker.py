@@ -22,6 +22,7 @@ from typing import Any, TextIO
 
 from engines.base import Capabilities, Engine, Inspectable, Model, ModelFile, Sample, Session, Workload
 from engines.errors import InvalidOutputError, OutOfMemoryError, UnsupportedError
+from engines.judgement import Judgement, QualityLimits
 from engines.registry import load_engine
 from search_spaces.errors import TunerError
 from search_spaces.parameter import Params
@@ -62,9 +63,9 @@ class Operations:
         """The model file of `params`, made where it did not exist."""
         return self._engine.prepare(Model(**model), params, self._progress)
 
-    def prepare_quality(self, model: Mapping[str, Any], workload: Mapping[str, Any]) -> None:
-        """Make the reference that quality is judged against."""
-        self._engine.prepare_quality(Model(**model), workload_from_json(workload), self._progress)
+    def prepare_quality(self, model: Mapping[str, Any], workload: Mapping[str, Any]) -> str | None:
+        """Make the reference that quality is judged against; why nothing can be judged by it, if so."""
+        return self._engine.prepare_quality(Model(**model), workload_from_json(workload), self._progress)
 
     def open(self, model: Mapping[str, Any], params: Params, workload: Mapping[str, Any], evict: str) -> OpenAnswer:
         """Load; the file named by `evict` is dropped from the page cache first, where the system allows it."""
@@ -86,10 +87,10 @@ class Operations:
         wall_s = time.perf_counter() - begin
         return RoundAnswer(tuple(samples), wall_s, _cpu_s() - cpu_s, own_peak_mib(), has_children())
 
-    def quality(self) -> dict[str, float]:
-        """The session's quality metrics."""
+    def quality(self, limits: QualityLimits) -> Judgement:
+        """The session, judged; it may end early where one of `limits` cannot be kept."""
         session, workload = self._opened()
-        return dict(session.quality(workload))
+        return session.quality(workload, limits)
 
     def in_force(self) -> dict[str, str]:
         """What is in force of the session's configuration; {} where the session cannot tell."""

@@ -34,8 +34,9 @@ SPAN_LEAST_S, SPAN_S, SPAN_SHARE = 30.0, 45.0, 0.25
 lasted a quarter of a single minute, and several threads are an eighth faster or slower for 20 to 40 s at a time, 11 %
 of sweeps found a gain among equals; none of 150 with half of it (`benchmarks/false_gains.py`)."""
 TOLD_OVERRUN_S = 10.0
-HELD_OUT_TIMES = 2.0
-"""As much is held out as what is searched on, so many times (`engines/division.py`)."""
+HELD_OUT_TIMES = 4.0
+"""Judging for the proof takes so many times what it took in the search: twice as much is held out
+(`engines/division.py`), and the search may end it where nothing is worse so far."""
 
 
 def least_span_s(minutes_s: float) -> float:
@@ -95,7 +96,7 @@ class Final:
         )
 
     def _vetting_s(self, rivals: Sequence[TrialResult]) -> float:
-        """What judging the default and its rivals on what is held out takes: twice as much as was searched on."""
+        """What judging the default and its rivals on what is held out takes."""
         if self.prepared.workload.held_out is None:
             return 0.0
         return sum(HELD_OUT_TIMES * t.quality_s for t in (self.observations.trials[0], *rivals))

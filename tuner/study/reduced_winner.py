@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from engines.judgement import NOT_JUDGED
 from search_spaces.parameter import Params
 from tuner.core.explanation import Ablation
 from tuner.core.objective import beside
@@ -137,7 +138,7 @@ class ReducedWinner:
         baseline, winner = self.observations.trials[0], played.winner
         options = without(self.prepared.space, winner.params, baseline.params, found) if found else []
         measured = [t for params in options if (t := self._measured(params)).feasible]
-        limits = beside(self.prepared.constraints, first.quality.get(baseline.number, {}))
+        limits = beside(self.prepared.constraints, first.quality.get(baseline.number, NOT_JUDGED).metrics)
         vetted = vet([], measured, len(measured), self.executor, limits, self.watchers.progress)
         for number, reason in vetted.refused.items():
             self.watchers.notice(f"trial {number} does not hold on what was held out: {reason}")

@@ -226,8 +226,8 @@ class Search:
     def _search_plan(self, pace: float) -> MeasurementPlan:
         trials, cold, left_s = self._observations.trials, self._prepared.cold_loads, self._limit.until_up_s()
         limits = search_limits(self._prepared.guards, trials[0], pace) if trials else ()
-        hurried = never_quiet([t.host_noise for t in trials])
-        plan = hurried_plan(left_s) if hurried else search_plan(self._pruner(pace), cold, left_s)
+        hurried, round_s = never_quiet([t.host_noise for t in trials]), trials[0].round_s if trials else 0.0
+        plan = hurried_plan(left_s) if hurried else search_plan(self._pruner(pace), cold, left_s, round_s)
         return replace(plan, cold_load=cold, limits=limits)
 
     def _pruner(self, pace: float) -> Pruner:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import zip_longest
 
+from engines.judgement import WorstItem
 from search_spaces.parameter import Value
 from tuner.core.guards import FeltVerdict
 from tuner.core.metrics import METRICS
@@ -78,7 +79,8 @@ class TournamentDocument:
     None where one had been dropped; `quiet` says of each whether nobody disturbed it. `winner` is a trial's number,
     None without one. `trials` and `exhausted` are of the study by then. `vetoed` maps trials that broke a limit on what
     is held out, and so did not play, to the reason. `selection` is the tournament that chose the winner, where that
-    then went on with fewer changes: this one is of those.
+    then went on with fewer changes: this one is of those. `worst` is what came off worst on what is held out, by trial
+    of those who played.
     """
 
     objective: str
@@ -98,6 +100,7 @@ class TournamentDocument:
     summary: str = ""
     stock: StockDocument | None = None
     vetoed: Mapping[int, str] = field(default_factory=dict)
+    worst: Mapping[int, WorstItem] = field(default_factory=dict)
     selection: TournamentDocument | None = None
 
     @property
@@ -131,6 +134,7 @@ def tournament_document(
         exhausted=state.begun_for.exhausted,
         stock=_stock(comparison, winner),
         vetoed=state.vetoed,
+        worst={c.number: c.trial.worst for c in players if c.trial.worst},
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from engines.judgement import Judgement
 from tuner.core.objective import Constraint, beside
 from tuner.core.study_config import Budget
 from tuner.core.trial import TrialResult
@@ -52,7 +53,7 @@ class TournamentState:
     interim_analyses: tuple[int, ...] = ()
     proven_early: bool = False
     ended: Ended = ""
-    quality: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
+    quality: Mapping[int, Judgement] = field(default_factory=dict)
     stock: int | None = None
     vetoed: Mapping[int, str] = field(default_factory=dict)
     stock_may_win: bool = True
@@ -73,7 +74,7 @@ def begun(
     pairs: Pairs,
     baseline: TrialResult,
     finalists: Sequence[TrialResult],
-    quality: Mapping[int, Mapping[str, float]] | None = None,
+    quality: Mapping[int, Judgement] | None = None,
     stock: int | None = None,
     vetoed: Mapping[int, str] | None = None,
     stock_may_win: bool = True,
@@ -100,9 +101,10 @@ def next_players(state: TournamentState) -> tuple[Player, ...]:
     return () if over or not any(p is not state.baseline for p in standing) else standing
 
 
-def _on_what_is_held_out(trial: TrialResult, quality: Mapping[int, Mapping[str, float]]) -> TrialResult:
+def _on_what_is_held_out(trial: TrialResult, quality: Mapping[int, Judgement]) -> TrialResult:
     """The trial with the quality that binds."""
-    return replace(trial, quality=quality[trial.number]) if trial.number in quality else trial
+    judged = quality.get(trial.number)
+    return trial if judged is None else replace(trial, quality=judged.metrics, worst=judged.worst)
 
 
 def candidates(

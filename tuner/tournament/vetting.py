@@ -6,12 +6,13 @@ judged again on what is held out, and who breaks a limit there makes room for th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
+from engines.judgement import Judgement
 from tuner.core import interrupts
 from tuner.core.metrics import metric
-from tuner.core.objective import Constraint, beside, broken
+from tuner.core.objective import Constraint, beside, reasons
 from tuner.core.trial import TrialResult, TrialSpec, TrialStatus
 from tuner.measure.executor import Executor
 from tuner.measure.plan import MeasurementPlan
@@ -27,11 +28,11 @@ PLAN = MeasurementPlan(fixed_rounds(1), "first_item")
 class Vetted:
     """The `invited`, in the order given, and the held-out `quality` by trial number. `refused` maps trial to reason.
 
-    The quality of one that could not be judged is {}, which breaks every limit on it.
+    The quality of one that could not be judged has no metrics, which breaks every limit on it.
     """
 
     invited: list[TrialResult] = field(default_factory=list)
-    quality: dict[int, Mapping[str, float]] = field(default_factory=dict)
+    quality: dict[int, Judgement] = field(default_factory=dict)
     refused: dict[int, str] = field(default_factory=dict)
 
 
@@ -52,25 +53,29 @@ def vet(
     vetted = Vetted()
     limits = tuple(c for c in constraints if metric(c.metric).kind == "quality")
 
-    def reason(trial: TrialResult) -> str:
+    def binding() -> tuple[Constraint, ...]:
+        """The limits, beside the default's quality once that is known."""
+        return beside(limits, vetted.quality[settled[0].number].metrics if settled and vetted.quality else {})
+
+    def reason(trial: TrialResult, plan: MeasurementPlan) -> str:
         """Why `trial` may not play; "" where it may."""
         interrupts.check()
         tell(f"judging trial {trial.number} on what was held out")
         spec = TrialSpec(-1, trial.params, "tournament", trial.number)
-        result = executor.run(spec, PLAN)
+        result = executor.run(spec, plan)
         if not result.metrics and result.status is not TrialStatus.INFEASIBLE:
-            result = executor.run(spec, PLAN)  # it ran in the search: a passing shortage
-        vetted.quality[trial.number] = result.quality
+            result = executor.run(spec, plan)  # it ran in the search: a passing shortage
+        vetted.quality[trial.number] = Judgement(result.quality, result.worst)
         if not result.metrics:
             return result.reason or str(result.status)
-        home = vetted.quality[settled[0].number] if settled else {}
-        return "; ".join(broken(beside(limits, home), result.quality))
+        return "; ".join(reasons(binding(), result.quality, result.worst))
 
-    known = {trial.number: reason(trial) for trial in settled}
+    known = {trial.number: reason(trial, replace(PLAN, judging_limits=())) for trial in settled}
     for trial in ranked[:TRIED_MOST]:
         if len(vetted.invited) >= count:
             break
-        if why := known[trial.number] if trial.number in known else reason(trial):
+        until = replace(PLAN, judging_limits=binding())
+        if why := known[trial.number] if trial.number in known else reason(trial, until):
             if trial.number not in known:
                 vetted.refused[trial.number] = why
         else:

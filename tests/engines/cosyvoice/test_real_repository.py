@@ -59,7 +59,7 @@ def test_two_identical_requests_in_a_row_have_the_same_chunks(model: Model, work
 def test_the_default_is_the_reference_and_its_stages_are_timed(model: Model, workload: Workload) -> None:
     with opened(model) as session:
         sample = session.run(workload.items[0])
-        quality = session.quality(workload)
+        quality = session.quality(workload).metrics
     assert quality["mel_distance_db"] == pytest.approx(0.0, abs=1e-3)
     assert quality["duration_ratio"] == 1.0
     assert sample.counts["llm_tokens"] == round(sample.units_out * 25)
@@ -70,7 +70,7 @@ def test_bfloat16_is_in_force_where_it_is_asked_for(model: Model, workload: Work
     with opened(model, bf16=True, text_head=False, flow_steps=4) as session:
         session.run(workload.items[0])
         told = session.in_force()
-        quality = session.quality(workload)
+        quality = session.quality(workload).metrics
     assert told["autocast"] == "LLM bfloat16, flow bfloat16"
     assert told["flow steps"] == "4"
     assert told["text head"] == "left out"
@@ -80,7 +80,7 @@ def test_bfloat16_is_in_force_where_it_is_asked_for(model: Model, workload: Work
 def test_without_the_text_head_the_audio_is_the_same(model: Model, workload: Workload) -> None:
     with opened(model, text_head=False) as session:
         session.run(workload.items[0])
-        assert session.quality(workload)["mel_distance_db"] == pytest.approx(0.0, abs=1e-3)
+        assert session.quality(workload).metrics["mel_distance_db"] == pytest.approx(0.0, abs=1e-3)
 
 
 def test_fp16_is_dropped_by_the_repository_without_a_gpu_and_it_shows(model: Model, workload: Workload) -> None:
@@ -183,4 +183,4 @@ def test_torch_compile_is_in_force_where_it_is_asked_for(model: Model, workload:
     with opened(model, compile="default", compile_module="flow") as session:
         session.run(workload.items[0])
         assert session.in_force()["flow estimator"].startswith("compiled (")
-        assert session.quality(workload)["mel_distance_db"] < 1.0
+        assert session.quality(workload).metrics["mel_distance_db"] < 1.0

@@ -197,7 +197,7 @@ def test_quality_of_the_reference_itself_is_perfect(folder_model: Model) -> None
     assert len(told) == 1
     with opened(folder_model) as session:
         session.run(workload.items[0])
-        quality = session.quality(workload)
+        quality = session.quality(workload).metrics
     assert quality["mel_distance_db"] == quality["mel_distance_db_worst"] == 0.0
     assert quality["duration_ratio"] == quality["duration_ratio_worst"] == 1.0
 
@@ -212,7 +212,7 @@ def test_one_text_of_several_whose_take_is_too_long_breaks_a_constraint(folder_m
         for asked in workload.items:
             session.loaded.pace = 1.3 if asked is workload.items[-1] else 1.0
             session.run(asked)
-        quality = session.quality(workload)
+        quality = session.quality(workload).metrics
     assert {name for name, limit in LIMITS.items() if quality[name] > limit} == {"duration_ratio_worst"}
     assert quality["duration_ratio_worst"] == pytest.approx(1.3, rel=0.02)
     assert quality["duration_ratio"] < 1.1

@@ -73,7 +73,7 @@ def _over_the_limits(quality: Mapping[str, float]) -> set[str]:
 @pytest.mark.parametrize("params", [{"split": "none"}, {"mode": "retrieval", "buffer_ms": 500}])
 def test_who_speaks_and_in_what_portions_is_not_heard(workload: Workload, params: dict[str, Any]) -> None:
     session = _session(**params)
-    assert session.quality(workload)["mel_distance_db_worst"] == 0
+    assert session.quality(workload).metrics["mel_distance_db_worst"] == 0
     session.close()
 
 
@@ -88,7 +88,7 @@ def test_who_speaks_and_in_what_portions_is_not_heard(workload: Workload, params
 )
 def test_every_way_of_splitting_is_within_the_limits(workload: Workload, params: dict[str, Any]) -> None:
     session = _session(**params)
-    quality = session.quality(workload)
+    quality = session.quality(workload).metrics
     session.close()
     assert quality["mel_distance_db_worst"] > 0
     assert not _over_the_limits(quality)
@@ -111,7 +111,7 @@ def test_one_text_of_several_that_ends_too_early_is_refused(
     with pytest.raises(InvalidOutputError, match=f"truncated: .* {kept:.2f} of the reference's"):
         session.quality(workload)
     monkeypatch.setattr(session, "limits", replace(session.limits, of_reference=(0.5, 2.0)))
-    assert "duration_ratio_worst" in _over_the_limits(session.quality(workload))
+    assert "duration_ratio_worst" in _over_the_limits(session.quality(workload).metrics)
     session.close()
 
 
@@ -121,7 +121,7 @@ def test_one_text_of_several_that_is_another_is_refused(workload: Workload, monk
     monkeypatch.setattr(
         session, "utter", lambda text, hear: utter("Some of us walk home." if text == first else text, hear)
     )
-    assert "mel_distance_db_worst" in _over_the_limits(session.quality(workload))
+    assert "mel_distance_db_worst" in _over_the_limits(session.quality(workload).metrics)
     session.close()
 
 

@@ -16,7 +16,8 @@ from engines.errors import EngineError, ModelFileError, UnsupportedError
 from engines.faster_whisper import FasterWhisperEngine
 from engines.faster_whisper.models import prepare
 from engines.faster_whisper.session import FasterWhisperSession
-from engines.faster_whisper.settings import KNOBS, is_reference
+from engines.faster_whisper.settings import KNOBS, decides, is_reference
+from engines.judgement import NOT_JUDGED
 from engines.recognition.clips import Passage
 from engines.recognition.transcripts import count_errors
 from engines.recognition.workload import resolve_workload
@@ -76,13 +77,24 @@ def test_quality_is_relative_to_the_library_s_defaults(model: Model, workload: W
     engine = FasterWhisperEngine()
     engine.prepare_quality(model, workload, quiet)
     same, eight = _opened(model, {"cpu_threads": 1}), _opened(model, {"compute_type": "int8", "beam_size": 1})
-    found = same.quality(workload)
+    found = same.quality(workload).metrics
     assert found["wer_increase"] == found["failed_clips_upper"] == 0.0
-    other = eight.quality(workload)
+    other = eight.quality(workload).metrics
     assert other["wer_increase"] == pytest.approx(other["wer"] - found["wer"])
-    assert same.quality(Workload("none", workload.items)) == {}
+    assert same.quality(Workload("none", workload.items)) == NOT_JUDGED
     same.close()
     eight.close()
+
+
+def test_what_decides_a_text(model: Model) -> None:
+    plain = decides(model, {})
+    assert plain == decides(model, {"cpu_threads": 2, "batch_size": 4, "beam_size": 5})
+    assert plain.always == decides(model, {"temperature_fallback": False}).always
+    assert plain.in_fallbacks == {"temperature_fallback": True, "best_of": 5}
+    batched = {"batched": True, "vad_filter": True}
+    assert decides(model, batched) != decides(model, {**batched, "batch_size": 4})
+    for other in ({"compute_type": "int8"}, {"beam_size": 1}, batched):
+        assert plain.always != decides(model, other).always, other
 
 
 def test_what_counts_as_the_reference(model: Model) -> None:

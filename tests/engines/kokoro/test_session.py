@@ -84,9 +84,9 @@ def test_quality_is_the_same_whatever_was_said_before(noisy: Model) -> None:
     for _ in range(2):
         for item in reversed(both.items):
             session.run(item)
-        assert session.quality(both)["mel_distance_db_worst"] == 0
+        assert session.quality(both).metrics["mel_distance_db_worst"] == 0
     split = _session(noisy, split="clause")
-    one, other = split.quality(both), (split.run(ITEM), split.quality(both))[1]
+    one, other = split.quality(both).metrics, (split.run(ITEM), split.quality(both).metrics)[1]
     assert one == other
 
 
@@ -97,10 +97,10 @@ def test_a_text_in_pieces_is_laid_beside_the_whole_of_it(model: Model, monkeypat
     engine.prepare_quality(model, workload, lambda line: None)
     split = _session(model, split="clause")
     assert len(split._pieces(TEXT)) == 3
-    whole = split.quality(workload)
+    whole = split.quality(workload).metrics
     assert whole["mel_distance_db_worst"] > 0
     monkeypatch.setattr(module, "SENTENCE_PAUSE_S", 1.0)
-    assert split.quality(workload)["duration_ratio_worst"] > whole["duration_ratio_worst"]
+    assert split.quality(workload).metrics["duration_ratio_worst"] > whole["duration_ratio_worst"]
     monkeypatch.undo()
     create = split._create
     monkeypatch.setattr(split, "_create", lambda text: create(text)[: -create(text).size // 10 * 4])
@@ -131,10 +131,10 @@ def test_other_precisions_are_close_to_the_reference(model: Model, quantization:
     engine = KokoroEngine()
     workload = engine.resolve_workload({"items_per_round": 1}, model, lambda line: None)
     engine.prepare_quality(model, workload, lambda line: None)
-    quality = _session(model, quantization=quantization).quality(workload)
+    quality = _session(model, quantization=quantization).quality(workload).metrics
     assert 0 < quality["mel_distance_db"] < 3
     assert quality["duration_ratio"] < 1.05
-    assert _session(model).quality(workload)["mel_distance_db"] < 0.01
+    assert _session(model).quality(workload).metrics["mel_distance_db"] < 0.01
 
 
 @pytest.mark.parametrize(("gain", "complaint"), [(float("nan"), "not finite"), (0.0, "silent"), (50.0, "clipped")])

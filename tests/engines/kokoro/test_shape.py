@@ -51,6 +51,6 @@ def test_the_reduced_shape_speaks_in_every_precision() -> None:
         session.close()
         whole: Params = {"quantization": quantization}
         session = KokoroSession(model, prepare(model, whole, lambda line: None), whole)
-        assert session.quality(workload)["duration_ratio"] < 1.3
+        assert session.quality(workload).metrics["duration_ratio"] < 1.3
         session.close()
     assert "spacy" not in sys.modules

@@ -21,7 +21,7 @@ _ONE_THREAD = {"n_threads": 1, "n_threads_batch": 1}
 def judged(engine: LlamaCppEngine, model: Model, workload: Workload, **params: Any) -> dict[str, float]:
     session = engine.open(model, {**_ONE_THREAD, **params})
     try:
-        return dict(session.quality(workload))
+        return dict(session.quality(workload).metrics)
     finally:
         session.close()
 

@@ -46,7 +46,7 @@ def test_every_way_of_speaking_is_within_the_limits(
 ) -> None:
     session = PiperEngine().open(joe, params)
     try:
-        quality = session.quality(proof)
+        quality = session.quality(proof).metrics
     finally:
         session.close()
     assert not {name for name, limit in LIMITS.items() if quality.get(name, 0.0) > limit}

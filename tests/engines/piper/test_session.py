@@ -64,14 +64,14 @@ def test_a_text_always_sounds_the_same_whatever_was_said_before(model: Model) ->
     session.run(WorkItem("b", {"text": "Good morning to all of you."}))
     again = session.run(ITEM)
     assert (first.output, first.counts) == (again.output, again.counts)
-    assert session.quality(workload)["mel_distance_db_worst"] == 0
+    assert session.quality(workload).metrics["mel_distance_db_worst"] == 0
 
 
 def test_a_text_in_pieces_is_laid_beside_the_whole_of_it(model: Model) -> None:
     engine = PiperEngine()
     workload = engine.resolve_workload({"sentences": [TEXT]}, model, lambda line: None)
     engine.prepare_quality(model, workload, lambda line: None)
-    assert _session(model, split="clause").quality(workload)["mel_distance_db_worst"] > 0
+    assert _session(model, split="clause").quality(workload).metrics["mel_distance_db_worst"] > 0
 
 
 def test_a_speaker_of_several_is_the_one_that_was_asked_for(tmp_path: Path) -> None:

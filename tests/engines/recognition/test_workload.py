@@ -53,6 +53,18 @@ def test_by_default_chunks_utterances_and_stressed_ones_are_timed_and_hundreds_o
     assert workload.notes[2].startswith("in the proof, word errors are counted on 48 clips with 406 words")
 
 
+def test_what_is_timed_is_judged_too_where_quality_is_so_that_it_is_heard_once(model: Model, tmp_path: Path) -> None:
+    for number in range(120):
+        write_wav(tmp_path / f"{number:03}.wav", tone(0.5 + number / 100))
+        (tmp_path / f"{number:03}.txt").write_text(f"this is number {number}")
+    own, shipped = _workload(model, audio=str(tmp_path)), _workload(replace(model, source="base.bin"))
+    for part in (own, _held_out(own), shipped, _held_out(shipped)):
+        judged_ids = {p.id for p in _judged(part)}
+        timed = [p for p in _passages(part) if not p.id.startswith("chunk")]
+        assert len(timed) >= 4
+        assert {p.id for p in timed} <= judged_ids
+
+
 def test_other_models_hear_pauses_long_passages_and_leading_silence_too(model: Model) -> None:
     workload = _workload(replace(model, source="base.bin"))
     assert len(_judged(workload)) >= 24

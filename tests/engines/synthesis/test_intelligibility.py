@@ -29,7 +29,7 @@ def test_commands_are_understood_and_babble_is_not(ear: str) -> None:
         workload = resolve_workload({"sentences": spoken, "asr_model": ear}, model, lambda line: None)
         engine.prepare_quality(model, workload, lambda line: None)
         session = EspeakSession(model, prepare(model, {}, print), {})
-        quality = session.quality(workload)
+        quality = session.quality(workload).metrics
         session.close()
         assert least <= quality["wer"] <= most
         assert quality["wer_increase"] == 0

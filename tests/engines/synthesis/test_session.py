@@ -10,6 +10,7 @@ import pytest
 from engines.base import Model, WorkItem, Workload
 from engines.errors import EngineError, InvalidOutputError
 from engines.fake_voice import RATE, SPEAKERS, FakeVoiceEngine, FakeVoiceSession
+from engines.judgement import NOT_JUDGED
 from engines.registry import engines_of, load_engine
 from engines.synthesis.references import References
 from engines.synthesis.session import PushingSession, SynthesisSession, prepare_references
@@ -44,14 +45,14 @@ def test_what_is_judged_is_what_was_measured(monkeypatch: pytest.MonkeyPatch) ->
     session = _session()
     session.run(ITEM)
     monkeypatch.setattr(session, "speak", None)
-    quality = session.quality(WORKLOAD)
+    quality = session.quality(WORKLOAD).metrics
     assert (quality["mel_distance_db"], quality["f0_rmse_hz"], quality["duration_ratio"]) == (0, 0, 1)
     assert (quality["mel_distance_db_worst"], quality["duration_ratio_worst"]) == (0, 1)
 
 
 def test_what_was_not_measured_is_spoken_for_judging() -> None:
-    assert _session().quality(WORKLOAD)["duration_ratio"] == 1
-    assert _session().quality(Workload("w", (ITEM,))) == {}
+    assert _session().quality(WORKLOAD).metrics["duration_ratio"] == 1
+    assert _session().quality(Workload("w", (ITEM,))) == NOT_JUDGED
 
 
 def test_without_the_reference_quality_is_an_error_and_not_a_value() -> None:

@@ -1,12 +1,14 @@
 """The one way to measure: from a spec and a plan to a result, over a loader that is scripted."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from engines.base import Model
 from engines.errors import InvalidOutputError
 from engines.fake import FakeEngine
+from engines.judgement import WorstItem
 from search_spaces.template import load_template
 from tests.tuner.fake_loader import NOISY, QUIET, Script, ScriptedLoader, failure
 from tuner.core.objective import Constraint, Objective
@@ -96,6 +98,39 @@ def test_quality_is_judged_once_and_not_of_what_is_cut_off(tmp_path):
     cut = executor(tmp_path / "other", slow, constraints=[Constraint("kld", 0.05)]).run(SPEC, search_plan(raced))
     assert (cut.status, cut.reason) == (TrialStatus.PRUNED, "clearly worse than the best after 1 round")
     assert not slow.asked
+
+
+WORST = WorstItem("clip 7", "nothing was heard", "turn it off")
+
+
+def test_a_trial_that_quality_refuses_says_what_came_off_worst(tmp_path):
+    limits = [Constraint("kld", 0.005)]
+    runs = executor(tmp_path, Script([100.0], worst=WORST), constraints=limits)
+    result = runs.run(SPEC, search_plan(PRUNER))
+    assert result.worst == WORST
+    assert result.reason == "kld 0.01 > 0.005; worst: clip 7 (nothing was heard): 'turn it off' came out as ''"
+    assert runs.known_infeasible(PARAMS) == result.reason
+    again = runs.run(SPEC, search_plan(PRUNER))
+    assert (again.reason, again.worst) == (result.reason, WORST), "the cache keeps it"
+    kept = executor(tmp_path / "kept", Script([100.0], worst=WORST)).run(SPEC, search_plan(PRUNER))
+    assert (kept.reason, kept.worst) == ("", WORST)
+    memory = executor(tmp_path / "m", Script([100.0], worst=WORST), constraints=[Constraint("rss_peak_mib", 1.0)])
+    assert "worst" not in memory.run(SPEC, search_plan(PRUNER)).reason, "another limit was broken"
+
+
+def test_judging_that_ended_early_holds_for_the_limits_that_ended_it(tmp_path):
+    hasty = Script([100.0], judged={"kld": 0.2}, complete=False)
+    runs = executor(tmp_path, hasty, constraints=[Constraint("kld", 0.05), Constraint("rss_peak_mib", 1e6)])
+    assert runs.run(SPEC, search_plan(PRUNER)).status is TrialStatus.INFEASIBLE
+    runs.run(SPEC, search_plan(PRUNER))
+    assert hasty.limits == [{"kld": 0.05}], "known from then on"
+    assert runs.known_infeasible(PARAMS).startswith("kld 0.2 > 0.05")
+    runs.run(SPEC, replace(search_plan(PRUNER), judging_limits=(Constraint("kld", 0.5),)))
+    assert hasty.limits[1:] == [{"kld": 0.5}], "other limits need another judgement"
+    runs.run(SPEC, replace(search_plan(PRUNER), judging_limits=()))
+    assert hasty.limits[2:] == [{}]
+    runs.run(SPEC, search_plan(PRUNER))
+    assert len(hasty.limits) == 3, "a whole one holds for all"
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

@@ -8,7 +8,7 @@ from engines.base import Sample
 from engines.errors import InvalidOutputError
 from tests.tuner.fake_loader import NOISY, QUIET, Script, sample
 from tuner.measure.measurement import Measurer, RepeatAllowance
-from tuner.measure.plan import MeasurementPlan, single_round_plan
+from tuner.measure.plan import LONG_ROUND_S, MeasurementPlan, search_plan, single_round_plan
 from tuner.measure.pruning import Pruner, fixed_rounds
 from tuner.measure.round_metrics import round_metrics
 
@@ -93,7 +93,40 @@ def test_a_single_round_is_warmed_up_by_the_first_item_and_taken_as_it_is():
     assert speed(result) == pytest.approx(90.0)
 
 
-@pytest.mark.parametrize(("warm_up", "late"), [("first_item", True), ("whole_pass", False), ("until_steady", True)])
+def test_after_a_brief_warm_up_the_first_round_counts():
+    result, script = measured([20.0, 100.0, 100.1], warm_up="brief")
+    assert script.deadlines == [0.0, None, None], "there is no best yet to end it by"
+    assert [r.kind for r in result.rounds] == ["measured", "measured"]
+    assert speed(result) == pytest.approx(100.05, rel=1e-4)
+
+
+@pytest.mark.parametrize("noise", [QUIET, NOISY])
+def test_a_round_that_ends_at_the_deadline_does_not_count_and_a_slow_configuration_is_pruned_after_it(noise):
+    """A round of the best takes 0.1 s, one of this a second."""
+    script = Script([50.0, 50.0, 100.0], [QUIET, noise])
+    pruner = Pruner(True, 100.0, 2, 4, half_width=0.02, best_round_s=0.1)
+    result = Measurer(script, "llm", SPEED, 1.0, RepeatAllowance()).measure(MeasurementPlan(pruner, "brief"))
+    assert script.deadlines[:2] == [0.0, pytest.approx(0.3)]
+    assert result.rounds[0].kind == "warm_up"
+    assert result.pruned == (noise is QUIET), "who was disturbed gets another round"
+    assert (speed(result) > 90) == (noise is NOISY)
+
+
+def test_rounds_of_seconds_are_warmed_up_briefly_and_measured_once():
+    pruner = Pruner(True, 100.0, 2, 4, half_width=0.02)
+    quick, long = search_plan(pruner, round_s=0.5), search_plan(pruner, round_s=LONG_ROUND_S)
+    assert (quick.warm_up, quick.pruner) == ("until_steady", pruner)
+    assert long.warm_up == "brief"
+    script = Script([20.0, 100.0, 50.0])
+    result = Measurer(script, "llm", SPEED, 1.0, RepeatAllowance()).measure(long)
+    assert [r.kind for r in result.rounds] == ["measured"]
+    assert not result.pruned
+    assert Measurer(Script([20.0, 40.0]), "llm", SPEED, 1.0, RepeatAllowance()).measure(long).pruned
+
+
+@pytest.mark.parametrize(
+    ("warm_up", "late"), [("first_item", True), ("whole_pass", False), ("until_steady", True), ("brief", True)]
+)
 def test_what_compiles_lazily_and_what_is_told_to_has_a_whole_first_pass(warm_up, late):
     script = Script([5.0, 100.0])
     plan = MeasurementPlan(fixed_rounds(3), warm_up)

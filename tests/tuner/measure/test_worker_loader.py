@@ -7,6 +7,7 @@ import psutil
 import pytest
 
 from engines.fake.engine import SERVER_CPU_S, SERVER_MIB, FakeEngine
+from engines.judgement import Judgement
 from tuner.core.trial import TrialStatus
 from tuner.measure import worker_loader
 from tuner.measure.host.host_noise import HostNoise
@@ -34,7 +35,7 @@ def test_a_configuration_runs_and_is_judged_in_a_process_of_its_own():
             assert (len(measured.samples), len(first.samples)) == (ITEMS, 1)
             assert measured.rss_peak_mib > 5
             assert not loaded.has_children
-            assert loaded.quality(TIMEOUT_S)["kld"] == 0.0
+            assert loaded.quality({}, TIMEOUT_S) == Judgement({"kld": 0.0, "top1_agreement": 1.0, "perplexity": 10.0})
             assert loaded.inspect("in_force", TIMEOUT_S) == {"mode": "a"}
             assert list(loaded.inspect("profile", TIMEOUT_S)) == ["pipeline_profile.json"]
             assert loaded.load_s < loaded.engine_s

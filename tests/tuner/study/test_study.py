@@ -59,6 +59,28 @@ def test_quality_binds(tmp_path, monkeypatch):
     assert any("predicted infeasible, such as: kld 0.2 > 0.05" in text for text in outcome.notices)
 
 
+@pytest.mark.parametrize("asked", [False, True])
+def test_what_quality_depends_on_is_not_searched_where_it_cannot_be_judged(tmp_path, asked):
+    """`precision` alone affects it. Whoever sweeps it by name gets it judged as well as may be."""
+    recorder, why = Recorder(), "the texts say nothing: give others"
+    space = {"threads": Choices((2, 6)), **({"precision": Choices(("medium", "high"))} if asked else {})}
+    config = fake_config(tmp_path, workload={"unjudgeable": why}, space=space, params={**FIXED, "mode": "b"})
+    outcome = run_study(config, [recorder])
+    precisions = {trial.params["precision"] for trial in outcome.trials}
+    assert precisions == ({"medium", "high"} if asked else {"high"})
+    (line,) = (text for (text,) in recorder.named("notice") if text.startswith(why))
+    assert line == why + ("" if asked else "; not searched: precision")
+    assert outcome.verdict == "gain"
+
+
+def test_where_quality_has_no_limit_nothing_has_to_be_judged(tmp_path):
+    space = {"precision": Choices(("low", "high"))}
+    fixed = {**FIXED, "mode": "b", "threads": 6}
+    config = fake_config(tmp_path, workload={"unjudgeable": "why"}, space={}, params=fixed, constraints={})
+    outcome = run_study(config, [])
+    assert space["precision"].values[0] in {trial.params["precision"] for trial in outcome.trials}
+
+
 def test_all_configurations_equal_means_keep_the_default(tmp_path):
     space = {"threads": Choices((6, 7)), "mode": Choices(("a",))}
     fixed = {"turbo": False, "scale": 1.0, "precision": "high"}

@@ -1,5 +1,6 @@
 """Verdicts that look at more than the objective: guards of what is felt, and what people run."""
 
+from engines.judgement import Judgement, WorstItem
 from tests.tuner.fake_executor import SPEED, FakeExecutor
 from tests.tuner.tournament.tournaments import QUIET, trial
 from tuner.core.guards import Guard
@@ -12,6 +13,8 @@ from tuner.tournament.state import BegunFor, begun, candidates
 from tuner.tournament.tournament import Tournament
 from tuner.tournament.verdict import refusals, sentence
 from tuner.tournament.vetting import vet
+
+WORST = WorstItem("clip 7", "nothing was heard", "turn it off")
 
 
 def hold(values, guards=(), stock=None, quality=None, constraints=(), stock_may_win=True, noise=0.01):
@@ -100,9 +103,11 @@ def test_a_guard_that_noise_seems_to_break_at_a_look_does_not_end_the_tournament
 
 def test_the_quality_that_binds_is_that_of_what_was_held_out():
     trials = {n: trial(n, quality={"kld": 0.01}) for n in (0, 7)}
-    state = begun(BegunFor(2, Budget()), SPEED, Pairs(8, 8), trials[0], [trials[7]], {7: {"kld": 0.2}})
+    state = begun(
+        BegunFor(2, Budget()), SPEED, Pairs(8, 8), trials[0], [trials[7]], {7: Judgement({"kld": 0.2}, WORST)}
+    )
     _, (finalist,) = candidates(state, trials, (Constraint("kld", 0.05),))
-    assert finalist.trial.quality == {"kld": 0.2}
+    assert (finalist.trial.quality, finalist.trial.worst) == ({"kld": 0.2}, WORST)
 
 
 LIMITS = (Constraint("wer", 0.1), Constraint("failed_clips_upper", 0.12), Constraint("ftl_ms", 1.0))
@@ -122,8 +127,12 @@ class Judge(FakeExecutor):
         ran = super().run(spec, plan)
         if spec.repeat_of in self.gone:
             return TrialResult(-1, spec.params, TrialStatus.CRASHED, "it crashed while it was judged")
-        quality = {"wer": 0.3 if spec.repeat_of in self.bad else 0.05, "failed_clips_upper": self.bound}
-        return TrialResult(-1, spec.params, TrialStatus.OK, metrics=ran.metrics, host_noise=QUIET, quality=quality)
+        bad = spec.repeat_of in self.bad
+        quality = {"wer": 0.3 if bad else 0.05, "failed_clips_upper": self.bound}
+        return TrialResult(
+            -1, spec.params, TrialStatus.OK, metrics=ran.metrics, host_noise=QUIET, quality=quality,
+            worst=WORST if bad else None,
+        )  # fmt: skip
 
 
 def test_who_breaks_a_limit_on_what_is_held_out_makes_room_for_the_next():
@@ -131,8 +140,11 @@ def test_who_breaks_a_limit_on_what_is_held_out_makes_room_for_the_next():
     told: list[str] = []
     vetted = vet([trial(0)], [trial(3), trial(4), trial(5), trial(6)], 2, judge, LIMITS, told.append)
     assert [t.number for t in vetted.invited] == [4, 5]
-    assert vetted.refused == {3: "wer 0.3 > 0.1"}
-    assert vetted.quality[0]["wer"] == 0.3
+    assert vetted.refused == {3: f"wer 0.3 > 0.1; worst: {WORST.line}"}
+    assert vetted.quality[0].metrics["wer"] == 0.3
+    assert vetted.quality[0].worst == WORST
+    ends = [plan.judging_limits for _, plan in judge.runs]
+    assert ends == [(), *[LIMITS[:2]] * 3], "the default is judged to the end, others until a limit is broken"
     assert set(vetted.quality) == {0, 3, 4, 5}
     assert told[0] == "judging trial 0 on what was held out"
 
@@ -142,7 +154,7 @@ def test_what_could_not_be_judged_does_not_play_on_the_quality_of_the_search():
     vetted = vet([trial(0)], [trial(4), trial(5)], 2, judge, LIMITS)
     assert [t.number for t in vetted.invited] == [5]
     assert vetted.refused == {4: "it crashed while it was judged"}
-    assert vetted.quality[4] == {}
+    assert vetted.quality[4] == Judgement({})
     assert judge.numbers().count(4) == 2, "a passing shortage gets a second chance"
 
 

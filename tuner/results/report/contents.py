@@ -9,6 +9,7 @@ from tuner.core.deploy import Gain
 from tuner.core.metrics import METRICS
 from tuner.measure.host.host_noise import noise_message
 from tuner.results.report.blocks import Block, Code, Columns, Heading, Paragraph, Part, Plot, Table, Verdict
+from tuner.results.report.judged import refused, worst
 from tuner.results.report.plots import all_plots
 from tuner.results.report.study_files import StudyFiles
 from tuner.results.report.trials_table import trials_table
@@ -67,6 +68,8 @@ def contents(study: StudyFiles) -> list[Block]:
         verdict(study),
         *_against_default(study),
         *_plot(plots, "tournament", "Proof"),
+        *worst(study),
+        *refused(study),
         *_targets(study),
         *_plot(plots, "ablation", "What each change is worth"),
         *_plot(plots, "history", "Search"),

@@ -19,6 +19,7 @@ from engines.base import (
 )
 from engines.deploy import Deployment
 from engines.errors import ModelFileError
+from engines.judgement import NO_LIMITS, NOT_JUDGED, Judgement, QualityLimits
 from search_spaces.parameter import Params
 
 HERE = Path(__file__).parent
@@ -47,9 +48,9 @@ class ToySession:
         handovers = tokens // self._lanes * (1 if self._eager else 2)
         return Sample(item.id, times, times[-1], 4.0, float(tokens), "1 2 3", counts={"handovers": handovers})
 
-    def quality(self, workload: Workload) -> Mapping[str, float]:
+    def quality(self, workload: Workload, limits: QualityLimits = NO_LIMITS) -> Judgement:
         """It always counts right."""
-        return {}
+        return NOT_JUDGED
 
     def close(self) -> None:
         """Nothing is held."""

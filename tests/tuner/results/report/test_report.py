@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from engines.judgement import WorstItem
 from search_spaces.errors import EnvironmentLackingError, TunerError
 from tests.tuner.records import write_results
 from tests.tuner.synthetic import (
@@ -31,6 +32,7 @@ from tuner.results.report.markdown import escaped
 from tuner.results.report.study_files import StudyFiles, read_study
 from tuner.results.study_store import StudyStore
 from tuner.results.wording import workload_text
+from tuner.tournament.document import StockDocument
 
 
 class Page(HTMLParser):
@@ -168,6 +170,31 @@ def test_the_tournament_is_told_with_who_could_not_win(tmp_path: Path) -> None:
     assert "the intervals hold for all finalists at once" in text
     assert "trial 5 breaks a limit: ftl_ms 204 &gt; 200" in text
     assert "trial 1 failed: signal SIGSEGV" in text
+
+
+def test_what_came_off_worst_is_shown_to_who_decides_and_who_was_refused_for_what(tmp_path: Path) -> None:
+    folder = write_study(tmp_path / "study")
+    assert "came off worst" not in html_of(folder)
+    worst = {
+        0: WorstItem("clip 3", "1 of 6 words wrong", "turn it off", "turn it of"),
+        5: WorstItem("clip 7 (noise 15 dB)", "nothing was heard", "turn | <b>it</b> on " * 30),
+        1: WorstItem("clip 9", "1 of 6 words wrong", "turn it off", "turn it of"),
+    }
+    vetoed = {3: "wer_increase 0.2 > 0.01; worst: clip 1 (5 of 6 words wrong): 'a' came out as 'b'"}
+    stock = StockDocument(0, dict(BASELINE), {}, None)
+    StudyStore(folder).write("tournament.json", tournament(worst=worst, vetoed=vetoed, stock=stock))
+    page = Page(html_of(folder))
+    assert page.row("default, what people run")[1:] == ["clip 3", "1 of 6 words wrong", "turn it off", "turn it of"]
+    _, item, how, expected, output = page.row("winner")
+    assert (item, how, output) == ("clip 7 (noise 15 dB)", "nothing was heard", "")
+    assert expected.startswith("turn | <b>it</b> on")
+    assert len(expected) <= 200
+    assert not any("clip 9" in cell for row in page.rows for cell in row), "of another finalist nobody asks"
+    assert ["3", "quantization=Q4_0", vetoed[3]] in page.rows
+    text = (folder / "report.md").read_text(encoding="utf-8")
+    assert "## What came off worst in the proof" in text
+    assert "nothing was heard" in text
+    assert "## Refused on what was held out" in text
 
 
 def test_targets_say_what_is_missing(tmp_path: Path) -> None:
