@@ -29,7 +29,7 @@ from tests.conformance.subjects import SUBJECTS, Subject
 from tuner.cli.config.compose import compose
 from tuner.core.metrics import check_metrics, leading_metrics, metrics_of
 from tuner.core.study_config import Budget, StudyConfig
-from tuner.measure.answers import RoundAnswer, judgement_from_json
+from tuner.measure.answers import RoundAnswer, judgement
 from tuner.measure.preparation import bound_space
 from tuner.measure.round_metrics import round_metrics
 from tuner.measure.worker_process import Worker
@@ -268,7 +268,7 @@ def test_a_worker_process_serves_it(case: Case, tmp_path: Path) -> None:
         worker.ask("prepare_quality", _TIMEOUT_S, **resolved)
         worker.ask("open", _TIMEOUT_S, **resolved, params=params, evict="")
         samples = RoundAnswer.from_json(worker.ask("round", _TIMEOUT_S)).samples
-        quality = judgement_from_json(worker.ask("quality", _TIMEOUT_S, limits={})).metrics
+        quality = judgement(**worker.ask("quality", _TIMEOUT_S, limits={})).metrics
         worker.ask("close", _TIMEOUT_S)
     task, engine = case.engine.task, case.engine.name
     assert set(quality) <= set(metrics_of(task, engine))

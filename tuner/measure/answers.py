@@ -62,10 +62,9 @@ def workload_from_json(document: Mapping[str, Any]) -> Workload:
     )
 
 
-def judgement_from_json(document: Mapping[str, Any]) -> Judgement:
-    """A Judgement from its `dataclasses.asdict`."""
-    worst = document["worst"]
-    return Judgement(document["metrics"], WorstItem(**worst) if worst else None, document["complete"])
+def judgement(metrics: Mapping[str, float], worst: Mapping[str, str] | None, complete: bool) -> Judgement:
+    """A Judgement from what its `dataclasses.asdict` holds."""
+    return Judgement(metrics, WorstItem(**worst) if worst else None, complete)
 
 
 def capabilities_from_json(document: Mapping[str, Any]) -> Capabilities:

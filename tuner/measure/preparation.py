@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -178,15 +178,18 @@ def prepare(config: StudyConfig, progress: Callable[[str], None], for_quality: b
         model, workload = Model(**resolved["model"]), workload_from_json(resolved["workload"])
         space = bound_space(engine, config, capabilities, model, workload)
         if for_quality:
-            space = judgeable(space, config, _unjudgeable(worker, resolved))
+            parts = [part for part in (resolved["workload"], resolved["workload"]["held_out"]) if part is not None]
+            space = judgeable(space, config, _unjudgeable(worker, resolved["model"], parts))
         engine_s = worker.engine_s
     return Prepared(config, engine, hardware, capabilities, model, workload, space, engine_s)
 
 
-def _unjudgeable(worker: Worker, resolved: Mapping[str, Any]) -> str:
-    """Make the quality references. Why what changes outputs cannot be judged by one of them; "" where it can."""
-    parts = [part for part in (resolved["workload"], resolved["workload"]["held_out"]) if part is not None]
-    subjects = [{"model": resolved["model"], "workload": part} for part in parts]
+def _unjudgeable(worker: Worker, model: object, parts: Sequence[object]) -> str:
+    """Make the quality references. Why what changes outputs cannot be judged by one of them; "" where it can.
+
+    The model and the parts of the workload are as the worker gave them.
+    """
+    subjects = [{"model": model, "workload": part} for part in parts]
     found = [ask_or_explain(worker, "prepare_quality", PREPARE_TIMEOUT_S, **subject) for subject in subjects]
     return next((why for why in reversed(found) if why), "")
 

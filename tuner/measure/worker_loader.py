@@ -10,7 +10,7 @@ from typing import Any
 from engines.base import Engine, Model, ModelFile, Workload
 from engines.judgement import Judgement, QualityLimits
 from search_spaces.parameter import Params
-from tuner.measure.answers import OpenAnswer, RoundAnswer, judgement_from_json
+from tuner.measure.answers import OpenAnswer, RoundAnswer, judgement
 from tuner.measure.host.energy import energy_joules
 from tuner.measure.host.host_noise import NoiseWatch
 from tuner.measure.host.memory import DevicePeak
@@ -59,7 +59,7 @@ class LoadedInWorker:
 
     def quality(self, limits: QualityLimits, timeout_s: float) -> Judgement:
         """As the session judges it."""
-        return judgement_from_json(self.worker.ask("quality", timeout_s, limits=dict(limits)))
+        return judgement(**self.worker.ask("quality", timeout_s, limits=dict(limits)))
 
     def inspect(self, what: Inspection, timeout_s: float) -> Mapping[str, Any]:
         """As the session tells; a profile may take as long as preparing a model."""
