@@ -3,10 +3,11 @@
     python -m benchmarks.external_validity [NAME…] [--sweeps 1] [--override OVERRIDE…] [--json FILE]
 
 For each published model (`python -m tuner models` lists them, and fetches them first) this runs default sweeps with
-different seeds. The winner then plays the library's defaults and what people run, in interleaved blocks of rotated
-order, on speech, requests or sentences of `benchmarks/unseen`, which no sweep sees. A verdict holds where the ratio
-that was published and the one found there do not exclude each other, no metric that a person feels is worse by over
-5 %, and word errors are within a point. Prints a row for each sweep, those that do not hold first.
+different seeds: of speech on recordings of the user's own, of language models and synthesis on what ships. The winner
+then plays the library's defaults and what people run, in interleaved blocks of rotated order, on speech, requests or
+sentences of `benchmarks/unseen`, which the sweep did not see. A verdict holds where of the ratio that was published and
+the one found there either lies in the other's interval, no metric that a person feels is worse by over 5 %, word errors
+are within a point, and no more clips fail as a whole. Prints a row for each sweep, those that do not hold first.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import math
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -38,8 +39,12 @@ from tuner.tournament.rounds import Played, Player, Rules, play_block
 from tuner.tournament.vetting import PLAN
 
 BLOCKS = 8
+VOICE = "piper-joe"
+"""Reads the speech, a published Piper voice."""
 WORD_ERROR_POINT = 0.01
 LIBRARY, STOCK, WINNER = range(3)
+SAME = RatioTest(1.0, (1.0, 1.0), 1.0, 0)
+"""Of the default against itself."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +67,22 @@ SUBJECTS = {
 
 
 @dataclass(frozen=True)
+class Claim:
+    """What a sweep says: `params` is `ratio` times as good as the default; `ci95` is None where it is the default."""
+
+    objective: str
+    ratio: float
+    ci95: tuple[float, float] | None
+    params: Params
+    summary: str
+
+
+@dataclass(frozen=True)
 class Verdict:
     """One sweep, and what became of it elsewhere. Ratios are in the objective, above 1 is better.
 
-    `felt` are the ratios of what a person notices, to the library's defaults; `quality` is winner and default.
+    `felt` are the ratios of what a person notices, to the library's defaults; `quality` is winner and default. `failed`
+    says why it could not be judged, which is no verdict that holds.
     """
 
     model: str
@@ -81,17 +98,25 @@ class Verdict:
     quality: Mapping[str, tuple[float, float]]
     changed: Mapping[str, Any]
     summary: str
+    failed: str = ""
 
     @property
     def misses(self) -> list[str]:
-        """Why it does not hold; nothing where it does."""
+        """Why it does not hold; nothing where it does.
+
+        The ratio holds where either interval has the other's middle in it.
+        """
+        if self.failed:
+            return [self.failed]
         low, high = self.claimed_ci95 or (1.0, 1.0)
         found = []
-        if self.there_ci95[1] < low or self.there_ci95[0] > high:
+        if not (low <= self.there <= high or self.there_ci95[0] <= self.claimed <= self.there_ci95[1]):
             found.append(f"×{self.there:.2f} where ×{self.claimed:.2f} was claimed")
         found += [f"{name} ×{ratio:.2f}" for name, ratio in self.felt.items() if ratio < 1 / FACTOR]
         if "wer" in self.quality and self.quality["wer"][0] > self.quality["wer"][1] + WORD_ERROR_POINT:
             found.append(f"word error {100 * self.quality['wer'][1]:.1f} → {100 * self.quality['wer'][0]:.1f} %")
+        if "failed_clips" in self.quality and self.quality["failed_clips"][0] > self.quality["failed_clips"][1]:
+            found.append(f"failed clips {self.quality['failed_clips'][1]:.0%} → {self.quality['failed_clips'][0]:.0%}")
         return found
 
 
@@ -109,35 +134,56 @@ def sweep(subject: Subject, seed: int, overrides: Sequence[str], outputs: Path) 
 def referee(name: str, subject: Subject, seed: int, document: Mapping[str, Any], material: Path) -> Verdict:
     """Play the winner against the library's defaults and what people run, on material that nobody used."""
     config = compose(subject.task, [*subject.overrides, f"{subject.option}={material}"])
-    prepared = prepare(config, lambda text: print(f"… {text}", file=sys.stderr)).for_proof
-    space, deploy = prepared.space, document["deploy"]
-    players = {LIBRARY: space.baseline, WINNER: deploy["params"]}
+    prepared = prepare(config, _tell).for_proof
+    deploy, gain = document["deploy"], document["deploy"]["gain"]
+    claim = Claim(
+        gain["objective"], gain["ratio"] or math.nan, _pair(gain["ci95"]), deploy["params"], document["summary"]
+    )
+    return elsewhere(prepared, name, seed, claim, _tell)
+
+
+def nothing_deployed(name: str, seed: int, summary: str) -> Verdict:
+    """Of a sweep that names no configuration: no verdict that holds."""
+    one = (1.0, 1.0)
+    return Verdict(name, seed, "", math.nan, None, 1.0, one, None, None, {}, {}, {}, summary, "nothing was deployed")
+
+
+def elsewhere(
+    prepared: Prepared, name: str, seed: int, claim: Claim, tell: Callable[[str], None] = lambda text: None
+) -> Verdict:
+    """What becomes of a claim on the material of `prepared`. To keep the default claims nothing that could fail."""
+    space, objective = prepared.space, Objective(claim.objective)
+    changed = {k: v for k, v in claim.params.items() if space.baseline.get(k) != v}
+    players: dict[int, Params] = {LIBRARY: space.baseline}
+    if changed:
+        players[WINNER] = claim.params
     if (stock := space.stock_configuration()) != dict(space.baseline):
         players[STOCK] = stock
-    candidates = play(prepared, players)
-    objective = Objective(deploy["gain"]["objective"])
-    test = _test(candidates, WINNER, LIBRARY, objective)
-    assert test is not None, "the library's defaults did not run"
-    against = _test(candidates, WINNER, STOCK, objective) if STOCK in candidates else None
-    names = felt(metrics_of(subject.task, prepared.engine.name).values())
+    candidates = play(prepared, players, tell) if len(players) > 1 else {}
+    winner = WINNER if changed else LIBRARY
+    failed = next((f"{c.failure} there" for n in (LIBRARY, winner) if (c := candidates.get(n)) and c.failure), "")
+    test = (_test(candidates, WINNER, LIBRARY, objective) if changed and not failed else None) or SAME
+    against = _test(candidates, winner, STOCK, objective) if STOCK in candidates else None
+    names = felt(metrics_of(prepared.engine.task, prepared.engine.name).values()) if changed else []
     ratios = {n: t.ratio for n in names if (t := _test(candidates, WINNER, LIBRARY, Objective(n)))}
-    judged = {number: quality(prepared, players[number]) for number in (WINNER, LIBRARY)}
-    both = judged[WINNER].keys() & judged[LIBRARY].keys()
-    changed = {k: v for k, v in deploy["params"].items() if space.baseline.get(k) != v}
-    claimed = deploy["gain"]
+    default = quality(prepared, space.baseline)
+    judged = quality(prepared, claim.params) if changed else default
+    if not failed and default.keys() - judged.keys():
+        failed = f"no {', '.join(sorted(default.keys() - judged.keys()))} could be judged there"
     return Verdict(
-        name, seed, objective.metric, claimed["ratio"] or math.nan, _pair(claimed["ci95"]), test.ratio, test.ci95,
+        name, seed, objective.metric, claim.ratio, claim.ci95, test.ratio, test.ci95,
         against.ratio if against else None, against.ci95 if against else None, ratios,
-        {n: (judged[WINNER][n], judged[LIBRARY][n]) for n in sorted(both)}, changed, document["summary"],
+        {n: (judged[n], default[n]) for n in sorted(judged.keys() & default.keys())}, changed, claim.summary,
+        failed,
     )  # fmt: skip
 
 
-def play(prepared: Prepared, players: Mapping[int, Params]) -> dict[int, Candidate]:
+def play(prepared: Prepared, players: Mapping[int, Params], tell: Callable[[str], None]) -> dict[int, Candidate]:
     """The players after `BLOCKS` interleaved blocks."""
     executor, metric = prepared.executor(), prepared.objectives[0].metric
     standing, played = [Player(number, params) for number, params in players.items()], Played()
     for block in range(BLOCKS):
-        print(f"… referee: block {block + 1} of {BLOCKS}", file=sys.stderr)
+        tell(f"referee: block {block + 1} of {BLOCKS}")
         left = [p for p in standing if p.number not in played.failures]
         played = play_block(played, left, Rules(metric, BLOCKS), executor)
     return {
@@ -158,16 +204,30 @@ def _test(candidates: Mapping[int, Candidate], mine: int, other: int, objective:
     return compared(candidates[mine], candidates[other], objective, BLOCKS)
 
 
+def _tell(text: str) -> None:
+    print(f"… {text}", file=sys.stderr)
+
+
 def _pair(ci95: Any) -> tuple[float, float] | None:
     return None if ci95 is None else (ci95[0], ci95[1])
 
 
-def material_of(subject: Subject, folder: Path) -> Path:
-    """The unseen material for a task, made in `folder`."""
+def material_of(subject: Subject, folder: Path) -> tuple[tuple[str, ...], Path]:
+    """What a sweep is told of the user's own material, and the unseen material, made in `folder`.
+
+    Of speech two thirds of the clips are the user's own recordings; language models and synthesis are swept on what
+    ships.
+    """
     if subject.task == "stt":
-        return write_speech(folder / "speech", path_of(published("piper-joe")))
+        own, unseen = folder / "own", folder / "unseen"
+        for part in (own, unseen):
+            part.mkdir(exist_ok=True)
+        for at, clip in enumerate(sorted(write_speech(folder / "speech", path_of(published(VOICE))).glob("*.wav"))):
+            for file in (clip, clip.with_suffix(".txt")):
+                file.rename((unseen if at % 3 == 0 else own) / file.name)
+        return (f"{subject.option}={own}",), unseen
     kind = "prompts" if subject.task == "llm" else "sentences"
-    return write_lines(folder / f"{kind}.txt", kind)
+    return (), write_lines(folder / f"{kind}.txt", kind)
 
 
 def table(verdicts: Sequence[Verdict]) -> list[str]:
@@ -208,11 +268,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name in given.names or list(SUBJECTS):
             subject = SUBJECTS[name]
-            material = material_of(subject, Path(folder))
+            own, material = material_of(subject, Path(tempfile.mkdtemp(dir=folder)))
             for seed in range(given.first_seed, given.first_seed + given.sweeps):
-                document = sweep(subject, seed, given.override, Path(folder) / name)
+                document = sweep(subject, seed, [*own, *given.override], Path(folder) / name)
                 print(f"{name}, seed {seed}: {document['summary']}", flush=True)
-                if document["deploy"]:
+                if document["deploy"] is None:
+                    verdicts.append(nothing_deployed(name, seed, document["summary"]))
+                else:
                     verdicts.append(referee(name, subject, seed, document, material))
                     print(f"  changed: {verdicts[-1].changed}", flush=True)
                     print("\n".join(table(verdicts[-1:])[2:]), flush=True)

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tuner.core.params import key
-from tuner.core.trial import TrialResult
+from tuner.core.trial import CONFIGURATIONS, TrialResult
 from tuner.results.report.study_files import read_study
 
 KILLS_A_STUDY = 10
@@ -86,7 +86,7 @@ def _one_study(outputs: Path, expected: str, whole_s: float, most: int, rng: ran
     tally.other_verdicts += _run_to_the_end(outputs) != expected
     found = _results(outputs)
     tally.lost += list(found[: len(known)]) != list(known)
-    configurations = [key(r.params) for r in found if r.purpose in ("baseline", "search")]
+    configurations = [key(r.params) for r in found if r.purpose in CONFIGURATIONS]
     tally.repeated += len(configurations) - len(set(configurations))
 
 

@@ -11,18 +11,17 @@ same command goes on after an interruption. Files of all quantizations are made 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import itertools
-import json
 import random
 import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks.journal import Journal
 from benchmarks.recording import ROUND_METRICS, RecordedItem, RecordedRound, RecordedTrial, Recording
 from engines.errors import InvalidOutputError
 from search_spaces.errors import TunerError
@@ -57,35 +56,6 @@ REPEAT_EVERY = 30
 """The baseline is measured again after this many configurations."""
 DISTURBED_MOST = 3
 """Rounds of one configuration beyond the number asked for, in place of disturbed ones, which are kept."""
-
-
-@dataclass
-class Journal:
-    """What was measured so far: a line of JSON each, begun by one that says what of."""
-
-    path: Path
-    identity: dict[str, Any]
-
-    def read(self) -> list[tuple[str, RecordedTrial]]:
-        """(`trial` or `repeat`, what was measured). Raises TunerError when the journal is of something else."""
-        if not self.path.exists():
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.path.write_text(json.dumps(self.identity))
-            return []
-        head, *lines = self.path.read_text().splitlines()
-        if json.loads(head) != self.identity:
-            raise TunerError(f"{self.path} was begun with something else", "remove it, or choose another --out")
-        found = []
-        for line in lines:
-            with contextlib.suppress(ValueError):  # a line that an interruption cut short
-                kind, document = json.loads(line)
-                found.append((kind, RecordedTrial.from_json(document)))
-        return found
-
-    def append(self, kind: str, trial: RecordedTrial) -> None:
-        """One line, on disk when this returns."""
-        with self.path.open("a") as file:
-            file.write("\n" + json.dumps([kind, trial.to_json()]))
 
 
 class Recorder:
@@ -141,7 +111,7 @@ def record(prepared: Prepared, out: Path, options: argparse.Namespace, say: Call
     random.Random(options.seed).shuffle(grid)
     make_variants(prepared, grid, say)
     journal = Journal(out.with_name(out.name + ".partial"), _identity(prepared, options))
-    done = journal.read()
+    done = [(kind, RecordedTrial.from_json(document)) for kind, document in journal.read()]
     qualities = out.with_name(out.name + ".quality")
     recorder = Recorder(prepared, options.rounds, qualities)
     known = {key(trial.params) for kind, trial in done if kind == "trial"}
@@ -150,9 +120,9 @@ def record(prepared: Prepared, out: Path, options: argparse.Namespace, say: Call
     for number, params in enumerate(left):
         if number % REPEAT_EVERY == 0:
             done.append(("repeat", recorder.measure(prepared.space.baseline)))
-            journal.append(*done[-1])
+            journal.append("repeat", done[-1][1].to_json())
         done.append(("trial", recorder.measure(params)))
-        journal.append(*done[-1])
+        journal.append("trial", done[-1][1].to_json())
         if number % 20 == 19 or number + 1 == len(left):
             pace_s = (time.monotonic() - begin) / (number + 1)
             to_go = len(left) - number - 1

@@ -35,9 +35,9 @@ from tuner.measure.preparation import Prepared
 from tuner.measure.quality_cache import QualityCache
 from tuner.results.study_store import StudyStore
 from tuner.search.earlier import Earlier
+from tuner.study.final import Proven
 from tuner.study.study import Study
 from tuner.tournament.comparison import EQUAL
-from tuner.tournament.tournament import TournamentResult
 
 T = TypeVar("T")
 TRIALS_SHARE = 0.25
@@ -207,13 +207,13 @@ class ReplayedStudy(Study):
             plainest = min(equal, key=lambda e: count_changes(e.params, self.trials[0].params))
             self.trace.answer(self.clock(), plainest.params)
 
-    def _conclude(self, result: TournamentResult) -> Outcome:
-        outcome = super()._conclude(result)
+    def _conclude(self, proven: Proven) -> Outcome:
+        outcome = super()._conclude(proven)
         if outcome.deploy is not None:
             self.trace.answer(self.clock(), outcome.deploy.params)
         return outcome
 
-    def _explain(self, winner: TrialResult | None) -> None:
+    def _explain(self) -> None:
         """Nothing."""
 
     def _report(self) -> None:

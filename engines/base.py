@@ -38,8 +38,9 @@ class Workload:
 
     This is what is searched on; `held_out` is as large a part of the same kind that the search never uses, for the
     proof, or None where there is too little to divide (`engines/division.py`). `notes` tell the user what was decided
-    for them; `facts` (`longest_prompt`, …) bind the search space as those of a model do. None of the three is part of
-    what the workload is.
+    for them; `facts` (`natural_answers`, …) bind the search space as those of a model do, and so do `sizes`
+    (`longest_prompt`, …) unless memory is asked for: beyond them no speed changes. None of the four is part of what the
+    workload is.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Workload:
     quality: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     facts: Mapping[str, Value] = field(default_factory=dict)
+    sizes: Mapping[str, Value] = field(default_factory=dict)
     held_out: Workload | None = None
 
     @property
@@ -103,7 +105,10 @@ class Metric:
     once. Only `speed` is corrected for the machine's pace: a slower machine does not use more energy for a token.
     A `felt` metric is one that a person notices: a winner must not make it worse unasked (`guards`).
     `from_samples` computes it from a round's samples; whatever has none is measured elsewhere, and is no part of what
-    the metric is. A `leading` metric is in every round, so that rounds can be pruned and shown by it.
+    the metric is. A `leading` metric is in every round, so that rounds can be pruned and shown by it. Two values of a
+    metric that may be 0 are compared with `trifle` added, what nobody notices of it, in its unit. A `bound` says how
+    much is not known from few items, and so is large of the default too: what is no worse than that keeps a limit.
+    `plain` is what people call it.
     """
 
     name: str
@@ -116,9 +121,12 @@ class Metric:
     lowest: float = 0.0
     highest: float = math.inf
     felt: bool = False
+    trifle: float = 0.0
+    bound: bool = False
+    plain: str = ""
 
 
-ADVICE = ("unused", "rebuild")
+ADVICE = ("unused", "rebuild", "remark")
 """What a build may say of itself beside what it is."""
 
 
@@ -132,7 +140,8 @@ class Capabilities:
     """What this machine and build of the engine can do: `facts` bind the search space, `build` identifies the engine.
 
     `facts` are flat (`cpu_cores`, `gpu_count`, `gpu_offload`, …). `build` has at least `version` and `build`. Where
-    the build leaves something of this machine unused, `unused` says what and `rebuild` is the command that fixes it.
+    the build leaves something of this machine unused, `unused` says what and `rebuild` is the command that fixes it;
+    where it is not known to pay, a `remark` says both.
     """
 
     facts: Mapping[str, Value]
@@ -225,6 +234,13 @@ class Inspectable(Protocol):
     def profile(self, workload: Workload) -> Mapping[str, Any]:
         """Where the time goes: file name → JSON document. Takes some requests' time, and is never timed itself."""
         ...
+
+
+@runtime_checkable
+class ForTests(Protocol):
+    """An engine that no user is told of. Engines need not say so; whoever asks checks by isinstance."""
+
+    for_tests: bool
 
 
 class Engine(Protocol):

@@ -12,7 +12,8 @@ from search_spaces.parameter import Params, Value
 class Deployment:
     """A configuration of a study, and the model's file that it was measured on ("": there was none).
 
-    `facts` are what the engine told of the model (`n_ctx`, `voice`, …).
+    `facts` are what the engine told of the model (`n_ctx`, `voice`, …). `proof` says in a line how it compares with the
+    default, when that was measured and on which machine.
     """
 
     study: str
@@ -21,3 +22,4 @@ class Deployment:
     path: str
     params: Params
     facts: Mapping[str, Value] = field(default_factory=dict)
+    proof: str = ""

@@ -21,16 +21,13 @@ LEAST = 6
 def divide(items: Sequence[T], content: Callable[[T], str]) -> tuple[list[T], list[T]]:
     """The items searched on and those held out, each in the order given; the latter empty below `LEAST` items.
 
-    `content` is what an item is, whatever it is called.
+    `content` is what an item is, whatever it is called: items of one content are one, and stay together.
     """
-    if len(items) < LEAST:
+    distinct = {content(item) for item in items}
+    if len(distinct) < LEAST:
         return list(items), []
-    ranked = sorted(range(len(items)), key=lambda at: (_hash(content(items[at])), at))
-    searched = set(ranked[: round(SEARCHED_SHARE * len(items))])
-    return (
-        [item for at, item in enumerate(items) if at in searched],
-        [item for at, item in enumerate(items) if at not in searched],
-    )
+    ranked = sorted(distinct, key=_hash)
+    return _parted(items, content, set(ranked[: round(SEARCHED_SHARE * len(ranked))]))
 
 
 def divide_alike(
@@ -41,22 +38,22 @@ def divide_alike(
     For items that differ much and are few, where chance would give all long ones to one part. At least two are needed;
     an item that is added may move others.
     """
-    ranked = sorted(range(len(items)), key=lambda at: (size(items[at]), _hash(content(items[at]))))
+    sizes = {content(item): size(item) for item in items}
+    ranked = sorted(sizes, key=lambda known: (sizes[known], _hash(known)))
     groups = [ranked[at : at + 3] for at in range(0, len(ranked), 3)]
-    searched = {min(group, key=lambda at: _hash(content(items[at]))) for group in groups if len(group) > 1}
-    if len(items) < 2 or not searched:
-        return list(items), []
-    return (
-        [item for at, item in enumerate(items) if at in searched],
-        [item for at, item in enumerate(items) if at not in searched],
-    )
+    searched = {min(group, key=_hash) for group in groups if len(group) > 1}
+    return _parted(items, content, searched) if searched else (list(items), [])
+
+
+def _parted(items: Sequence[T], content: Callable[[T], str], searched: set[str]) -> tuple[list[T], list[T]]:
+    return [i for i in items if content(i) in searched], [i for i in items if content(i) not in searched]
 
 
 def too_few(items: int, what: str) -> str:
     """The line for the user where nothing is held out."""
     return (
         f"nothing is held out of {items} {what}: the verdict is on what was searched on and may not hold elsewhere; "
-        f"give at least {LEAST}"
+        f"give at least {LEAST} different ones"
     )
 
 

@@ -49,17 +49,19 @@ def command_files(
     The script takes further arguments, and another program from an environment variable of its name.
     """
     vector = [program, *(word for option in options for word in option)]
-    comments = [f"# {one_line(text)}" for text in (title(deploy), *notes)]
+    told = [one_line(text) for text in (title(deploy), *notes)]
+    comments = [f"# {text}" for text in told]
     variable = program.upper().replace("-", "_")
     command = [f'exec "${{{variable}:-{program}}}"', *map(shlex.join, options), '"$@"']
     script = "\n".join(["#!/bin/sh", *comments, " \\\n  ".join(command)]) + "\n"
-    document = json.dumps({"argv": vector, "notes": list(notes)}, indent=2) + "\n"
+    document = json.dumps({"argv": vector, "notes": told}, indent=2) + "\n"
     return [ExportFile(f"{program}.json", document), ExportFile(f"{program}.sh", script, executable=True)]
 
 
 def title(deploy: Deployment) -> str:
-    """Which configuration of which study it is."""
-    return f"{deploy.model} {deploy.quantization}, from study {deploy.study}."
+    """Which configuration of which study it is, and what was proven of it."""
+    of = f"{deploy.model} {deploy.quantization}".rstrip()
+    return f"{of}, from study {deploy.study}{f': {deploy.proof}' if deploy.proof else ''}."
 
 
 def one_line(text: str) -> str:

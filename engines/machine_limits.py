@@ -21,6 +21,30 @@ def usable_cores(root: Path = Path("/")) -> int:
     return max(1, min([affinity, *(math.ceil(q) for q in quotas)]))
 
 
+def permitted_cpus(root: Path = Path("/")) -> frozenset[int] | None:
+    """The CPUs that this process may pin a thread to: those of its control group's cpuset; None without one.
+
+    An affinity that it was started with does not count, because a process may widen that again.
+    """
+    for folder in _groups(root, "cpuset"):
+        for name in ("cpuset.cpus.effective", "cpuset.effective_cpus", "cpuset.cpus"):
+            if found := listed_cpus(folder / name):
+                return found
+    return None
+
+
+def listed_cpus(file: Path) -> frozenset[int]:
+    """CPUs in the kernel's list format (`0-3,8`), none where the file tells none."""
+    found: set[int] = set()
+    try:
+        for part in file.read_text().strip().split(","):
+            first, _, last = part.partition("-")
+            found.update(range(int(first), int(last or first) + 1))
+    except (OSError, ValueError):
+        return frozenset()
+    return frozenset(found)
+
+
 def memory_limit_bytes(root: Path = Path("/")) -> int:
     """The machine's memory, or the tightest control group's limit where that is less."""
     import psutil

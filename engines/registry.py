@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from engines.base import Engine
+from engines.base import TASKS, Engine, ForTests
 from engines.discovery import Source, installed, shipped
 from engines.errors import UnusableEngineError
 from search_spaces.errors import TunerError, unknown_name
@@ -30,6 +30,12 @@ def load_engine(name: str) -> Engine:
 def engines_of(task: str) -> list[Engine]:
     """Those that serve a task and can be used."""
     return [engine for engine in _usable(engine_names()) if engine.task == task]
+
+
+def offered() -> list[Engine]:
+    """Those that a user is told of: all that can be used, but for what ships for tests."""
+    found = [engine for task in TASKS for engine in engines_of(task)]
+    return [engine for engine in found if not (isinstance(engine, ForTests) and engine.name in shipped())]
 
 
 def default_engine(task: str) -> str:
@@ -64,7 +70,7 @@ def _only(name: str) -> Source:
     """The one of other packages that is called so."""
     found = [source for source in installed() if source.name == name]
     if not found:
-        raise unknown_name("engine", name, engine_names())
+        raise unknown_name("engine", name, [engine.name for engine in offered()])
     if len(found) > 1:
         raise UnusableEngineError(
             f"two engines are called {name!r}: of {' and of '.join(source.package for source in found)}",

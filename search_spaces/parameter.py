@@ -9,6 +9,11 @@ from typing import Literal
 Value = bool | int | float | str
 Params = Mapping[str, Value]
 Scope = Literal["load", "context", "call"]
+SCOPES: Mapping[Scope, str] = {
+    "load": "another value needs the model loaded anew",
+    "context": "another value needs what is set up on the loaded model anew",
+    "call": "each request may have another value",
+}
 Affects = Literal["speed", "memory", "quality"]
 
 

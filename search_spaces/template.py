@@ -61,8 +61,18 @@ class Template:
                 off[spec.name] = f"searched only where space.{spec.name}=... asks for it: {spec.only_asked}"
             elif list(islice(values(knob.domain), 2)) == [knob.default]:
                 fixed[spec.name] = knob.default
-                off[spec.name] = _text(spec.single, known) or f"only one value is possible: {show(fixed[spec.name])}"
+                only = f"only one value is possible: {show(fixed[spec.name])}"
+                off[spec.name] = _text(spec.single, known) or self._alike_here(spec, known) or only
         return build(self.name, knobs, self.rules, fixed, off)
+
+    def _alike_here(self, spec: KnobSpec, facts: Facts) -> str:
+        """Why one value stands for others, where it does; else ""."""
+        domain = _domain(spec.type, spec.domain, facts, spec.name)
+        alike = _alike(spec, domain, facts) if domain else []
+        if len(alike) < 2 or spec.saturates_at is None:
+            return ""
+        fact = self.facts[spec.saturates_at.fact]
+        return f"all values from {show(alike[0])} on do the same here ({fact.help}: {show(facts[fact.name])})"
 
     def check(self, name: str, value: Value, said: str) -> None:
         """Raise TunerError where `name` is no knob, or no machine takes a value of this type; ranges need `bind`.
@@ -142,12 +152,19 @@ def _bound(spec: KnobSpec, facts: Facts) -> Parameter:
 
 def _distinct(spec: KnobSpec, domain: Domain, default: Value, facts: Facts) -> Domain:
     """The values that make a difference: of those that are alike the default, or else the least, stands for all."""
-    if spec.saturates_at is None or spec.saturates_at.fact not in facts or not isinstance(domain, Choices):
+    alike = _alike(spec, domain, facts)
+    if not alike or not isinstance(domain, Choices):
         return domain
-    start = number(spec.saturates_at.value(facts, f"the values of {spec.name} that are alike"), spec.name)
-    alike = [v for v in domain.values if number(v, spec.name) >= start]
-    kept = default if default in alike else next(iter(alike), None)
+    kept = default if default in alike else alike[0]
     return Choices(tuple(v for v in domain.values if v not in alike or v == kept), domain.ordered)
+
+
+def _alike(spec: KnobSpec, domain: Domain, facts: Facts) -> list[Value]:
+    """The values that all do the same, in order."""
+    if spec.saturates_at is None or spec.saturates_at.fact not in facts or not isinstance(domain, Choices):
+        return []
+    start = number(spec.saturates_at.value(facts, f"the values of {spec.name} that are alike"), spec.name)
+    return [v for v in domain.values if number(v, spec.name) >= start]
 
 
 def _absent(spec: KnobSpec, facts: Facts) -> Parameter:

@@ -102,15 +102,16 @@ SHORT = {
     "model.shape=tinyllama-1.1b": "budget.trials=2 budget.minutes=2 budget.tournament_pairs=2 "
     "budget.tournament_pairs_most=2",
     "workload=chunks": "workload.items_per_round=2 workload.eval_clips=4 budget.minutes=1",
-    "stt": "budget.trials=3 budget.minutes=1 budget.tournament_pairs=2 budget.tournament_pairs_most=2 "
+    "stt": "budget.trials=2 budget.minutes=0.7 budget.tournament_pairs=2 budget.tournament_pairs_most=2 "
     "workload.eval_clips=6",
     "targets=jane": "workload.size=brief budget.trials=3 budget.minutes=0.7 budget.tournament_pairs=2 "
     "budget.tournament_pairs_most=2",
-    "sweep": "budget.trials=3 budget.minutes=0.7 budget.tournament_pairs=2 budget.tournament_pairs_most=2",
+    "sweep": "budget.trials=2 budget.minutes=0.5 budget.tournament_pairs=2 budget.tournament_pairs_most=2",
     "benchmarks.overhead": "budget.trials=3 budget.tournament_pairs=2 budget.tournament_pairs_most=2",
     "benchmarks.search_efficiency": f"--seeds 1 --recording {next(ROOT.glob('benchmarks/recordings/*.json.gz'))}",
 }
-"""Added to a command, so that it takes a minute at most; nothing else of it is changed."""
+"""Added to a command, so that it takes a minute at most; nothing else of it is changed. Two pairs may tell nothing on a
+busy machine, which is an answer too (exit status 1)."""
 NOT_REACHED = ("cannot download ", " was not fetched yet")
 """Without the network the commands for published weights end with one of these; all others run without it."""
 RECORDED = r"llm-embedded-llama-160m-[0-9a-f]{8}"
@@ -168,5 +169,6 @@ def test_a_command_of_the_readme_runs(command, newcomer):
     print(done.stdout, done.stderr, sep="\n")
     if done.returncode == 3 and any(sign in done.stderr for sign in NOT_REACHED):
         pytest.skip("pip reaches no index here")
-    assert done.returncode == 0, done.stderr[-2000:]
+    undecided = done.returncode == 1 and "undecided" in done.stdout
+    assert done.returncode == 0 or undecided, done.stderr[-2000:]
     assert "Traceback" not in done.stderr

@@ -30,8 +30,8 @@ def resolve_model(config: Mapping[str, Any], progress: Progress) -> Model:
             raise unknown_name("model option", str(option), _OPTIONS)
     if str(config.get("source") or SOURCE) != SOURCE:
         raise ModelFileError(
-            f"espeak-ng has its own voices and cannot use {config['source']!r}",
-            "leave model.source out, and write model.voice=NAME; for a model file, engine=kokoro",
+            f"espeak-ng takes no model file, and {config['source']!r} is given",
+            "add engine=piper or engine=kokoro for such a file; espeak-ng's own voices are model.voice=NAME",
         )
     voice = str(config.get("voice") or "en-us")
     if not has_voice(voice):

@@ -151,6 +151,7 @@ class FakeEngine:
 
     name = "fake"
     task = "llm"
+    for_tests = True
     default_for_task = False
     space: str | Path = "fake"
     conf = Path(__file__).parent / "conf"

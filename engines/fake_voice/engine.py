@@ -100,6 +100,7 @@ class FakeVoiceEngine(AssembledEngine):
 
     name = "fake_voice"
     task = "tts"
+    for_tests = True
     space = "fake_voice"
     conf = Path(__file__).parent / "conf"
     files = FILES

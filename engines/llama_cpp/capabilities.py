@@ -11,6 +11,7 @@ from typing import Any
 from engines.base import Capabilities
 from engines.cache import binaries_digest
 from engines.llama_cpp.library import gpu_free_mib, library
+from engines.llama_cpp.stock_threads import stock_threads
 from engines.machine_limits import usable_cores
 from search_spaces.parameter import Value
 
@@ -21,6 +22,7 @@ _CAP_IPC_LOCK = 14
 def capabilities() -> Capabilities:
     """Facts about cores, memory locking and GPUs, and which build this is.
 
+    `stock_n_threads` is what a llama-server takes that is not told, for decoding and prefill.
     `default_n_threads` and `default_n_threads_batch` are what llama-cpp-python takes when it is not told: from the
     machine's cores, whatever share of them the process may use. `mlock` says that locking is supported and that the
     limit is not so low as to make it pointless; a model's own `mlock` fact compares the limit with its size.
@@ -37,6 +39,7 @@ def capabilities() -> Capabilities:
         "mlock": mlock_permitted(1),
         "default_n_threads": max(cores // 2, 1),
         "default_n_threads_batch": cores,
+        "stock_n_threads": stock_threads(),
     }
     return Capabilities(facts, build_of(llama_cpp))
 

@@ -13,6 +13,7 @@ from engines.base import ExportFile
 from engines.deploy import Deployment
 from engines.export_text import command_files, files_of, filled, one_line, place_notes, title
 from engines.llama_cpp.settings import (
+    DEFAULT_SAMPLING,
     LOOKUP_NGRAM,
     model_arguments,
     sampling,
@@ -82,8 +83,14 @@ def server_options(deploy: Deployment) -> tuple[list[tuple[str, ...]], list[str]
         options.append(("--numa", str(params["numa"])))
     if split := tensor_split(params):
         options.append(("--tensor-split", ",".join(f"{share:g}" for share in split)))
+    asked = params.get("sampling", DEFAULT_SAMPLING) != DEFAULT_SAMPLING
+    of_sampling = ", ".join(f"{name} {value:g}" for name, value in sampling(params).items())
+    replaced = "replaces the server's default, and a request that names its own overrides it"
     notes = [
-        "sampling options are the server's defaults: a request that names its own overrides them",
+        f"{of_sampling} as measured: that {replaced}"
+        if asked
+        else f"sampling stays the server's and each request's own; measured with {of_sampling}",
+        "one request at a time (--parallel 1), as measured: raise it where several users ask at once, or they wait",
         "measured through llama-cpp-python: the server's own overhead and prompt cache were not",
         *(f"{knob} is not set: the server takes its own default" for knob in _MACHINE_DEFAULTS if knob not in params),
         *place_notes(deploy),
@@ -98,7 +105,8 @@ def server_options(deploy: Deployment) -> tuple[list[tuple[str, ...]], list[str]
             f"speculation_tokens={tokens} is exported as ngram-simple, llama-server's own prompt lookup: "
             "not the implementation that was measured"
         )
-    options += [(_SAMPLING_OPTIONS[name], f"{value:g}") for name, value in sampling(params).items()]
+    if asked:
+        options += [(_SAMPLING_OPTIONS[name], f"{value:g}") for name, value in sampling(params).items()]
     return [*options, ("--host", _HOST), ("--port", str(_PORTS["llama-server"]))], notes
 
 

@@ -86,8 +86,8 @@ def resolve_workload(config: Mapping[str, Any], model: Model, progress: Progress
         return Workload(name, tuple(items), {"text": text, "n_ctx": model.facts["n_ctx"]})
 
     proof = part(held_out, proof_text) if held_out else None
-    facts = {"longest_prompt": longest, "natural_answers": natural}
-    return replace(part(searched, text), notes=notes, facts=facts, held_out=proof)
+    facts, sizes = {"natural_answers": natural}, {"longest_prompt": longest}
+    return replace(part(searched, text), notes=notes, facts=facts, sizes=sizes, held_out=proof)
 
 
 def _own_pool(entries: list[Any], most: int, ignore_eos: bool, model: Model) -> _Pool:

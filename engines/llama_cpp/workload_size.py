@@ -60,8 +60,8 @@ def chosen_size(
     if name == names[0]:
         return SIZES[name], ""
     size, full_s = SIZES[name], estimate_s(SIZES[names[0]])
+    requests = f"{size.prompts} request{'s' * (size.prompts > 1)}, answered by at most {max_tokens or size.max_tokens}"
     return size, (
-        f"workload: {size.prompts} of {len(prompt_tokens)} prompts a round with answers of at most "
-        f"{max_tokens or size.max_tokens} tokens, because a round of all would take about {full_s:.0f} s here; "
-        "workload.size=full takes them all, workload.prompts=FILE your own"
+        f"the verdict will rest on {requests} tokens, because a round of all {len(prompt_tokens)} would take about "
+        f"{full_s:.0f} s here; workload.prompts=FILE takes your own, workload.size=full all that ship"
     )

@@ -18,8 +18,9 @@ from search_spaces.errors import EnvironmentLackingError
 _CHUNK_BYTES = 1 << 20
 _PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input", "download", "--quiet", "--no-deps", "--no-cache-dir")
 _NO_ROOM = "no space left on device"
-_NO_ANSWER = ("Retrying (", "NewConnectionError", "ConnectTimeout", "ProxyError")
-"""In what pip tells where the index does not answer; its last word is then that it found no version."""
+_NO_ANSWER = ("connection error:", ": timed out", "Retrying (", "NewConnectionError", "ConnectTimeout", "ProxyError")
+"""In what pip tells or logs where the index does not answer; its last word is then that it found no version. Where it
+may not retry (PIP_RETRIES=0) only the log says so."""
 
 
 class PackageError(EnvironmentLackingError):
@@ -31,7 +32,9 @@ def download(package: str, version: str, into: Path) -> Path:
 
     Raises PackageError, and OSError where the disk is full.
     """
-    command = [sys.executable, *_PIP, "--only-binary", ":all:", "--dest", str(into), f"{package}=={version}"]
+    log = into / "pip.log"
+    where = ["--only-binary", ":all:", "--dest", str(into), "--log", str(log)]
+    command = [sys.executable, *_PIP, *where, f"{package}=={version}"]
     environment = {**os.environ, "TMPDIR": str(into), "PYTHONIOENCODING": "utf-8"}
     done = subprocess.run(
         command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", errors="replace"
@@ -43,15 +46,16 @@ def download(package: str, version: str, into: Path) -> Path:
         raise OSError(28, _NO_ROOM, str(into))
     if "No module named pip" in done.stderr:
         raise PackageError(f"{sys.executable} has no pip to download with", f"{sys.executable} -m ensurepip")
+    logged = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
     raise PackageError(
-        f"cannot download {package} {version}: {_reason(done.stderr)}",
+        f"cannot download {package} {version}: {_reason(done.stderr, logged)}",
         f"check the network and pip's index (`{pip_hint('').removesuffix('install ')}config list`), then try again",
     )
 
 
-def _reason(told: str) -> str:
+def _reason(told: str, logged: str) -> str:
     """That the index does not answer, or pip's own words: its first error, or else its last warning."""
-    if any(sign in told for sign in _NO_ANSWER):
+    if any(sign in told or sign in logged for sign in _NO_ANSWER):
         return "pip's index does not answer"
     lines = [line.strip() for line in told.splitlines() if line.strip()]
     errors = [line.removeprefix("ERROR:").strip() for line in lines if line.startswith("ERROR:")]

@@ -43,10 +43,12 @@ def options_for(weights: Published, engine: str) -> Mapping[str, str]:
     Raises TunerError where they are for other engines, MissingModelError where they are not here.
     """
     if engine not in weights.engines:
-        serves = " or ".join(f"{weights.task} engine={name}" for name in weights.engines)
+        serves = " or ".join(f"engine={name}" for name in weights.engines)
         raise TunerError(
             f"{weights.name} ({weights.what}) is no model of engine {engine!r}",
-            f"it is for {serves}" if serves else "no engine opens it by itself: name its file where one is asked for",
+            f"it is for {weights.task}: add {serves}"
+            if serves
+            else "no engine here opens it: it is for other programs",
         )
     _check_here(weights)
     place = folder(weights)

@@ -39,6 +39,10 @@ class Heard:
     seconds: float
 
 
+Listen = Callable[[Passage], Heard]
+"""What is heard in a passage, by the clock."""
+
+
 def passages(workload: Workload) -> list[Passage]:
     """What word errors are counted on; [] when the workload has nothing for it."""
     return [Passage.from_json(document) for document in workload.quality.get("passages", ())]
@@ -95,8 +99,16 @@ def judge(workload: Workload, reference: Path, params: Params, hear: Hear | None
     `wer`, `cer`, `wer_increase`, `failed_clips` and `failed_clips_upper`, all over the clips that were judged: all,
     unless too much time was lost with late ones. What was heard is kept beside the reference's transcripts.
     """
-    of_reference, wanted = read_reference(reference), passages(workload)
-    heard = of_reference if hear is None else _all(wanted, of_reference, hear)
+    assessed = assess(workload, read_reference(reference), None if hear is None else lambda p: _timed(p, hear))
+    if hear is not None:
+        _keep(reference, params, assessed.clips)
+    return dict(assessed.quality)
+
+
+def assess(workload: Workload, of_reference: Sequence[Heard], listen: Listen | None) -> Assessment:
+    """As `judge`, beside transcripts of the reference that are at hand; `listen` may answer from a recording."""
+    wanted = passages(workload)
+    heard = of_reference if listen is None else _all(wanted, of_reference, listen)
     wanted, of_reference = wanted[: len(heard)], of_reference[: len(heard)]
     said, language = [p.text for p in wanted], str(workload.quality["language"])
     errors = count_errors(said, [h.text for h in heard], language)
@@ -105,15 +117,14 @@ def judge(workload: Workload, reference: Path, params: Params, hear: Hear | None
     own = {clip.id for clip in _judged(wanted, of_reference, of_reference, workload) if clip.failure}
     failed = [clip.id for clip in judged if clip.failure]
     more = sum(clip not in own for clip in failed)
-    if hear is not None:
-        _keep(reference, params, judged)
-    return {
+    quality = {
         "wer": errors.wer,
         "cer": errors.cer,
         "wer_increase": errors.wer - plain.wer,
         "failed_clips": len(failed) / len(judged),
-        "failed_clips_upper": _bound(more, len(judged), bool(workload.quality.get("proof")) and hear is not None),
+        "failed_clips_upper": _bound(more, len(judged), bool(workload.quality.get("proof")) and listen is not None),
     }
+    return Assessment(quality, judged)
 
 
 def read_reference(path: Path) -> list[Heard]:
@@ -147,6 +158,14 @@ class Judged:
         return f"{self.id}: {', '.join(part for part in parts if part)}"
 
 
+@dataclass(frozen=True)
+class Assessment:
+    """The quality of a configuration by metric, and the clips it was judged on, the worst first."""
+
+    quality: Mapping[str, float]
+    clips: Sequence[Judged]
+
+
 def _judged(
     wanted: Sequence[Passage], heard: Sequence[Heard], of_reference: Sequence[Heard], workload: Workload
 ) -> list[Judged]:
@@ -162,15 +181,15 @@ def _judged(
     return sorted(judged, key=lambda clip: (not clip.failure, -clip.words_wrong / clip.words))
 
 
-def _all(wanted: Sequence[Passage], of_reference: Sequence[Heard], hear: Hear) -> list[Heard]:
+def _all(wanted: Sequence[Passage], of_reference: Sequence[Heard], listen: Listen) -> list[Heard]:
     """What is heard in the passages, until too much time is lost. A machine's hiccup is no late transcript."""
     heard: list[Heard] = []
     lost_s = 0.0
     for passage, plain in zip(wanted, of_reference, strict=True):
-        latest, own = latest_s(plain.seconds, passage.length_s), _timed(passage, hear)
+        latest, own = latest_s(plain.seconds, passage.length_s), listen(passage)
         if latest < own.seconds < _NO_HICCUP_S:
             lost_s += own.seconds
-            again = _timed(passage, hear)
+            again = listen(passage)
             own = again if again.seconds < own.seconds else own
         heard.append(own)
         lost_s += own.seconds if own.seconds > latest else 0.0

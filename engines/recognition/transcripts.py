@@ -10,6 +10,8 @@ from engines.errors import MissingLibraryError
 from engines.install import install_hint
 
 ENGLISH = "en"
+_TEXTS_KEPT = 4096
+"""What is said comes again with each configuration that is judged, and most of what is heard as well."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ def normaliser(language: str) -> Callable[[str], str]:
         raise MissingLibraryError(f"whisper-normalizer cannot be used: {error}", install_hint("stt")) from error
     of_language = EnglishTextNormalizer() if language == ENGLISH else BasicTextNormalizer()
 
+    @lru_cache(maxsize=_TEXTS_KEPT)
     def normalise(text: str) -> str:
         return " ".join(of_language(text).split())
 

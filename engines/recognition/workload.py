@@ -28,6 +28,8 @@ MIXED, CHUNKS, UTTERANCES, RECORDING = "mixed", "chunks", "utterances", "recordi
 KINDS = (MIXED, CHUNKS, UTTERANCES, RECORDING)
 """Of the embedded clips: chunks and utterances, one of them, or utterances joined to recordings of over a minute."""
 RECORDING_CLIPS, RECORDING_GAP_S = 24, 0.8
+ITEMS_PER_ROUND = 6
+"""Calls that are timed, unless told otherwise."""
 _SHARE = 1 / 3
 """Of the timed clips of `mixed` that are chunks, and of those that are stressed; of the judged ones that are."""
 
@@ -89,7 +91,7 @@ def resolve_workload(config: Mapping[str, Any], model: Model, progress: Progress
         kind="" if own else kind,
         batch_size=_count("batch_size", config.get("batch_size"), 1, 64),
         gap_s=_seconds("gap_s", config.get("gap_s"), 0.3),
-        items_per_round=_count("items_per_round", config.get("items_per_round"), 6, 1000),
+        items_per_round=_count("items_per_round", config.get("items_per_round"), ITEMS_PER_ROUND, 1000),
         eval_clips=None if config.get("eval_clips") is None else _count("eval_clips", config["eval_clips"], 1, 100000),
         hard=model.source != EMBEDDED,
     )

@@ -38,7 +38,7 @@ def capabilities() -> Capabilities:
     """Facts about cores, GPUs and defaults, and which build this is.
 
     `build.unused` tells what of this machine the build leaves unused and `build.rebuild` the command that fixes it;
-    both are absent when there is nothing to fix.
+    `build.remark` is of what may not pay. All are absent when there is nothing to fix.
     """
     library = binding()
     # The binding's defaults are the library's: they name what an absent knob means.
@@ -66,15 +66,17 @@ def build_of() -> dict[str, str]:
         "features": features,
         "build": _build(),
     }
-    if unused := unused_features(features):
-        build |= {"unused": told(unused), "rebuild": rebuild_command(unused)}
-    return build
+    return build | advice(unused_features(features))
 
 
-def told(unused: list[str]) -> str:
-    """What is left unused in one line, and what is known of how much that matters."""
-    of_processor = all("processor" in line for line in unused)
-    return "; ".join(unused) + (f" ({_COMPARE})" if of_processor else "")
+def advice(unused: list[str]) -> dict[str, str]:
+    """What is left unused and the command that fixes it; of features of the processor that it may not pay."""
+    if not unused:
+        return {}
+    told, command = "; ".join(unused), rebuild_command(unused)
+    if all("processor" in line for line in unused):
+        return {"remark": f"{told} ({_COMPARE}): {command}"}
+    return {"unused": told, "rebuild": command}
 
 
 def unused_features(

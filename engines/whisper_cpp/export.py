@@ -93,8 +93,8 @@ def _whisper_cli(deploy: Deployment) -> list[ExportFile]:
     options, notes = cli_options(deploy)
     params = deploy.params
     choice, vector = str(params.get("audio_ctx", FULL)), ["whisper-cli", *(word for o in options for word in o)]
-    comments = [f"# {one_line(text)}" for text in (title(deploy), *notes)]
-    lines = ["#!/bin/sh", *comments]
+    told = [one_line(text) for text in (title(deploy), *notes)]
+    lines = ["#!/bin/sh", *(f"# {text}" for text in told)]
     command = ['exec "${WHISPER_CLI:-whisper-cli}"', *map(shlex.join, options)]
     if choice == CLIP:
         lines += [_context_in_shell(params), ""]
@@ -102,7 +102,7 @@ def _whisper_cli(deploy: Deployment) -> list[ExportFile]:
     command.append('--file "$1"' if choice == CLIP else '"$@"')
     script = "\n".join([*lines, " \\\n  ".join(command)]) + "\n"
     return [
-        ExportFile("whisper-cli.json", json.dumps({"argv": vector, "notes": notes}, indent=2) + "\n"),
+        ExportFile("whisper-cli.json", json.dumps({"argv": vector, "notes": told}, indent=2) + "\n"),
         ExportFile("whisper-cli.sh", script, executable=True),
     ]
 
@@ -147,6 +147,8 @@ def cli_options(deploy: Deployment) -> tuple[list[tuple[str, ...]], list[str]]:
     if choice not in (FULL, CLIP):
         options.append(("--audio-ctx", choice))
     notes = ["measured with the model loaded once: whisper-cli loads it for each call", *place_notes(deploy)]
+    if not uses_beams(params):
+        notes.append("greedy as measured (--beam-size 1): whisper-cli's own default is five beams, so texts may differ")
     if choice == CLIP:
         notes.append(
             "the script takes one WAV file of 16-bit samples at 16 kHz in one channel: its length sets audio-ctx"

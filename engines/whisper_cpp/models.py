@@ -12,7 +12,7 @@ from engines.file_format import EmbeddedModel, FileFormat
 from engines.hub import Wanted
 from engines.model_files import EMBEDDED, ModelFiles
 from engines.whisper_cpp import ctranslate2
-from engines.whisper_cpp.ggml_file import GgmlHeader, read_header
+from engines.whisper_cpp.ggml_file import MAGIC, GgmlHeader, read_header
 from engines.whisper_cpp.hub_choice import choose
 from engines.whisper_cpp.library import binding
 from engines.whisper_cpp.quantize import ON_DEMAND, UNQUANTIZED, predicted_bytes, variant
@@ -80,18 +80,30 @@ class GgmlFormat(FileFormat[GgmlHeader]):
         if binding().whisper_lang_id(language) < 0:
             raise TunerError(f"whisper.cpp has no language {language!r}", "write a code such as en, de or fr")
         vad_model = config.get("vad_model")
-        if vad_model is not None and not Path(str(vad_model)).expanduser().is_file():
-            raise ModelFileError(f"there is no voice activity model {vad_model}", "check model.vad_model")
         return {
             **{name: getattr(header.numbers, name) for name in _SIZES},
             "language": language,
             "vad": vad_model is not None,
-            "vad_model": str(Path(str(vad_model)).expanduser().absolute()) if vad_model is not None else "",
+            "vad_model": str(_vad_file(str(vad_model)).absolute()) if vad_model is not None else "",
         }
 
     def predicted_facts(self, header: GgmlHeader, quantization: str, progress: Progress) -> dict[str, Value]:
         """The size of the variant."""
         return {f"file_mib_{quantization}": predicted_bytes(header, quantization) / _MIB}
+
+
+def _vad_file(given: str) -> Path:
+    """The file of a voice activity detector, which whisper.cpp reads as ggml only."""
+    path = Path(given).expanduser()
+    if not path.is_file():
+        raise ModelFileError(f"there is no voice activity model {given}", "check model.vad_model")
+    with path.open("rb") as file:
+        if file.read(4) != MAGIC.to_bytes(4, "little"):
+            raise ModelFileError(
+                f"{given} is no ggml file, and whisper.cpp takes no other voice activity model",
+                "get ggml-silero-v5.1.2.bin with whisper.cpp's own models/download-vad-model.sh",
+            )
+    return path
 
 
 _FILES = ModelFiles(GgmlFormat())

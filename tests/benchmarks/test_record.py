@@ -2,7 +2,8 @@ import argparse
 
 import pytest
 
-from benchmarks.record import Journal, record
+from benchmarks.journal import Journal
+from benchmarks.record import record
 from benchmarks.recorded_space import space_of
 from benchmarks.recording import Recording
 from search_spaces.errors import TunerError

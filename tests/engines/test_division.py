@@ -7,7 +7,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.division import LEAST, divide, too_few
+from engines.division import LEAST, divide, divide_alike, too_few
 
 texts = st.lists(st.text(min_size=1, max_size=12), unique=True, max_size=60)
 
@@ -45,3 +45,15 @@ def test_the_order_that_items_come_in_does_not_matter(items: list[str], random: 
 def test_what_is_too_little_is_said_with_how_much_is_needed() -> None:
     assert "3 prompts" in too_few(3, "prompts")
     assert str(LEAST) in too_few(3, "prompts")
+
+
+@given(texts, st.integers(1, 3))
+def test_what_is_there_twice_is_on_one_side_only(items: list[str], times: int) -> None:
+    for searched, held_out in (divide(items * times, str), divide_alike(items * times, str, len)):
+        assert not set(searched) & set(held_out)
+        assert sorted([*searched, *held_out]) == sorted(items * times)
+
+
+def test_copies_of_one_item_are_too_little_to_hold_any_out() -> None:
+    assert divide(["hello"] * 9, str) == (["hello"] * 9, [])
+    assert divide_alike(["hello"] * 3, str, len) == (["hello"] * 3, [])

@@ -3,7 +3,7 @@ import os
 import psutil
 import pytest
 
-from engines.machine_limits import memory_limit_bytes, usable_cores
+from engines.machine_limits import memory_limit_bytes, permitted_cpus, usable_cores
 
 GIB = 1024**3
 
@@ -61,6 +61,21 @@ def test_the_tightest_cpu_quota_counts(tmp_path, many_cores, membership, files, 
 def test_affinity_counts_where_it_is_tighter(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {3}, raising=False)
     assert usable_cores(machine(tmp_path, V2, {"app/cpu.max": "400000 100000"})) == 1
+
+
+@pytest.mark.parametrize(
+    ("membership", "files", "cpus"),
+    [
+        (V2, {"app/cpuset.cpus.effective": "0-2,8\n"}, {0, 1, 2, 8}),
+        (V2, {"app/cpu.max": "max 100000", "cpuset.cpus.effective": "4"}, {4}),
+        ("7:cpuset:/docker/abc\n", {"cpuset/docker/abc/cpuset.effective_cpus": "0,2"}, {0, 2}),
+        (V2, {"app/cpuset.cpus.effective": "\n"}, None),
+        (V2, {"app/cpuset.cpus.effective": "some"}, None),
+        ("", {}, None),
+    ],
+)
+def test_a_thread_may_be_pinned_to_the_cpus_of_the_innermost_cpuset(tmp_path, membership, files, cpus):
+    assert permitted_cpus(machine(tmp_path, membership, files)) == cpus
 
 
 def test_without_control_groups_the_machine_counts(tmp_path, many_cores, much_memory):

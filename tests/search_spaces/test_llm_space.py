@@ -74,7 +74,8 @@ def test_a_plain_machine() -> None:
         ("Q4_0", "Q4_K_M", "Q5_K_M", "Q6_K", "Q8_0", "F16"), ordered=True
     )
     assert space.off["n_gpu_layers"] == (
-        "this build of llama.cpp has no GPU support; with an NVIDIA GPU, rebuild it: CMAKE_ARGS=-DGGML_CUDA=on "
+        "this build of llama.cpp has no GPU support; with a GPU, rebuild it (for others than NVIDIA's with "
+        "-DGGML_VULKAN=on, not tried; Metal is on by itself on a Mac): CMAKE_ARGS=-DGGML_CUDA=on "
         ".venv/bin/python -m pip install --force-reinstall --no-cache-dir --no-deps -c constraints.txt llama-cpp-python"
     )
     assert space.off["numa"] == "it matters with two NUMA nodes or more, and this machine has 1"

@@ -75,9 +75,10 @@ def test_it_is_searched_or_fixed_where_the_user_asks() -> None:
 
 def test_llama_cpp_stock_is_what_a_server_does() -> None:
     facts = {
-        "cpu_cores": 8, "default_n_threads": 4, "default_n_threads_batch": 8, "n_layers": 12,
+        "cpu_cores": 8, "default_n_threads": 4, "default_n_threads_batch": 8, "stock_n_threads": 6, "n_layers": 12,
         "gpu_offload": True, "gpu_count": 1, "longest_prompt": 200,
     }  # fmt: skip
     stock = load_template("llm").bind(facts).stock_configuration()
-    assert (stock["n_threads"], stock["flash_attn"], stock["n_gpu_layers"]) == (8, True, 13)
+    assert (stock["n_threads"], stock["n_threads_batch"]) == (6, 6)
+    assert (stock["flash_attn"], stock["n_gpu_layers"]) == (True, 13)
     assert (stock["n_batch"], stock["n_ubatch"]) == (2048, 512)

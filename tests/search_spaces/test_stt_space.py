@@ -52,6 +52,26 @@ def test_the_baseline_is_the_library_s() -> None:
     assert beams.default == beam.beam_search["beam_size"]
 
 
+def test_stock_is_what_whisper_cli_does() -> None:
+    """Its own defaults are those of the library's two strategies, and it takes beams where there is more than one."""
+    library = binding()
+    greedy = library.whisper_full_default_params(library.whisper_sampling_strategy.WHISPER_SAMPLING_GREEDY)
+    beam = library.whisper_full_default_params(library.whisper_sampling_strategy.WHISPER_SAMPLING_BEAM_SEARCH)
+    space = stt(cpu_cores=16, default_best_of=greedy.greedy["best_of"])
+    stock = space.stock_configuration()
+    assert (stock["decoding"], stock["beam_size"], stock["best_of"], stock["n_threads"]) == ("beam", 5, 5, 4)
+    assert (beam.beam_search["beam_size"], greedy.greedy["best_of"]) == (5, 5)
+    assert dict(space.baseline) == {n: v for n, v in {**stock, "decoding": "greedy"}.items() if n != "beam_size"}
+
+
+def test_stock_stays_whisper_cli_s_where_another_baseline_is_named() -> None:
+    space = narrow(stt(), {}, {}, {"n_threads": 1, "best_of": 1, "decoding": "beam", "beam_size": 2})
+    stock = space.stock_configuration()
+    assert (stock["n_threads"], stock["best_of"], stock["beam_size"]) == (4, 5, 5)
+    fixed = narrow(stt(), {"decoding": "greedy"}, {}, {})
+    assert fixed.stock_configuration() == dict(fixed.baseline)
+
+
 def test_knobs_that_mean_nothing_are_not_there() -> None:
     baseline = stt().baseline
     assert "audio_headroom_ms" not in baseline

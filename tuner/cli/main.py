@@ -10,7 +10,7 @@ import errno
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from search_spaces.errors import EnvironmentLackingError, TunerError, unknown_name
@@ -32,12 +32,20 @@ examples:
 exit status: 0 done, 1 the answer is no, 2 the input is wrong, 3 the environment lacks something,
   70 a defect in the tuner, 130 interrupted
 """
+_ELSEWHERE = {"report": "every sweep writes its report: outputs/latest/report.html, or that of outputs/STUDY"}
+"""What is looked for as a command and is none."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _LACKING = (*_FULL, errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 class Parser(argparse.ArgumentParser):
-    """An ArgumentParser whose complaints are TunerErrors."""
+    """An ArgumentParser whose complaints are TunerErrors. `more` is help that is put together when it is asked for."""
+
+    more: Callable[[], str] | None = None
+
+    def format_help(self) -> str:
+        """The help, with what is put together now at its end."""
+        return super().format_help() + (self.more() if self.more else "")
 
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing the usage."""
@@ -64,6 +72,7 @@ def make_parser() -> Parser:
             allow_abbrev=False,
         )
         module.add_arguments(command)
+        command.more = getattr(module, "more_help", None)
         command.add_argument("--json", action="store_true", help="one JSON document on standard output, nothing else")
         command.set_defaults(command=name)
     return parser
@@ -73,14 +82,25 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """The parsed command line; options may stand between overrides. Raises TunerError."""
     first = next((word for word in arguments if not word.startswith("-")), None)
     if first is not None and first not in COMMANDS:
-        raise unknown_name("command", first, COMMANDS)
+        error = unknown_name("command", first, COMMANDS)
+        raise TunerError(error.message, _ELSEWHERE.get(first, error.hint))
     options, rest = make_parser().parse_known_args(list(arguments))
     strange = [word for word in rest if word.startswith("-") or not hasattr(options, "overrides")]
     if strange:
-        raise TunerError(f"unknown argument {strange[0]!r}", f"see `python -m tuner {options.command} --help`")
+        raise TunerError(f"unknown argument {strange[0]!r}", _hint_on(strange[0], options))
     if rest:
         options.overrides += rest
     return options
+
+
+def _hint_on(strange: str, options: argparse.Namespace) -> str:
+    """What to write in its place where it is an override with dashes, and else where to look."""
+    from tuner.cli.config.overrides import KEYS
+
+    key, _, value = strange.lstrip("-").partition("=")
+    if hasattr(options, "overrides") and key.partition(".")[0] in KEYS:
+        return f"write {key}={value or 'VALUE'}, without dashes"
+    return f"see `python -m tuner {options.command} --help`"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -142,10 +142,30 @@ class DeployConfig:
         return {**self.metrics, **self.quality}
 
     @property
+    def keeps_default(self) -> bool:
+        """Whether what is deployed is the default."""
+        return self.params == self.baseline.params
+
+    @property
     def deployment(self) -> Deployment:
         """What an engine makes production files of."""
         model = self.model
-        return Deployment(self.study, model.name, model.quantization, model.path, self.params, model.facts)
+        return Deployment(
+            self.study, model.name, model.quantization, model.path, self.params, model.facts, self._proof()
+        )
+
+    def _proof(self) -> str:
+        """What the gain is, when that was measured, and where."""
+        gain = self.gain
+        if self.keeps_default:
+            found = f"the default, and nothing is proven to be better in {gain.objective}"
+        elif gain.ratio is None or gain.ci95 is None:
+            found = "the best that runs where the default does not"
+        else:
+            low, high = gain.ci95
+            interval = f"95 % interval {low:.2f} to {high:.2f}, {gain.pairs} pairs"
+            found = f"{gain.ratio:.2f} times as good as the default in {gain.objective} ({interval})"
+        return f"{found}; measured on {self.created_at[:10]} on {self.hardware.text}"
 
 
 if __name__ == "__main__":

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from search_spaces.parameter import Value
 from tuner.core.deploy import DeployConfig, TrackingRun
-from tuner.core.explanation import Attribution
+from tuner.core.explanation import Ablation
 from tuner.core.hardware import HardwareProfile
 from tuner.core.trial import TrialResult
 
@@ -18,7 +18,8 @@ from tuner.core.trial import TrialResult
 class StudyInfo:
     """A study at its start. `finished` are the trials of earlier runs; `budget_*` are what this run may use up to.
 
-    `tracking_uri` is where it is logged: None is MLflow's own default, "" is nowhere.
+    `tracking_uri` is where it is logged: None is MLflow's own default, "" is nowhere. `stock` is what people run who
+    tune nothing; {} where that is the default.
     """
 
     name: str
@@ -34,6 +35,7 @@ class StudyInfo:
     hardware: HardwareProfile
     finished: tuple[TrialResult, ...] = ()
     tracking_uri: str | None = None
+    stock: Mapping[str, Value] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ class Outcome:
     wall_s: float
     engine_s: float
     deploy: DeployConfig | None = None
-    attribution: Attribution | None = None
+    ablation: Ablation | None = None
     front: tuple[int, ...] = ()
     notices: tuple[str, ...] = ()
 
@@ -91,7 +93,7 @@ class Observer(Protocol):
         ...
 
     def trial_started(self, number: int, params: Mapping[str, Value], purpose: str) -> None:
-        """`purpose` is `baseline`, `search` or `repeat`."""
+        """`purpose` is `baseline`, `search`, `reduced` or `repeat`."""
         ...
 
     def round_finished(self, number: int, rounds: int, value: float | None) -> None:

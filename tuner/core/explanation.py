@@ -1,4 +1,4 @@
-"""What explains a verdict: which knobs mattered at all, and what each change from the default to the winner brought."""
+"""What explains a verdict: which knobs mattered at all, and what each of the winner's changes is worth."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from search_spaces.parameter import Params, Value
 
 
 @dataclass(frozen=True)
-class Step:
-    """One change and what it brought: `ratio` is how many times better than the step before, None where it failed.
+class Change:
+    """One change of the winner, and what it is worth: `ratio` is how many times better the winner is with it.
 
-    `changed` maps a knob to (before, after), None where it is not in use; more than one knob where rules or conditions
-    allow them to change together only.
+    `changed` maps a knob to (default, winner), None where it is not in use; more than one knob where rules or
+    conditions tie them together. `params` are the winner's without it. `ratio`, above 1 is better, is None where
+    nothing ran without it, or where it was not played; `pairs` are those that it is of, `failure` says why nothing ran.
+    `shown` says whether it was shown to matter, `worse` what a person feels without it.
     """
 
     changed: Mapping[str, tuple[Value | None, Value | None]]
@@ -22,15 +24,28 @@ class Step:
     ci95: tuple[float, float] | None
     pairs: int
     failure: str = ""
+    shown: bool = False
+    worse: str = ""
+
+    @property
+    def played(self) -> bool:
+        """Whether there was time for it."""
+        return self.ratio is not None or bool(self.failure)
 
 
 @dataclass(frozen=True)
-class Attribution:
-    """attribution.json: the way from the default to trial `winner`; no steps where the tournament says all there is."""
+class Ablation:
+    """ablation.json: what each change of trial `winner` of the tournament is worth; none where it has one change only.
+
+    `deployed` is the trial that is deployed: another one where changes that were not shown to matter went back.
+    `rounds` were played for it.
+    """
 
     winner: int
+    deployed: int
     objective: str
-    steps: tuple[Step, ...] = ()
+    changes: tuple[Change, ...] = ()
+    rounds: int = 0
 
 
 @dataclass(frozen=True)

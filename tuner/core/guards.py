@@ -6,6 +6,7 @@ twice the memory, and so a configuration that does that is no better one.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -19,6 +20,8 @@ FACTOR = 1.05
 """A felt metric may be so many times worse."""
 SEARCH_TOLERANCE = 1.05
 """In the search a speed may be so many times worse once more: few rounds say so, and the tournament decides."""
+NOISE_DEVIATIONS = 2.3
+"""Or as much worse as one of a hundred equal configurations looks, by what processes of one configuration differ."""
 DISTURBED_TOLERANCE = 2.0
 """And so many times where others disturbed the trial or the baseline, whose figures tell little then."""
 PREFIX = "guards."
@@ -77,20 +80,22 @@ def default_guards(metrics: Iterable[Metric], named: Iterable[str]) -> dict[str,
 
 
 def search_violations(
-    guards: Sequence[Guard], result: TrialResult, baseline: TrialResult
+    guards: Sequence[Guard], result: TrialResult, baseline: TrialResult, load_noise: float = 0.0
 ) -> tuple[dict[str, float], list[str]]:
     """The slack of each guard for a trial of the search (feasible at 0 or below), and those that are broken in words.
 
-    Compared at the machine's first pace. A metric that either lacks, or that is 0, guards nothing.
+    Compared at the machine's first pace. A metric that either lacks guards nothing. By `load_noise` processes of one
+    configuration differ (standard deviation of the logarithm).
     """
     slack, broken = {}, []
     disturbed = result.disturbed or baseline.disturbed
     for guard in guards:
         value, reference = (pace_corrected(t, guard.metric) for t in (result, baseline))
-        if not value or not reference:
+        objective = Objective(guard.metric)
+        if value is None or reference is None or min(value, reference) + objective.trifle <= 0:
             continue
-        times_worse = 1 / Objective(guard.metric).gain(value, reference)
-        most = _most(guard, disturbed)
+        times_worse = 1 / objective.gain(value, reference)
+        most = _most(guard, disturbed, load_noise)
         slack[guard.name] = times_worse / most - 1
         if slack[guard.name] > 0:
             broken.append(guard.describe(times_worse))
@@ -101,16 +106,18 @@ def search_limits(guards: Sequence[Guard], baseline: TrialResult, pace: float) -
     """What breaks a guard for sure, on a machine of `pace` by now: limits on the metrics as they are measured."""
     limits = []
     for guard in guards:
-        if reference := pace_corrected(baseline, guard.metric):
-            most, there = _most(guard, disturbed=True), at_pace(reference, guard.metric, pace)
+        reference, trifle = pace_corrected(baseline, guard.metric), Objective(guard.metric).trifle
+        if reference is not None and reference + trifle > 0:
+            most, there = _most(guard, disturbed=True), at_pace(reference, guard.metric, pace) + trifle
             lower_is_better = metric(guard.metric).direction == "minimize"
-            limits.append(Constraint(guard.metric, there * most if lower_is_better else there / most))
+            limits.append(Constraint(guard.metric, (there * most if lower_is_better else there / most) - trifle))
     return tuple(limits)
 
 
-def _most(guard: Guard, disturbed: bool) -> float:
+def _most(guard: Guard, disturbed: bool, load_noise: float = 0.0) -> float:
     """How many times worse it may be in the search."""
-    tolerance = DISTURBED_TOLERANCE if disturbed else SEARCH_TOLERANCE
+    by_noise = math.exp(NOISE_DEVIATIONS * math.sqrt(2) * load_noise)
+    tolerance = max(DISTURBED_TOLERANCE if disturbed else SEARCH_TOLERANCE, by_noise)
     return guard.factor * (tolerance if metric(guard.metric).kind == "speed" else 1.0)
 
 

@@ -30,3 +30,10 @@ class HardwareProfile:
     cores_machine: int | None = None
     os: str = ""
     python: str = ""
+
+    @property
+    def text(self) -> str:
+        """On one line: processor, cores and memory that are usable, devices, system and class."""
+        size = f"{self.cores} cores", f"{self.memory_gib:g} GiB"
+        parts = (self.cpu, *size, *(gpu.name for gpu in self.gpus), self.os, f"class {self.class_}")
+        return ", ".join(part for part in parts if part)

@@ -30,8 +30,14 @@ class Objective:
         """The metric's kind; None of a quantity that is not in the table."""
         return METRICS[self.metric].kind if self.metric in METRICS else None
 
+    @property
+    def trifle(self) -> float:
+        """What is added to both of two values that are compared, because either may be 0."""
+        return METRICS[self.metric].trifle if self.metric in METRICS else 0.0
+
     def gain(self, value: float, reference: float) -> float:
         """How many times better `value` is than `reference`: above 1 is better, in either direction."""
+        value, reference = value + self.trifle, reference + self.trifle
         return value / reference if self.maximize else reference / value
 
 
@@ -58,6 +64,20 @@ class Constraint:
 def violations(constraints: tuple[Constraint, ...], values: Mapping[str, float]) -> dict[str, float]:
     """The slack of each constraint whose metric is among `values`."""
     return {c.metric: c.slack(values[c.metric]) for c in constraints if c.metric in values}
+
+
+def beside(constraints: tuple[Constraint, ...], baseline: Mapping[str, float]) -> tuple[Constraint, ...]:
+    """The constraints, those on a bound no tighter than the `baseline`'s own value.
+
+    A bound from few items is wide for everybody: it tells nothing against what does as well as the default.
+    """
+
+    def fair(constraint: Constraint) -> Constraint:
+        value = baseline.get(constraint.metric)
+        wide = value is not None and metric(constraint.metric).bound and constraint.slack(value) > 0
+        return Constraint(constraint.metric, value) if wide and value is not None else constraint
+
+    return tuple(fair(c) for c in constraints)
 
 
 def broken(

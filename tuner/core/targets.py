@@ -91,9 +91,10 @@ class TargetPreset:
 class TargetVerdict:
     """What became of one target. `target` is the value to reach (of a range its nearer end), `wanted` says it in words.
 
-    `target` is None for a relative target without a baseline. `met` is None where the metric was not measured, or a
-    relative target has no baseline. `gap` is the factor by which the value misses its limit (RTF 3.77 against < 1.0:
-    3.77), None unless the target is missed by its own metric.
+    `target` is None for a relative target without a baseline. `met` is None where the metric was not measured, where a
+    relative target has no baseline, and where the value is too noisy to tell: its 95 % interval `ci95` holds the
+    target. `gap` is the factor by which the value misses its limit (RTF 3.77 against < 1.0: 3.77), None unless the
+    target is missed by its own metric.
     """
 
     metric: str
@@ -104,6 +105,12 @@ class TargetVerdict:
     wanted: str = ""
     unit: str = ""
     source: str = ""
+    ci95: tuple[float, float] | None = None
+
+    @property
+    def too_noisy(self) -> bool:
+        """Whether the value may be on either side of the target."""
+        return self.target is not None and self.ci95 is not None and self.ci95[0] <= self.target <= self.ci95[1]
 
 
 def read_targets(document: object, name: str) -> TargetPreset:
@@ -139,26 +146,26 @@ def judge(
     baseline: Mapping[str, MetricValue | float] | None = None,
 ) -> tuple[TargetVerdict, ...]:
     """The verdict on each target, from what was measured of a configuration and of the baseline."""
-    return tuple(_verdict(target, _numbers(metrics), _numbers(baseline or {})) for target in targets)
+    values, reference = _numbers(metrics), _numbers(baseline or {})
+    intervals = {name: m.ci95 if isinstance(m, MetricValue) else None for name, m in metrics.items()}
+    return tuple(_verdict(t, values, reference, intervals.get(t.metric)) for t in targets)
 
 
 def _numbers(metrics: Mapping[str, MetricValue | float]) -> dict[str, float]:
     return {name: m.value if isinstance(m, MetricValue) else float(m) for name, m in metrics.items()}
 
 
-def _verdict(target: Target, metrics: Mapping[str, float], baseline: Mapping[str, float]) -> TargetVerdict:
-    value = metrics.get(target.metric)
+def _verdict(
+    target: Target, metrics: Mapping[str, float], baseline: Mapping[str, float], ci95: tuple[float, float] | None
+) -> TargetVerdict:
+    value, of = metrics.get(target.metric), metric(target.metric)
     limit = target.limit(baseline.get(target.metric))
-    met: bool | None = None
-    gap: float | None = None
-    if value is not None and limit is not None:
-        met = _reached(target.kind, metric(target.metric).direction == "minimize", value, limit)
-        gap = None if met else _factor(value, limit)
-        if met and target.no_worse:
-            met = _kept(target.no_worse, metrics, baseline)
-    return TargetVerdict(
-        target.metric, limit, value, met, gap, target.words(), metric(target.metric).unit, target.source
-    )
+    open_yet = TargetVerdict(target.metric, limit, value, None, None, target.words(), of.unit, target.source, ci95)
+    if value is None or limit is None or open_yet.too_noisy:
+        return open_yet
+    if not _reached(target.kind, of.direction == "minimize", value, limit):
+        return replace(open_yet, met=False, gap=_factor(value, limit))
+    return replace(open_yet, met=_kept(target.no_worse, metrics, baseline) if target.no_worse else True)
 
 
 def _reached(kind: str, less_is_better: bool, value: float, limit: float) -> bool:

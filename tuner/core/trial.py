@@ -9,8 +9,10 @@ from typing import Any, Literal
 
 from search_spaces.parameter import Value
 
-Purpose = Literal["baseline", "search", "repeat", "drift", "tournament", "bench"]
+Purpose = Literal["baseline", "search", "reduced", "repeat", "drift", "tournament", "bench"]
 """What a trial is for. The last two are no trials of a study's search, and have no number."""
+CONFIGURATIONS: tuple[Purpose, ...] = ("baseline", "search", "reduced")
+"""The purposes of trials of a configuration that was not measured before."""
 
 
 class TrialStatus(StrEnum):
@@ -82,8 +84,9 @@ class Inspected:
 class TrialResult:
     """A finished trial: the attribute `result` of a trial in Optuna's study.
 
-    A trial of purpose `search` (or `baseline`, the first one) is of a configuration that was not measured before. A
-    `repeat` measures trial `repeat_of` again in a new process, a `drift` check the baseline.
+    A trial of purpose `search` (or `baseline`, the first one) is of a configuration that was not measured before; so is
+    one of purpose `reduced`, a winner without what did not matter, which the search knew nothing of. A `repeat`
+    measures trial `repeat_of` again in a new process, a `drift` check the baseline.
 
     `violations` maps each constrained metric to its slack (feasible ≤ 0). `samples_file` is relative to the study's
     folder. `host_noise` sums up the rounds, `round_s` is the median wall time of one of those that count, `rounds_s`

@@ -46,9 +46,10 @@ class Watchers:
         """After a block."""
         self._tell(lambda o: o.tournament_progress(standings, done, most))
 
-    def notice(self, text: str) -> None:
-        """Something to know; kept for the outcome too."""
-        self.notices.append(text)
+    def notice(self, text: str, passing: bool = False) -> None:
+        """Something to know; kept for the outcome too, unless it is `passing`: of use while the study runs."""
+        if not passing:
+            self.notices.append(text)
         self._tell(lambda o: o.notice(text))
 
     def study_finished(self, outcome: Outcome) -> None:

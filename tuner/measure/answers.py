@@ -56,6 +56,7 @@ def workload_from_json(document: Mapping[str, Any]) -> Workload:
         quality=document["quality"],
         notes=tuple(document["notes"]),
         facts=document.get("facts", {}),
+        sizes=document.get("sizes", {}),
         held_out=workload_from_json(held_out) if held_out else None,
     )
 

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from engines.base import TASKS
 from engines.cache import cache_root
+from engines.discovery import shipped
 from engines.errors import UnusableEngineError
-from engines.registry import default_engine, load_engine, of_other_packages
+from engines.registry import default_engine, load_engine, of_other_packages, offered
 from search_spaces.errors import TunerError
 from search_spaces.parameter import Value
 from tuner.core.hardware import HardwareProfile
 from tuner.core.metrics import check_metrics
 from tuner.measure.host.hardware import detect_hardware
+from tuner.measure.host.surroundings import Surroundings, look_around
 
 _ASK_TIMEOUT_S = 60.0
-_WATCH_S = 1.0
 _GIB = 1024**3
 _LOW_DISK_GIB = 5.0
 """A language model of a few billion parameters with its variants takes as much."""
@@ -44,21 +42,6 @@ class EngineState:
     facts: Mapping[str, Value] = field(default_factory=dict)
     missing: str = ""
     remedy: str = ""
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What else runs now: cores taken by others and by the hypervisor, processes on the GPUs, and who is busiest.
-
-    The cores are 0 where the system does not tell them (`watched` is false).
-    """
-
-    quiet: bool
-    others_cores: float
-    steal_cores: float
-    device_processes: int
-    busiest: tuple[str, ...] = ()
-    watched: bool = True
 
 
 @dataclass(frozen=True)
@@ -96,14 +79,16 @@ class Diagnosis:
                     f"the {what} {place.path!r} has only {place.free_gib:.1f} GiB free: free space or {remedy}"
                 )
         for engine in self.engines:
-            if engine.missing and not engine.needed:
+            if engine.missing and engine.package:
                 lines.append(f"{engine.name}: {engine.missing}; {engine.remedy}".rstrip("; "))
             if unused := engine.build.get("unused"):
                 lines.append(f"{engine.name}: {unused}; rebuild it: {engine.build.get('rebuild', '')}".rstrip(": "))
-        if not self.surroundings.quiet:
-            busiest = f" (busiest: {', '.join(self.surroundings.busiest)})" if self.surroundings.busiest else ""
-            lines.append(f"the machine is busy{busiest}: measurements will be repeated and take longer")
-        return lines
+        return [*lines, *filter(None, [self.surroundings.warning])]
+
+    @property
+    def remarks(self) -> list[str]:
+        """What is left to each: one line for each engine whose build could be another, which may not pay."""
+        return [f"{engine.name}: {engine.build['remark']}" for engine in self.engines if "remark" in engine.build]
 
     @property
     def healthy(self) -> bool:
@@ -112,21 +97,24 @@ class Diagnosis:
 
 
 def diagnose(engines: Sequence[str] = ()) -> Diagnosis:
-    """Look at everything; `engines` are those of every task, and those of other packages, unless named.
+    """Look at everything; `engines` are all there are unless named, and of these every task's own is needed.
 
     Takes a second and what the engines take.
     """
     return Diagnosis(
         hardware=detect_hardware(),
-        engines=tuple(_engine_state(name) for name in engines) or (*_of_tasks(), *_of_other_packages()),
+        engines=tuple(_engine_state(name) for name in engines) or (*_shipped(), *_of_other_packages()),
         cache=_place(cache_root(), measured=True),
         outputs=_place(Path.cwd()),
-        surroundings=_surroundings(),
+        surroundings=look_around(),
     )
 
 
-def _of_tasks() -> list[EngineState]:
-    return [_engine_state(default_engine(task)) for task in TASKS]
+def _shipped() -> list[EngineState]:
+    """Those that the tasks use unless told otherwise, and then the others, without which every sweep still runs."""
+    needed = [default_engine(task) for task in TASKS]
+    others = [e.name for e in offered() if e.name in shipped() and e.name not in needed]
+    return [replace(_engine_state(name), needed=name in needed) for name in (*needed, *others)]
 
 
 def _of_other_packages() -> list[EngineState]:
@@ -182,37 +170,3 @@ def _size(file: Path) -> int:
         return file.stat().st_size if file.is_file() and not file.is_symlink() else 0
     except OSError:
         return 0
-
-
-def _surroundings() -> Surroundings:
-    """Watch the machine for a second, this process asleep."""
-    import psutil
-
-    from tuner.measure.host.host_noise import NoiseWatch
-
-    watch = NoiseWatch(os.getpid())
-    processes = {p.pid: p for p in psutil.process_iter(["name"]) if p.pid != os.getpid()}
-    before = {pid: _cpu_s(p) for pid, p in processes.items()}
-    time.sleep(_WATCH_S)
-    noise = watch.stop(worker_cpu_s=0.0)
-    used = {pid: _cpu_s(p) - before[pid] for pid, p in processes.items()}
-    busiest = sorted((pid for pid in used if used[pid] > 0.05 * _WATCH_S), key=lambda pid: -used[pid])[:3]
-    return Surroundings(
-        quiet=not replace(noise, idle_share=0.0).disturbed,  # a sweep will fill the cores that are idle now
-        others_cores=round(noise.others_cores, 3),
-        steal_cores=round(noise.steal_cores, 3),
-        device_processes=noise.device_processes,
-        busiest=tuple(f"{processes[pid].info['name']} ({pid})" for pid in busiest),
-        watched=noise.watched,
-    )
-
-
-def _cpu_s(process: Any) -> float:
-    """CPU seconds of a process so far; 0 once it is gone."""
-    import psutil
-
-    try:
-        times = process.cpu_times()
-    except psutil.Error:
-        return 0.0
-    return float(times.user + times.system)

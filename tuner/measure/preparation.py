@@ -67,8 +67,11 @@ class Prepared:
 
     @property
     def for_proof(self) -> Prepared:
-        """The same with the part of the workload that the search never used; all of it where nothing is held out."""
-        return replace(self, workload=self.workload.proof)
+        """The same with the part of the workload that the search never used; all of it where nothing is held out.
+
+        Limits bind in the verdict, beside the default, and end no round before.
+        """
+        return replace(self, workload=self.workload.proof, config=replace(self.config, constraints={}))
 
     @property
     def guards(self) -> tuple[Guard, ...]:
@@ -189,11 +192,12 @@ def bound_space(
     """The engine's space on this machine, for this model, as the user narrowed it.
 
     What the workload cannot feel of a knob is not searched. A process's memory may differ all the same: where that is
-    asked for, the workload has no say.
+    asked for, the sizes of the workload have no say.
     """
     facts: dict[str, Any] = {**capabilities.facts, **model.facts}
+    facts.update(workload.facts)
     if all(metric(name).kind != "memory" for name in (*config.objectives, *config.constraints)):
-        facts.update(workload.facts)
+        facts.update(workload.sizes)
     facts["quantizations"] = ",".join(model.variants)
     facts["native_quantization"] = model.native
     space = load_template(engine.space).bind(facts)

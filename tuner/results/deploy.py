@@ -18,7 +18,7 @@ from tuner.core.deploy import (
     Gain,
     TrackingRun,
 )
-from tuner.core.objective import Constraint
+from tuner.core.objective import Constraint, beside
 from tuner.core.targets import Target, judge
 from tuner.core.trial import MetricValue, TrialResult
 from tuner.measure.preparation import Prepared
@@ -31,6 +31,7 @@ def deploy_config(prepared: Prepared, result: TournamentResult, tracking: Tracki
     assert winner is not None, "a tournament without a winner has nothing to deploy"
     metrics = result.metrics.get(winner.number, winner.metrics)
     home = result.metrics.get(baseline.number, baseline.metrics) if baseline else {}
+    limits = beside(prepared.constraints, baseline.quality if baseline else {})
     return DeployConfig(
         schema_version=1,
         study=prepared.name,
@@ -56,7 +57,7 @@ def deploy_config(prepared: Prepared, result: TournamentResult, tracking: Tracki
         quality=winner.quality,
         baseline=DeployedBaseline(prepared.space.baseline, home, baseline.quality if baseline else {}),
         gain=gain(result, prepared.objectives[0].metric),
-        constraints=tuple(_verdict(c, result.constrained.get(c.metric)) for c in prepared.constraints),
+        constraints=tuple(_verdict(c, result.constrained.get(c.metric)) for c in limits),
         targets=judge(prepared.config.targets, _values(winner, metrics), _values(baseline, home)),
         mlflow=tracking,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -15,6 +15,7 @@ from search_spaces.errors import NoAnswerError, TunerError, unknown_name
 from tuner.core.deploy import DeployConfig
 from tuner.core.paths import user_path
 from tuner.core.study_document import StudyDocument
+from tuner.core.trial import CONFIGURATIONS
 from tuner.results.record import read_results
 from tuner.results.study_store import LATEST, StudyStore
 from tuner.results.wording import plain
@@ -121,7 +122,7 @@ def _statuses(folder: Path, study: StudyDocument) -> dict[str, int]:
         results = read_results(study.record, folder, study.storage)
     except TunerError:
         return {}
-    return dict(Counter(str(r.status) for r in results if r.purpose in ("baseline", "search")).most_common())
+    return dict(Counter(str(r.status) for r in results if r.purpose in CONFIGURATIONS).most_common())
 
 
 def _folders(outputs: Path) -> list[Path]:

@@ -15,10 +15,10 @@ from engines.file_lock import lock
 from search_spaces.errors import EnvironmentLackingError, TunerError
 from tuner.core import files
 from tuner.core.documents import dump, load
-from tuner.tournament.state import TournamentState
+from tuner.tournament.proof_state import ProofState
 
 LATEST = "latest"
-TOURNAMENT_STATE = "tournament_state.json"
+PROOF_STATE = "proof_state.json"
 EARLIER = "trials.jsonl"
 """Where studies of the first format kept their trials."""
 
@@ -84,20 +84,20 @@ class StudyStore:
                 "move the folder away, or give this sweep another name with study=NAME",
             )
 
-    def tournament_state(self) -> TournamentState | None:
-        """The tournament that has no verdict yet, as of its last whole block; None without one that can be read."""
+    def proof_state(self) -> ProofState | None:
+        """The proof that is not at its end, as of its last whole block; None without one that can be read."""
         try:
-            return self.read(TournamentState, TOURNAMENT_STATE)
+            return self.read(ProofState, PROOF_STATE)
         except TunerError:
             return None
 
-    def write_tournament_state(self, state: TournamentState) -> None:
-        """Keep a tournament before its first block and after each."""
-        self.write(TOURNAMENT_STATE, state)
+    def write_proof_state(self, state: ProofState) -> None:
+        """Keep a proof before its first block and after each."""
+        self.write(PROOF_STATE, state)
 
-    def end_tournament(self) -> None:
+    def end_proof(self) -> None:
         """The verdict is written, and holds the blocks."""
-        self.remove(TOURNAMENT_STATE)
+        self.remove(PROOF_STATE)
 
     def write(self, name: str, document: Any) -> None:
         """Write a document of ours atomically, as YAML or as JSON by its name."""

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tuner.core.deploy import DeployConfig
 from tuner.core.events import Outcome, StudyInfo
-from tuner.core.explanation import Attribution
+from tuner.core.explanation import Ablation, Change
 from tuner.core.metrics import METRICS
 from tuner.core.targets import TargetVerdict
+from tuner.core.trial import MetricValue
 from tuner.results.wording import (
     changed_knobs,
+    is_worse,
     measured_text,
-    metric_text,
     plain,
     ratio_text,
     ratio_to,
     status_counts,
+    with_interval,
 )
 
 SHOWN = ("speed", "energy", "memory", "quality", "load")
@@ -78,53 +80,79 @@ def comparison(deploy: DeployConfig) -> list[Row]:
         better = "" if ratio is None else f"×{ratio:.2f}"
         if name in felt:
             better += f" {felt[name]}"
+        elif ratio is not None and is_worse(ratio, winner[name], default[name]):
+            better += " worse"
         rows.append(Row(name, before, measured_text(name, winner[name]), better))
     return rows
 
 
-def summary_lines(info: StudyInfo | None, outcome: Outcome) -> list[str]:
-    """The summary as plain text lines."""
+def summary_lines(info: StudyInfo | None, outcome: Outcome, just_told: Collection[str] = ()) -> list[str]:
+    """The summary as plain text lines, without the notices that stand right above it."""
     lines = ["", outcome.summary]
     if outcome.deploy:
         lines += ["", *table(*comparison_table(outcome.deploy))]
-        head, rows = changed_knob_cells(outcome.deploy, outcome.attribution)
+        head, rows = changed_knob_cells(outcome.deploy, outcome.ablation)
         lines += ["", *table(head, rows)] if rows else []
     targets = target_cells(outcome.deploy.targets) if outcome.deploy else []
     lines += ["", *table(TARGET_HEAD, targets)] if targets else []
     lines += ["", counts_text(outcome)] if outcome.trials else []
-    lines += [f"note: {text}" for text in outcome.notices]
+    lines += [f"note: {text}" for text in outcome.notices if text not in just_told]
     return lines + next_commands(info, outcome)
 
 
 def comparison_table(deploy: DeployConfig) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Head and rows of `comparison` as text; of the default alone when that is what is deployed."""
     rows = comparison(deploy)
-    if deploy.params == deploy.baseline.params:
+    if deploy.keeps_default:
         return ("", "default"), [(row.name, row.winner) for row in rows]
     head = ("", "default", "winner", "times better")
     return head, [(row.name, row.default, row.winner, row.better) for row in rows]
 
 
 def changed_knob_cells(
-    deploy: DeployConfig, attribution: Attribution | None
+    deploy: DeployConfig, ablation: Ablation | None
 ) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Head and rows: knob, default, winner, and what the change brought where that was measured, in measured order.
+    """Head and rows: knob, default, winner, and how many times better the winner is with the change than without it.
 
-    What knobs brought that could only change together stands in the first one's row.
+    In the ablation's order. What is of knobs that go back together only stands in the first one's row.
     """
     changes = changed_knobs(deploy.params, deploy.baseline.params)
-    brought: dict[str, str] = {}
-    for step in attribution.steps if attribution else ():
-        first, *others = step.changed
-        text = "failed" if step.ratio is None else ratio_text(step.ratio, step.ci95)
-        brought.pop(first, None)  # where it only stood beside an earlier step
-        brought[first] = text
-        brought.update({name: f"(with {first})" for name in others if name not in brought})
-    if not brought:
+    worth: dict[str, str] = {}
+    for change in ablation.changes if ablation else ():
+        first, *others = [name for name in change.changed if name in changes] or [""]
+        if change.played and first:
+            worth[first] = _worth(change)
+            worth.update({name: f"(with {first})" for name in others if name not in worth})
+    if not worth:
         return ("changed knob", "default", "winner"), [(name, *values) for name, values in changes.items()]
-    names = [*(n for n in brought if n in changes), *(n for n in changes if n not in brought)]
-    head = ("changed knob", "default", "winner", "contribution, in ablation order")
-    return head, [(name, *changes[name], brought.get(name, "")) for name in names]
+    names = [*(n for n in worth if n in changes), *(n for n in changes if n not in worth)]
+    head = ("changed knob", "default", "winner", "better with it than without")
+    return head, [(name, *changes[name], worth.get(name, "not measured")) for name in names]
+
+
+def _worth(change: Change) -> str:
+    if change.ratio is None:
+        return "nothing runs without it"
+    text = ratio_text(change.ratio, change.ci95)
+    sure = change.ci95 is not None and change.ci95[0] > 1
+    return f"{text}, without it worse: {change.worse}" if change.worse and not sure else text
+
+
+def keep_advice(deploy: DeployConfig) -> str:
+    """What to do where nothing is proven to be better than the default; "" where something is.
+
+    The default is mostly the library's, and whoever runs a server of that library runs something else.
+    """
+    if not deploy.keeps_default:
+        return ""
+    stock = changed_knobs(deploy.params, deploy.stock.params) if deploy.stock else {}
+    if not stock:
+        return "change nothing: an export only writes the default down"
+    differs = ", ".join(f"{name} {default} and not {run}" for name, (run, default) in stock.items())
+    return (
+        f"change nothing: an export writes the default of this study down, which is not what people run ({differs}); "
+        "do not put it in place of a server that you run already"
+    )
 
 
 TARGET_HEAD = ("target", "wanted", "measured", "verdict", "in its words")
@@ -132,15 +160,21 @@ TARGET_HEAD = ("target", "wanted", "measured", "verdict", "in its words")
 
 def target_cells(targets: Iterable[TargetVerdict]) -> list[tuple[str, str, str, str, str]]:
     """Of each target: metric, wanted, measured, verdict, its source's words."""
-    return [
-        (t.metric, t.wanted or "—", "—" if t.value is None else metric_text(t.metric, t.value), _verdict(t), t.source)
-        for t in targets
-    ]
+    return [(t.metric, t.wanted or "—", _measured(t), _verdict(t), t.source) for t in targets]
+
+
+def _measured(target: TargetVerdict) -> str:
+    if target.value is None:
+        return "—"
+    unit = METRICS[target.metric].unit if target.metric in METRICS else target.unit
+    return with_interval(MetricValue(target.value, target.ci95, unit))
 
 
 def _verdict(target: TargetVerdict) -> str:
+    if target.value is None:
+        return "not measured"
     if target.met is None:
-        return "not measured" if target.value is None else "no default to compare with"
+        return "too noisy to tell" if target.too_noisy else "no default to compare with"
     if target.met:
         return "met"
     return "missed" if target.gap is None else f"missed by ×{target.gap:.2f}"

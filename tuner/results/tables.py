@@ -13,6 +13,7 @@ from search_spaces.parameter import Params
 from tuner.core.targets import TargetVerdict
 from tuner.core.trial import MetricValue
 from tuner.results.studies import reference_to
+from tuner.results.summary import TARGET_HEAD, keep_advice, target_cells
 from tuner.results.wording import knob_value, with_interval
 
 if TYPE_CHECKING:
@@ -43,10 +44,13 @@ def print_table(stream: TextIO, head: Sequence[str], rows: Sequence[Sequence[str
 def print_after_sweep(outcome: Outcome, stream: TextIO) -> None:
     """What the display's own summary leaves out: the export command of each target that the engine has.
 
-    A command stands alone on its line: an interactive zsh takes a comment behind it for arguments.
+    Where the default is kept, what to do comes first. A command stands alone on its line: an interactive zsh takes a
+    comment behind it for arguments.
     """
     if outcome.deploy is None:
         return
+    if advice := keep_advice(outcome.deploy):
+        stream.write(f"\n{advice}\n")
     stream.write("\nexport:\n")
     for command, purpose in export_commands(reference_to(outcome.directory), outcome.deploy.engine.name):
         stream.write(f"  {purpose}:\n    {command}\n")
@@ -63,8 +67,6 @@ def export_commands(study: str, engine: str) -> list[tuple[str, str]]:
 
 def print_targets(verdicts: Sequence[TargetVerdict], stream: TextIO) -> None:
     """The table that also ends a sweep: target, wanted, measured, verdict; nothing when there are no targets."""
-    from tuner.results.summary import TARGET_HEAD, target_cells
-
     if verdicts:
         stream.write("\n")
         print_table(stream, TARGET_HEAD, target_cells(verdicts), left=range(len(TARGET_HEAD)))

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from engines.base import without_advice
 from search_spaces.parameter import Value
-from tuner.core.hardware import HardwareProfile
+from tuner.core.guards import TRIFLE
 from tuner.core.metrics import METRICS
 from tuner.core.objective import pace_corrected
+from tuner.core.study_document import StudyWorkload
 from tuner.core.trial import MetricValue, TrialResult, TrialStatus
 
 Measured = MetricValue | float
@@ -33,11 +34,12 @@ def knob_value(value: Value) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def machine_text(hardware: HardwareProfile) -> str:
-    """A machine on one line: processor, cores and memory that are usable, devices, system and class."""
-    size = f"{hardware.cores} cores", f"{hardware.memory_gib:g} GiB"
-    parts = (hardware.cpu, *size, *(gpu.name for gpu in hardware.gpus), hardware.os, f"class {hardware.class_}")
-    return ", ".join(part for part in parts if part)
+def workload_text(workload: StudyWorkload) -> str:
+    """What was searched on and what was held out for the proof, on one line."""
+    searched = f"{workload.name}: searched on {workload.items} items (digest {workload.digest})"
+    if not workload.held_out_items:
+        return f"{searched}, nothing held out for the proof"
+    return f"{searched}, proven on {workload.held_out_items} held out (digest {workload.held_out_digest})"
 
 
 def engine_text(engine: Mapping[str, str]) -> str:
@@ -66,22 +68,30 @@ def shorten(text: str, width: int) -> str:
     return line if len(line) <= width else line[: max(0, width - 1)].rstrip() + "…"
 
 
-def half_width(metric: MetricValue) -> float | None:
-    """Half of the 95 % interval."""
-    return None if metric.ci95 is None else (metric.ci95[1] - metric.ci95[0]) / 2
+EVEN_MOST = 0.25
+"""Share of a value up to which ± is said of its interval. Wider ones, which are of logarithms, are visibly uneven: what
+is 101 may be anything from 0.1 to 80000."""
 
 
 def with_interval(metric: MetricValue) -> str:
-    """`412 ± 3.1 tok/s`, or without ± where there is no interval."""
-    half = half_width(metric)
-    plus_minus = "" if half is None else f" ± {number(half, 2)}"
-    return f"{number(metric.value)}{plus_minus} {metric.unit}".rstrip()
+    """`412 ± 3.1 tok/s`, of a wide interval `101 (38.2–267) tok/s`, and the value alone where there is none."""
+    value, text = metric.value, number(metric.value)
+    if metric.ci95 is not None:
+        low, high = metric.ci95
+        half = (high - low) / 2
+        text += f" ± {number(half, 2)}" if half <= EVEN_MOST * abs(value) else f" ({number(low)}–{number(high)})"
+    return f"{text} {metric.unit}".rstrip()
 
 
 def metric_text(name: str, value: float) -> str:
     """A bare value of the metric called `name`, with the unit of the table of metrics."""
     unit = METRICS[name].unit if name in METRICS else ""
     return f"{number(value)} {unit}".rstrip()
+
+
+def named(name: str, text: str) -> str:
+    """`text`, a value of the metric called `name`, with that name where no unit tells what it is: `rtf 0.0099`."""
+    return text if name in METRICS and METRICS[name].unit else f"{name} {text}"
 
 
 def plain(measured: Measured) -> float:
@@ -110,6 +120,20 @@ def ratio_to(metric: str, value: float, baseline: float) -> float | None:
     if not (math.isfinite(value) and math.isfinite(baseline)) or value <= 0 or baseline <= 0:
         return None
     return value / baseline if higher_is_better(metric) else baseline / value
+
+
+def is_worse(ratio: float, value: Measured, baseline: Measured) -> bool:
+    """Whether `ratio` (above 1 is better) is more than a trifle below 1, and no interval says that it may be chance."""
+    if ratio >= 1 / (1 + TRIFLE):
+        return False
+    low, high = _ends(value)
+    other_low, other_high = _ends(baseline)
+    return high < other_low or other_high < low
+
+
+def _ends(measured: Measured) -> tuple[float, float]:
+    own = plain(measured)
+    return (measured.ci95 if isinstance(measured, MetricValue) else None) or (own, own)
 
 
 def pace_corrected_ratio(metric: str, result: TrialResult, baseline: TrialResult) -> float | None:

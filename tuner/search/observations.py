@@ -28,7 +28,7 @@ TRIALS_LEAST = 6
 
 
 class Observations:
-    """`trials` (baseline and search) and `repeats`, each in the order in which they were measured.
+    """`trials` (baseline and search), `repeats`, and `reduced` winners, each in the order in which they were measured.
 
     Who measures adds to them; who searches reads them. A trial is known by its number, which is no place in a list.
     Of a space that nobody `declared` nothing is assumed (`posterior.py`).
@@ -45,12 +45,18 @@ class Observations:
     ) -> None:
         self.space, self.objectives, self.constraints = space, tuple(objectives), tuple(constraints)
         self.trials, self.repeats, self.declared = list(trials), list(repeats), declared
+        self.reduced: list[TrialResult] = []
         self._thought: tuple[tuple[int, int], Posterior] | None = None
 
     def add(self, result: TrialResult) -> None:
-        """Sort a finished trial in by its purpose. A drift check tells of the machine, and of no configuration."""
+        """Sort a finished trial in by its purpose. A drift check tells of the machine, and of no configuration.
+
+        A reduced winner is measured after the search, and changes nothing of what that had found out.
+        """
         if result.purpose == "repeat":
             self.repeats.append(result)
+        elif result.purpose == "reduced":
+            self.reduced.append(result)
         elif result.purpose != "drift":
             self.trials.append(result)
 

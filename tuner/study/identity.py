@@ -74,9 +74,12 @@ def finished_documents(
         return None
     if deploy is None and tournament.verdict != "no_feasible":
         return None
-    if tournament.verdict == "undecided" and tournament.finalists:
+    played = len(tournament.blocks) >= tournament.pairs_most and any(
+        f.ci95 and not f.failure for f in tournament.finalists
+    )
+    if tournament.verdict == "undecided" and tournament.finalists and not played:
         return None
-    if tournament.verdict == "keep_default" and _stopped_short(tournament, budget):
+    if tournament.verdict in ("keep_default", "undecided") and _stopped_short(tournament, budget):
         return None
     return (tournament, deploy) if trials >= budget.trials or tournament.exhausted else None
 
@@ -90,7 +93,7 @@ def _stopped_short(tournament: TournamentDocument, budget: Budget) -> bool:
 
 def study_info(prepared: Prepared, directory: Path, finished: Sequence[TrialResult]) -> StudyInfo:
     """What observers are told at the start."""
-    config = prepared.config
+    config, stock = prepared.config, prepared.space.stock_configuration()
     return StudyInfo(
         name=prepared.name,
         directory=directory,
@@ -105,4 +108,5 @@ def study_info(prepared: Prepared, directory: Path, finished: Sequence[TrialResu
         hardware=prepared.hardware,
         finished=tuple(finished),
         tracking_uri=config.tracking_uri,
+        stock={} if stock == dict(prepared.space.baseline) else stock,
     )

@@ -13,7 +13,7 @@ from tuner.core import interrupts
 from tuner.core.guards import search_limits, search_violations
 from tuner.core.objective import Objective, at_pace
 from tuner.core.params import key
-from tuner.core.trial import Purpose, TrialResult, TrialStatus
+from tuner.core.trial import CONFIGURATIONS, TrialResult, TrialStatus
 from tuner.core.watchers import Watchers
 from tuner.measure.drift import PaceWatch
 from tuner.measure.executor import Executor
@@ -37,6 +37,8 @@ MAX_KILLS = 3
 TRIAL_SHARE = 0.1
 """Of the minutes, after which a trial gets no further rounds: on a machine that is never quiet each would be repeated,
 and one slow configuration would take the whole time."""
+REDUCTIONS_MOST = 4
+"""Trials of a run that are spent on the leader with fewer changes, however often that changes meanwhile."""
 
 
 class Search:
@@ -62,6 +64,7 @@ class Search:
         self._executor, self._watchers, self._limit, self._clock = executor, watchers, limit, clock
         self._on_result, self._beside = on_result, beside
         self.exhausted = False
+        self._reductions = 0
 
     def run(self, sampler: optuna.samplers.BaseSampler) -> None:
         """Search what is left of the budget; `exhausted` says afterwards whether the space was tried as a whole."""
@@ -96,15 +99,21 @@ class Search:
         """The leader with fewer changes, which is tried at the end; not where the whole space will be."""
         if getattr(sampler, "enumerates", False) or self._prepared.config.sampler in WHOLE or self.exhausted:
             return []
-        return self._observations.reductions()
+        able = [p for p in self._observations.reductions() if not self._executor.known_infeasible(p)]
+        return able[: max(0, REDUCTIONS_MOST - self._reductions)]
 
     def _reduce(self, sampler: optuna.samplers.BaseSampler, pace: PaceWatch) -> None:
         """Try the leader with fewer changes, as far as time and trials allow."""
         most, trials = self._prepared.config.budget.trials, self._observations.trials
         while len(trials) < most and self._limit.for_another(first=False) and (owed := self._owed(sampler)):
-            if self._executor.known_infeasible(owed[0]):
-                break
+            self._reductions += 1
             self._try_unproposed(owed[0], pace)
+
+    def measure_reduced(self, params: Params) -> TrialResult:
+        """Measure a winner with fewer changes, after the search: a trial that the search knew nothing of."""
+        asked = self._record.begin(params, "reduced")
+        self._watchers.trial_started(asked.spec.number, params, "reduced")
+        return self._tell(asked, self._measure(asked, self._search_plan(1.0)))
 
     def _measure_beside(self, pace: PaceWatch) -> None:
         """What is not tried yet of it, within the budget's trials."""
@@ -147,7 +156,7 @@ class Search:
             return sampler.again(self._record.study, complete)
 
     def _propose(self, sampler: optuna.samplers.BaseSampler) -> tuple[optuna.Trial, Params] | None:
-        seen = {key(t.params) for t in self._observations.trials}
+        seen = {key(t.params) for t in (*self._observations.trials, *self._observations.reduced)}
         with self._record.reached():
             return propose(self._record.study, sampler, self._prepared.space, seen, self._executor.known_infeasible)
 
@@ -159,16 +168,16 @@ class Search:
 
     def _repeat(self, trial: TrialResult, pace: float) -> None:
         """Measure a trial again: one round in a new process."""
-        self._watchers.progress(f"measuring trial {trial.number} again")
         asked = self._record.begin(trial.params, "repeat", trial.number)
+        self._watchers.progress(f"measuring trial {trial.number} again, as number {asked.spec.number}")
         plan = replace(single_round_plan(repeat_disturbed="new_process"), time_left_s=self._limit.until_up_s())
         self._tell(asked, self._measure(asked, plan, pace))
 
     def _check_drift(self) -> TrialResult:
         """The baseline once more, by a round or two."""
-        self._watchers.progress("measuring the default again")
         baseline = self._observations.trials[0]
         asked = self._record.begin(baseline.params, "drift", baseline.number)
+        self._watchers.progress(f"measuring the default again, as number {asked.spec.number}")
         pruner = pruner_against(None, self._pruning_objective, 1.0, (1, 2))
         result = self._measure(asked, drift_plan(pruner, self._limit.until_up_s()))
         self._tell(asked, result)
@@ -187,30 +196,32 @@ class Search:
 
     def _on_round(self, asked: Asked, rounds: int, value: float | None, pace: float) -> None:
         """Reported is what ranks: the value at the machine's first pace."""
-        if asked.spec.purpose in ("baseline", "search"):
+        if asked.spec.purpose in CONFIGURATIONS:
             self._watchers.round_finished(asked.spec.number, rounds, value)
         if value is not None and self._pruning_objective == self._prepared.objectives[0]:
             self._record.report(asked, rounds, at_pace(value, self._pruning_objective.metric, 1 / pace))
 
     def _guarded(self, result: TrialResult) -> TrialResult:
         """The result, infeasible where it makes worse what a person feels."""
-        if not result.metrics or not _is_new(result.purpose):
+        if not result.metrics or result.purpose not in CONFIGURATIONS:
             return result
         baseline = self._observations.trials[0] if self._observations.trials else result
-        slack, broken = search_violations(self._prepared.guards, result, baseline)
+        slack, broken = search_violations(self._prepared.guards, result, baseline, self._observations.load_noise())
         result = replace(result, violations={**result.violations, **slack})
         if not broken or result.status is not TrialStatus.OK:
             return result
         return replace(result, status=TrialStatus.INFEASIBLE, reason="; ".join(broken))
 
-    def _tell(self, asked: Asked, result: TrialResult) -> None:
+    def _tell(self, asked: Asked, result: TrialResult) -> TrialResult:
+        """The result as it counts, once it is recorded."""
         result = self._guarded(result)
         with interrupts.deferred():
             self._record.end(asked, result)
             self._observations.add(result)
-        if _is_new(result.purpose):
+        if result.purpose in CONFIGURATIONS:
             self._watchers.trial_finished(result)
         self._on_result(result)
+        return result
 
     def _search_plan(self, pace: float) -> MeasurementPlan:
         trials, cold, left_s = self._observations.trials, self._prepared.cold_loads, self._limit.until_up_s()
@@ -236,7 +247,3 @@ class Search:
     def _measured(self) -> int:
         """How many trials and repeats there are."""
         return len(self._observations.trials) + len(self._observations.repeats)
-
-
-def _is_new(purpose: Purpose) -> bool:
-    return purpose in ("baseline", "search")

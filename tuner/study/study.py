@@ -11,7 +11,7 @@ from search_spaces.parameter import Params
 from tuner.core import interrupts
 from tuner.core.deploy import DeployConfig
 from tuner.core.events import Observer, Outcome
-from tuner.core.explanation import Attribution
+from tuner.core.explanation import Ablation
 from tuner.core.objective import Objective, pareto_front
 from tuner.core.params import key
 from tuner.core.study_config import StudyConfig
@@ -28,12 +28,11 @@ from tuner.search.earlier import Earlier, earlier_best
 from tuner.search.observations import Observations
 from tuner.search.samplers import check_sampler, make_sampler
 from tuner.search.search_time import SearchTime
-from tuner.study.explanation import EXPLANATIONS, explain
-from tuner.study.final import Final
+from tuner.study.explanation import ABLATION, EXPLANATIONS, explain
+from tuner.study.final import Final, Proven
 from tuner.study.identity import begun_at, check_identity, finished_documents, other_seed, study_info
 from tuner.study.search_loop import Search
 from tuner.study.search_notices import search_notices
-from tuner.tournament.tournament import TournamentResult
 from tuner.tournament.verdict import counted, interrupted, nothing_feasible, refusals, sentence, statuses
 
 if TYPE_CHECKING:
@@ -41,12 +40,15 @@ if TYPE_CHECKING:
 
 
 def run_study(
-    config: StudyConfig, observers: Sequence[Observer], clock: Callable[[], float] = time.monotonic
+    config: StudyConfig,
+    observers: Sequence[Observer],
+    clock: Callable[[], float] = time.monotonic,
+    surroundings: Callable[[], str] = lambda: "",
 ) -> Outcome:
     """Run or resume a study. Raises TunerError for what the user must fix; anything an engine does is a status.
 
     Ctrl-C keeps what is finished and yields an outcome whose verdict is `interrupted`. The budget's minutes are told
-    by `clock` (seconds).
+    by `clock` (seconds). `surroundings` warns of a machine that is busy ("": it is not).
     """
     begin = clock()
     watchers = Watchers(observers)
@@ -55,7 +57,7 @@ def run_study(
     check_sampler(config.sampler, prepared.space)
     store = StudyStore(config.outputs / prepared.name)
     with store.locked():
-        return Study(prepared, store, watchers, begin, clock).run()
+        return Study(prepared, store, watchers, begin, clock, surroundings=surroundings).run()
 
 
 @dataclass
@@ -72,6 +74,7 @@ class Study:
     clock: Callable[[], float] = time.monotonic
     storage: optuna.storages.BaseStorage | None = None
     exhausted: bool = False
+    surroundings: Callable[[], str] = lambda: ""
     observations: Observations = field(init=False)
     _executor: Executor = field(init=False)
     _proof: Executor = field(init=False)
@@ -82,13 +85,13 @@ class Study:
     def run(self) -> Outcome:
         """Search what is left of the budget, hold the tournament, write the verdict."""
         self._open()
-        earlier = self._finished_before()
-        if earlier is not None:
+        begun = self._final.interrupted()
+        if begun is None and (earlier := self._finished_before()):
             self.watchers.study_finished(earlier)
             return earlier
         try:
-            if begun := self._final.interrupted():
-                self.exhausted = begun.begun_for.exhausted
+            if begun is not None:
+                self.exhausted = begun.tournament.begun_for.exhausted
             else:
                 self._run_search()
             outcome = self._conclude(self._final.hold(self._time.left_s, self.exhausted))
@@ -115,7 +118,9 @@ class Study:
         self._proof = (
             prepared.for_proof.executor(None, self.watchers.progress, self.clock) if held_out else self._executor
         )
-        self._final = Final(prepared, self.store, self.observations, self._proof, self.watchers, self.clock)
+        self._final = Final(
+            prepared, self.store, self.observations, self._proof, self.watchers, self._measure_reduced, self.clock
+        )
         self._time = SearchTime(prepared.config.budget.minutes, self._final.reserve_s, self.trials, self.clock)
         self._search = Search(
             prepared,
@@ -132,6 +137,8 @@ class Study:
         self.watchers.study_started(study_info(prepared, self.store.directory, self.trials))
         for note in (*prepared.workload.notes, *prepared.space.notes, *other_seed(known, prepared.config.seed)):
             self.watchers.notice(note)
+        if busy := self.surroundings():
+            self.watchers.notice(f"{busy} than budget.minutes; Ctrl-C keeps what is finished", passing=True)
         self._time.begin()  # however long MLflow took to open
 
     def _record(self) -> StudyRecord:
@@ -177,6 +184,8 @@ class Study:
 
     def _measured(self, result: TrialResult) -> None:
         """Told each result of the search, whatever its purpose."""
+        if result.purpose == "baseline" and (slow := self._final.slow_default()):
+            self.watchers.notice(slow, passing=True)
 
     def _early(self) -> list[Params]:
         """What is tried before all else: what the space file advises, and what was best in earlier studies."""
@@ -199,7 +208,11 @@ class Study:
             self.watchers.notice(f"what was best in earlier studies of this engine is tried first: {', '.join(fresh)}")
         return found
 
-    def _conclude(self, result: TournamentResult) -> Outcome:
+    def _measure_reduced(self, params: Params) -> TrialResult:
+        return self._search.measure_reduced(params)
+
+    def _conclude(self, proven: Proven) -> Outcome:
+        result = proven.result
         summary, deploy = nothing_feasible(self.trials), None
         if result.winner is not None:
             summary = sentence(result.document)
@@ -213,15 +226,17 @@ class Study:
             if deploy is not None:
                 self.store.write("deploy.json", deploy)
             self.store.write("tournament.json", document)
-            self.store.end_tournament()
+            if proven.ablation is not None:
+                self.store.write(ABLATION, proven.ablation)
+            self._final.conclude(proven.whole)
         if noise := noise_message([t.host_noise for t in self.trials] + [result.document.noise]):
             self.watchers.notice(noise)
-        self._explain(result.winner if result.verdict == "gain" else None)
+        self._explain()
         return self._outcome(result.verdict, summary, deploy)
 
-    def _explain(self, winner: TrialResult | None) -> None:
-        self._report()  # the verdict is out, however long explaining takes
-        explain(self.prepared, self._proof, self.store, self.observations, winner, self._time.left_s(), self.watchers)
+    def _explain(self) -> None:
+        """Which knobs mattered over all trials; the verdict stands whatever comes of it."""
+        explain(self.prepared, self.store, self.trials, self.watchers)
 
     def _finished_before(self) -> Outcome | None:
         """The outcome of an earlier run that used up the same budget; None when there is something left to do."""
@@ -229,9 +244,6 @@ class Study:
         if documents is None:
             return None
         tournament, deploy = documents
-        explained = self.store.read(Attribution, "attribution.json")
-        if tournament.verdict == "gain" and (explained is None or explained.winner != tournament.winner):
-            self._explain(next(t for t in self.trials if t.number == tournament.winner))
         if deploy is not None:
             deploy = with_targets(deploy, self.prepared.config.targets)
             self.store.write("deploy.json", deploy)
@@ -253,7 +265,7 @@ class Study:
             wall_s=round(self.clock() - self.begin, 3),
             engine_s=round(self.prepared.engine_s + self._executor.engine_s + self._proof_s, 3),
             deploy=deploy,
-            attribution=self.store.read(Attribution, "attribution.json"),
+            ablation=self.store.read(Ablation, ABLATION),
             front=tuple(t.number for t in front),
             notices=tuple(self.watchers.notices),
         )

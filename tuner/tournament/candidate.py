@@ -103,6 +103,7 @@ def compared(mine: Candidate, other: Candidate, objective: Objective, quiet_leas
     ours, theirs = (c.values_of(objective.metric) for c in (mine, other))
     pairs = list(zip(ours, theirs, strict=False))
     told = len(ours) == len(mine.rounds) and len(theirs) == len(other.rounds)
+    pairs = [(a + objective.trifle, b + objective.trifle) for a, b in pairs]
     if len(pairs) < 2 or not told or min(map(min, pairs)) <= 0:
         return None
     quiet = list(compress(pairs, quiet_pairs(mine, other)))

@@ -26,6 +26,8 @@ EQUAL = 0.975
 """A gain of at least this share of the largest one may count as equal to it. With 0.99 the search found what is within
 3 % of the optimum in 94 % of cases and not in 92 % (`benchmarks/search_efficiency.py`), but deployed three more knobs
 that brought nothing, each of which may cost something elsewhere."""
+TOLD_APART = 1.25
+"""Where a gain of a quarter is not ruled out, noise has left everything open and nothing is decided."""
 LEAST_RATIO = {"memory": 1.01}
 """What a process's memory varies by from one start to the next is no gain."""
 
@@ -37,9 +39,10 @@ class Comparison:
     """Between the default (`baseline`) and the `finalists`, as they have played so far.
 
     `guards` are what a winner may not make worse. `stock` is the number of the finalist that is what people run, which
-    is kept unless another is proven to be better. `posterior` is what the search found out: it has a say in which of
-    several proven finalists wins. Of the planned
-    interim analyses `analyses_done` have been taken without a decision; `proven_early` says that one proved a gain.
+    is kept unless another is proven to be better, if it may win at all: out of the user's ranges it plays for its ratio
+    alone. `posterior` is what the search found out: it has a say in which of several proven finalists wins. Of the
+    planned interim analyses `analyses_done` have been taken without a decision; `proven_early` says that one proved a
+    gain.
     """
 
     objective: Objective
@@ -51,6 +54,7 @@ class Comparison:
     proven_early: bool = False
     guards: tuple[Guard, ...] = ()
     stock: int | None = None
+    stock_may_win: bool = True
 
     def test(self, candidate: Candidate, other: Candidate) -> RatioTest | None:
         """`candidate` ÷ `other`, above 1 is better; None below two pairs."""
@@ -68,7 +72,16 @@ class Comparison:
 
     def may_win(self, candidate: Candidate) -> bool:
         """Whether it keeps the constraints, and makes nothing worse that a person feels."""
-        return candidate.feasible() and not self.refused(candidate)
+        return self._may_be_chosen(candidate) and not self.refused(candidate)
+
+    def may_still_win(self, candidate: Candidate) -> bool:
+        """As `may_win`, with further blocks: a guard refuses what is surely worse, and not what looks so by now."""
+        felt = self.felt(candidate, self.baseline, [g.metric for g in self.guards])
+        surely = {f.metric: 1 / f.ci95[1] for f in felt}
+        return self._may_be_chosen(candidate) and not broken_by(self.guards, surely)
+
+    def _may_be_chosen(self, candidate: Candidate) -> bool:
+        return candidate.feasible() and (self.stock_may_win or candidate.number != self.stock)
 
     def tests(self) -> list[RatioTest | None]:
         """Of each finalist against the default; None below two pairs."""
@@ -88,9 +101,19 @@ class Comparison:
         One of 95 % for each test alone would hold the truth of the chosen one less often than that. Where several are
         proven, Holm's test may be sure of one whose interval still holds 1.
         """
-        tests = self.tests()
-        level = 1 - SIGNIFICANCE / (self._analyses_at_the_end * len(tests)) if tests else 0.0
-        return [t and replace(t, ci95=t.interval(level)) for t in tests]
+        return [self._published(t) for t in self.tests()]
+
+    def against_stock(self, candidate: Candidate) -> RatioTest | None:
+        """`candidate` ÷ what people run, with an interval that holds as the `published` ones do.
+
+        None below two pairs, where nobody plays that is it, and for that itself.
+        """
+        stock = next((c for c in self.finalists if c.number == self.stock), None)
+        return None if stock is None or stock is candidate else self._published(self.test(candidate, stock))
+
+    def _published(self, test: RatioTest | None) -> RatioTest | None:
+        level = 1 - SIGNIFICANCE / (self._analyses_at_the_end * max(1, len(self.finalists)))
+        return test and replace(test, ci95=test.interval(level))
 
     def proven(self) -> list[bool]:
         """Of each finalist, whether it has a significant gain over the default and may win."""
@@ -111,18 +134,26 @@ class Comparison:
         if default.trial.metrics and default.feasible():
             compared_enough = any(t is not None and t.pairs >= self.pairs.least for t in tests)
             decided = not default.failure and (compared_enough or (not tests and others_were_tried))
-            return ("keep_default" if decided else "undecided"), default
+            return ("keep_default" if decided and not self._noise_hides_a_gain() else "undecided"), default
         able = [c for c in self.finalists if not c.failure and c.rounds and c.feasible()]
         return ("only_feasible", self.best(able)) if able else ("no_feasible", None)
+
+    def _noise_hides_a_gain(self) -> bool:
+        """Whether the best that may win could be so much better that keeping the default is no answer."""
+        able = [
+            t
+            for c, t in zip(self.finalists, self.published(), strict=True)
+            if t and not c.failure and self.may_still_win(c)
+        ]
+        return any(t.ci95[1] > TOLD_APART for t in able)
 
     def _unless_stock(self, chosen: Candidate, winners: Sequence[Candidate]) -> Candidate:
         """What people run, where that is proven against the default and `chosen` is not proven against it."""
         stock = next((c for c in winners if c.number == self.stock), None)
         if stock is None or stock is chosen:
             return chosen
-        test = self.test(chosen, stock)
-        sure = 1 - SIGNIFICANCE / self._analyses_at_the_end
-        return chosen if test is not None and test.interval(sure)[0] > 1 else stock
+        test = self.against_stock(chosen)
+        return chosen if test is not None and test.ci95[0] > 1 else stock
 
     def chosen(self, proven: Sequence[Candidate]) -> Candidate:
         """The best of those with a proven gain; of the best and what is hardly worse the one that changes fewest knobs.

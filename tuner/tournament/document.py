@@ -77,7 +77,8 @@ class TournamentDocument:
     `blocks` has a row for each block and a column for the default and each finalist that did not fail: the objective,
     None where one had been dropped; `quiet` says of each whether nobody disturbed it. `winner` is a trial's number,
     None without one. `trials` and `exhausted` are of the study by then. `vetoed` maps trials that broke a limit on what
-    is held out, and so did not play, to the reason.
+    is held out, and so did not play, to the reason. `selection` is the tournament that chose the winner, where that
+    then went on with fewer changes: this one is of those.
     """
 
     objective: str
@@ -97,6 +98,7 @@ class TournamentDocument:
     summary: str = ""
     stock: StockDocument | None = None
     vetoed: Mapping[int, str] = field(default_factory=dict)
+    selection: TournamentDocument | None = None
 
     @property
     def winning_finalist(self) -> FinalistDocument | None:
@@ -136,7 +138,7 @@ def _stock(comparison: Comparison, winner: Candidate | None) -> StockDocument | 
     stock = next((c for c in comparison.finalists if c.number == comparison.stock), None)
     if stock is None:
         return None
-    test = comparison.test(winner, stock) if winner is not None and winner is not stock else None
+    test = comparison.against_stock(winner) if winner is not None else None
     return StockDocument(stock.number, stock.trial.params, stock.metrics(), test)
 
 

@@ -26,6 +26,16 @@ def tournament_s(
     return pairs_least * sum(share * seconds for share, seconds in zip(plays, lasting, strict=True))
 
 
+def ablation_s(
+    baseline: TrialResult, winner: TrialResult, players: int, blocks: int, compiles_lazily: Callable[[Params], bool]
+) -> float:
+    """How long so many blocks of the winner and what it is without single changes take.
+
+    A round of those is halfway between the default's and the winner's.
+    """
+    return players * blocks * sum(round_s(t, compiles_lazily(t.params)) for t in (baseline, winner)) / 2
+
+
 def round_s(trial: TrialResult, compiles_lazily: bool) -> float:
     """How long one round of a trial will take in a process of its own, loading and warming up included."""
     warm_up_s = _first_pass_s(trial) if compiles_lazily else WARM_UP_SHARE * trial.round_s

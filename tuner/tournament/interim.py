@@ -88,7 +88,7 @@ def _decided(comparison: Comparison, proven: Sequence[Candidate]) -> bool:
 
 def _able(comparison: Comparison) -> list[Candidate]:
     """The finalists that may still win."""
-    return [c for c in comparison.finalists if c.standing and comparison.may_win(c)]
+    return [c for c in comparison.finalists if c.standing and comparison.may_still_win(c)]
 
 
 def _quiet_enough(comparison: Comparison, finalists: Sequence[Candidate]) -> bool:

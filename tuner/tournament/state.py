@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from tuner.core.objective import Constraint
+from tuner.core.objective import Constraint, beside
 from tuner.core.study_config import Budget
 from tuner.core.trial import TrialResult
 from tuner.tournament.candidate import Candidate
@@ -36,9 +36,9 @@ class TournamentState:
 
     `dropped` maps who rests to the blocks that were played by then, `interim_analyses` are the numbers of pairs at
     which one was taken that did not end it. `proven_early` says that an interim analysis proved a gain, and `ended` why
-    no further block is played, beside the pairs being used up or nobody being left. `quality` is of
-    those who play on what is held out, by trial; {} where nothing is. `stock` is the number of the trial that is what
-    people run, `vetoed` are those that broke a limit on what is held out.
+    no further block is played, beside the pairs being used up or nobody being left. `quality` is of those who play on
+    what is held out, by trial; {} where nothing is. `stock` is the number of the trial that is what people run, which
+    plays for its ratio alone unless `stock_may_win`. `vetoed` are those that broke a limit on what is held out.
     """
 
     begun_for: BegunFor
@@ -55,6 +55,7 @@ class TournamentState:
     quality: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
     stock: int | None = None
     vetoed: Mapping[int, str] = field(default_factory=dict)
+    stock_may_win: bool = True
 
     @property
     def spent_s(self) -> float:
@@ -75,6 +76,7 @@ def begun(
     quality: Mapping[int, Mapping[str, float]] | None = None,
     stock: int | None = None,
     vetoed: Mapping[int, str] | None = None,
+    stock_may_win: bool = True,
 ) -> TournamentState:
     """The state of a tournament before its first block. A default that did not run in the search does not play."""
     home, *others = (Player(t.number, t.params) for t in (baseline, *finalists))
@@ -82,7 +84,7 @@ def begun(
     played = Played() if ran else Played(failures={home.number: baseline.reason or str(baseline.status)})
     return TournamentState(
         begun_for, objective, pairs, home, tuple(others), ran, played,
-        quality=quality or {}, stock=stock, vetoed=vetoed or {},
+        quality=quality or {}, stock=stock, vetoed=vetoed or {}, stock_may_win=stock_may_win,
     )  # fmt: skip
 
 
@@ -107,6 +109,8 @@ def candidates(
     state: TournamentState, trials: Mapping[int, TrialResult], constraints: tuple[Constraint, ...]
 ) -> tuple[Candidate, list[Candidate]]:
     """The default and the finalists as they have played; `trials` are the study's, by number."""
+    home = _on_what_is_held_out(trials[state.baseline.number], state.quality)
+    constraints = beside(constraints, home.quality)
     baseline, *finalists = (
         Candidate(
             trial=_on_what_is_held_out(trials[player.number], state.quality),

@@ -111,6 +111,7 @@ class Tournament:
             state.proven_early,
             self.guards,
             state.stock,
+            state.stock_may_win,
         )
 
     def _result(self, state: TournamentState) -> TournamentResult:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Sequence
 
-from tuner.core.metrics import metric
+from search_spaces.parameter import Value
+from tuner.core.explanation import Ablation, Change
+from tuner.core.metrics import in_words, metric
 from tuner.core.objective import Objective, best
 from tuner.core.stats import RatioTest
 from tuner.core.trial import TrialResult
@@ -19,7 +22,7 @@ HIDDEN = 1.03
 def sentence(document: TournamentDocument) -> str:
     """The verdict of a tournament that has a winner."""
     objective, pairs, finalists = document.objective, document.pairs, document.finalists
-    noun = objective.replace("_", " ")
+    noun = in_words(objective)
     if document.winner is None:
         return "no configuration finished the tournament within the constraints"
     if document.verdict == "keep_default":
@@ -36,8 +39,7 @@ def sentence(document: TournamentDocument) -> str:
         keep = f"keep the default: no finalist has a significantly {better} {noun} over {test.pairs} pairs"
         return f"{keep} ({_how_near(nearest.number, test)})"
     if document.verdict == "undecided":
-        why = "no finalist finished enough pairs" if finalists else "no other configuration was measured"
-        return f"undecided, so the default stays: {document.baseline.failure or why}"
+        return f"undecided, so the default stays: {_why_undecided(document)}"
     winner = document.winning_finalist
     if winner is None or (test := winner.test) is None:
         return f"trial {document.winner} is the best configuration that runs; the default does not run here"
@@ -49,6 +51,20 @@ def sentence(document: TournamentDocument) -> str:
     return (
         f"trial {winner.number} is the best that meets the constraints, which the default does not; "
         f"its {noun} is {test.ratio:.2f} times as good as the default's ({proof})"
+    )
+
+
+def _why_undecided(document: TournamentDocument) -> str:
+    if document.baseline.failure:
+        return document.baseline.failure
+    played = [(f.number, test) for f in document.finalists if (test := f.test) and not f.failure]
+    if not played:
+        return "no finalist finished enough pairs" if document.finalists else "no other configuration was measured"
+    number, test = max(played, key=lambda pair: pair[1].ratio)
+    low, high = test.ci95
+    return (
+        f"too noisy to tell; the best, trial {number}, is ×{test.ratio:.2f} after {test.pairs} pairs, "
+        f"95 % interval {low:.2f} to {high:.2f}; quieten the machine, or raise budget.tournament_pairs_most"
     )
 
 
@@ -74,11 +90,44 @@ def refusals(document: TournamentDocument) -> list[str]:
     """A line for each finalist that was faster than the winner and refused by a guard, with the trade."""
     best = document.winning_finalist
     least = best.ratio if best and best.ratio else 1.0
+    played = (*(document.selection.finalists if document.selection else ()), *document.finalists)
     return [
         f"trial {f.number} is ×{f.ratio:.2f} in {document.objective}, but {f.refused}"
-        for f in document.finalists
+        for f in {f.number: f for f in played}.values()
         if f.refused and f.ratio and f.ratio > max(1.0, least)
     ]
+
+
+def ablation_lines(document: Ablation) -> list[str]:
+    """What a person should know of the changes that were not shown to matter."""
+    idle_ones = [c for c in document.changes if c.played and not c.shown]
+    unknown = [c for c in document.changes if not c.played]
+    lines = []
+    if idle_ones and document.deployed != document.winner:
+        lines.append(f"back at the default, because nothing is shown to be lost without: {_named(idle_ones)}")
+    elif idle_ones:
+        lines.append(
+            "not shown to matter singly, and kept, because nothing with fewer changes is proven as good: "
+            + _named(idle_ones)
+        )
+    if unknown:
+        lines.append(f"there was no time to show that these matter, rerun to find out: {_named(unknown)}")
+    return lines
+
+
+def _named(changes: Sequence[Change]) -> str:
+    """`use_mlock=on (×1.00, 0.98 to 1.02), n_batch=1024 …`."""
+    told = []
+    for change in changes:
+        values = " ".join(f"{name}={_text(value)}" for name, (_, value) in change.changed.items())
+        interval = f", {change.ci95[0]:.2f} to {change.ci95[1]:.2f}" if change.ci95 else ""
+        told.append(values + (f" (×{change.ratio:.2f}{interval})" if change.ratio is not None else ""))
+    return ", ".join(told)
+
+
+def _text(value: Value | None) -> str:
+    """As it is typed on the command line."""
+    return "unset" if value is None else json.dumps(value).strip('"')
 
 
 def _out(finalists: Sequence[FinalistDocument]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 import subprocess
@@ -19,6 +20,7 @@ from engines.faster_whisper.settings import KNOBS, is_reference
 from engines.recognition.clips import Passage
 from engines.recognition.transcripts import count_errors
 from engines.recognition.workload import resolve_workload
+from search_spaces.narrowing import narrow
 from search_spaces.parameter import Params
 from search_spaces.template import load_template
 from tests.engines.recognition.conftest import quiet
@@ -117,6 +119,28 @@ def test_every_knob_of_the_space_is_one_of_the_engine() -> None:
     assert "num_workers" in space.off
     assert space.baseline["compute_type"] == "float32"
     assert space.stock_configuration()["compute_type"] == "int8"
+
+
+def test_stock_is_the_library_s_defaults_but_for_the_compute_type_of_the_command_line(
+    model: Model, folder: Path
+) -> None:
+    """whisper-ctranslate2 hands on the library's own defaults, and `compute_type=auto`."""
+    from ctranslate2.models import Whisper
+    from faster_whisper import WhisperModel
+
+    space = load_template("stt_faster_whisper").bind({"cpu_cores": 4, **model.facts})
+    stock = space.stock_configuration()
+    assert {n for n, value in stock.items() if value != space.baseline[n]} == {"compute_type"}
+    opened, called = (inspect.signature(f).parameters for f in (WhisperModel.__init__, WhisperModel.transcribe))
+    for knob in ("cpu_threads", "num_workers"):
+        assert stock[knob] == opened[knob].default, knob
+    for knob in ("beam_size", "best_of", "vad_filter", "without_timestamps"):
+        assert stock[knob] == called[knob].default, knob
+    assert stock["temperature_fallback"] == (len(called["temperature"].default) > 1)
+    taken, auto = (Whisper(str(folder), compute_type=kind) for kind in (stock["compute_type"], "auto"))
+    assert taken.compute_type == auto.compute_type
+    greedy = narrow(space, {}, {}, {"beam_size": 1, "cpu_threads": 2}).stock_configuration()
+    assert greedy == stock
 
 
 def test_with_a_gpu_16_bits_are_for_it_alone() -> None:

@@ -11,6 +11,7 @@ import pytest
 from engines.base import Capabilities
 from engines.llama_cpp import LlamaCppEngine, capabilities
 from engines.llama_cpp.capabilities import mlock_permitted
+from engines.llama_cpp.stock_threads import stock_threads
 from engines.machine_limits import usable_cores
 
 
@@ -19,6 +20,7 @@ def test_the_facts_that_bind_the_search_space(capabilities: Capabilities) -> Non
     assert facts["cpu_cores"] == usable_cores() >= 1
     assert facts["numa_nodes"] >= 1
     assert (facts["gpu_count"] > 0) == facts["gpu_offload"]
+    assert facts["stock_n_threads"] == stock_threads()
     assert {type(facts[name]) for name in ("gpu_offload", "mmap", "mlock")} == {bool}
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -38,12 +39,13 @@ def client(files: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> 
         yield Client("llama_cpp", address, tmp_path_factory.mktemp("hub"), requests)
 
 
-def test_an_unquantized_file_is_all_that_is_downloaded(client: Client) -> None:
-    answer = client.resolve("hf:org/whole")
+def test_an_unquantized_file_is_all_that_is_downloaded(client: Client, tmp_path: Path) -> None:
+    asked = len(client.requests)
+    answer = replace(client, home=tmp_path).resolve("hf:org/whole")
     assert answer["native"] == "F16"
     assert answer["variants"]["Q6_K"] == ""
     assert "downloading tiny-f16.gguf 100 %" in answer["told"]
-    downloaded = [r for r in client.requests if r.startswith("GET") and r.endswith(".gguf")]
+    downloaded = [r for r in client.requests[asked:] if r.startswith("GET") and r.endswith(".gguf")]
     assert downloaded == ["GET /org/whole/resolve/" + downloaded[0].split("/")[4] + "/sub/tiny-f16.gguf"]
 
 

@@ -35,7 +35,7 @@ def test_the_embedded_model_brings_its_own(engine: LlamaCppEngine, small: Model)
     assert {item.payload["max_tokens"] for item in workload.items} == {32}
     assert {item.payload["ignore_eos"] for item in workload.items} == {False}
     assert len(workload.quality["text"]) > 2000
-    assert 100 < workload.facts["longest_prompt"] < 1000
+    assert 100 < workload.sizes["longest_prompt"] < 1000
 
 
 def test_other_models_get_neutral_ones(engine: LlamaCppEngine, tiny: Model, small: Model) -> None:

@@ -29,6 +29,13 @@ def test_a_round_takes_seconds_on_the_machine_at_hand(parameters: int, cores: in
     assert ("workload.size=full" in note) == (size != "full")
 
 
+def test_the_note_says_what_the_verdict_rests_on() -> None:
+    note = chosen_size("auto", TOKENS, None, 8_000_000_000, 8)[1]
+    assert note.startswith("the verdict will rest on 1 request, answered by at most 16 tokens, because ")
+    assert "workload.prompts=FILE takes your own" in note
+    assert "rest on 2 requests, answered by at most 32 tokens" in chosen_size("auto", TOKENS, None, 250_000_000, 2)[1]
+
+
 def test_a_size_that_is_asked_for_is_taken_as_it_is() -> None:
     assert chosen_size("full", TOKENS, None, 70_000_000_000, 1) == (SIZES["full"], "")
 

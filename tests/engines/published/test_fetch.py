@@ -96,8 +96,9 @@ def test_a_package_that_is_nowhere(links: Path) -> None:
     assert "pip config list" in error.hint
 
 
-def test_an_index_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"INDEX_URL": "http://127.0.0.1:9/", "RETRIES": "1", "CONFIG_FILE": "/dev/null"}.items():
+@pytest.mark.parametrize("retries", ["0", "1"])
+def test_an_index_that_does_not_answer(retries: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"INDEX_URL": "http://127.0.0.1:9/", "RETRIES": retries, "CONFIG_FILE": "/dev/null"}.items():
         monkeypatch.setenv(f"PIP_{name}", value)
     assert "cannot download talk-part1 1.0: pip's index does not answer" in refused().message
 
@@ -159,4 +160,4 @@ def test_an_engine_that_cannot_use_it(place: Path) -> None:
     with pytest.raises(TunerError) as caught:
         options_for(weights(), "llama_cpp")
     assert not isinstance(caught.value, EnvironmentLackingError)
-    assert caught.value.hint == "it is for llm engine=fake or llm engine=other"
+    assert caught.value.hint == "it is for llm: add engine=fake or engine=other"

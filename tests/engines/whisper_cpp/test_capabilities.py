@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shlex
 from importlib import metadata
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engines.install import pip_hint
-from engines.whisper_cpp.capabilities import capabilities, rebuild_command, told, unused_features
+from engines.whisper_cpp.capabilities import advice, capabilities, rebuild_command, unused_features
 
 WHEEL = "WHISPER : COREML = 0 | OPENVINO = 0 | CPU : SSE3 = 1 | AVX = 1 | AVX2 = 1 | FMA = 1 | OPENMP = 1 | REPACK = 1"
 NATIVE = f"{WHEEL} | AVX512 = 1 | AVX512_BF16 = 1"
@@ -51,12 +52,16 @@ def test_the_command_builds_this_version_so_that_its_libraries_are_found() -> No
 
 
 def test_that_a_rebuild_for_the_processor_pays_is_not_promised() -> None:
-    line = told(["AVX-512 of this processor is not used", "AVX-512 BF16 of this processor is not used"])
+    found = advice(["AVX-512 of this processor is not used", "AVX-512 BF16 of this processor is not used"])
+    assert list(found) == ["remark"]
+    line = found["remark"]
     assert line.startswith("AVX-512 of this processor is not used; AVX-512 BF16 of this processor is not used (")
     assert "may be slower" in line
     assert "benchmarks/whisper_builds.py" in line
+    assert line.endswith(rebuild_command([]))
     gpu = "the NVIDIA GPU is not used: the build has no CUDA"
-    assert told([gpu]) == gpu
+    assert advice([gpu]) == {"unused": gpu, "rebuild": rebuild_command([gpu])}
+    assert advice([]) == {}
 
 
 def test_this_build() -> None:
@@ -66,3 +71,8 @@ def test_this_build() -> None:
     assert found.build["version"].count(".") == 2
     assert len(found.build["build"]) == 12
     assert ("unused" in found.build) == ("rebuild" in found.build)
+
+
+def test_the_library_takes_four_threads_at_the_most() -> None:
+    """And so does whisper-cli, by the same expression."""
+    assert capabilities().facts["default_n_threads"] == min(4, os.cpu_count() or 4)

@@ -111,11 +111,13 @@ def test_the_vector_has_notes_on_what_it_lacks(model: Model) -> None:
     assert any("single_segment=True has no option" in note for note in vector["notes"])
     assert any("max_tokens=32 has no option" in note for note in vector["notes"])
     assert any("cache" in note for note in vector["notes"])
+    assert any("whisper-cli's own default is five beams" in note for note in vector["notes"])
 
 
 def test_beams(model: Model) -> None:
-    argv = json.loads(export("whisper-cli", _deploy(model, decoding="beam", beam_size=3))[0].text)["argv"]
-    assert argv[argv.index("--beam-size") + 1] == "3"
+    vector = json.loads(export("whisper-cli", _deploy(model, decoding="beam", beam_size=3))[0].text)
+    assert vector["argv"][vector["argv"].index("--beam-size") + 1] == "3"
+    assert not any("five beams" in note for note in vector["notes"])
 
 
 def test_an_unknown_target_and_knob_are_refused(model: Model) -> None:

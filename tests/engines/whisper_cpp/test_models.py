@@ -61,10 +61,18 @@ def test_a_wrong_configuration_is_one_line(config: dict[str, object], message: s
 
 
 def test_a_voice_activity_model_turns_its_knob_on(tmp_path: Path) -> None:
-    (tmp_path / "vad.bin").write_bytes(b"x")
+    (tmp_path / "vad.bin").write_bytes(b"lmgg and more")
     own = resolve_model({"source": "embedded", "shape": SHAPE, "vad_model": str(tmp_path / "vad.bin")}, quiet)
     assert own.facts["vad"] is True
     assert own.facts["vad_model"] == str(tmp_path / "vad.bin")
+
+
+@pytest.mark.parametrize("content", [b"", b"\x08\x08\x12\x07pytorch"])
+def test_a_voice_activity_model_of_another_format_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "silero_vad.onnx").write_bytes(content)
+    with pytest.raises(TunerError, match=r"silero_vad\.onnx is no ggml file") as caught:
+        resolve_model({"source": "embedded", "shape": SHAPE, "vad_model": str(tmp_path / "silero_vad.onnx")}, quiet)
+    assert "download-vad-model.sh" in caught.value.hint
 
 
 def test_a_repository_of_one_model() -> None:

@@ -158,8 +158,9 @@ def test_before_it_is_fetched_it_says_how():
     [
         ("llm", "smolm2-135m", "unknown model", "did you mean 'smollm2-135m'?"),
         ("stt", "whisper-tini.en", "unknown model", "did you mean 'whisper-tiny.en'?"),
-        ("stt", "smollm2-135m", "is no model of engine 'whisper_cpp'", "it is for llm engine=llama_cpp"),
-        ("stt", "silero-vad", "is no model of engine 'whisper_cpp'", "no engine opens it by itself"),
+        ("stt", "smollm2-135m", "is no model of engine 'whisper_cpp'", "it is for llm: add engine=llama_cpp"),
+        ("tts", "piper-joe", "is no model of engine 'espeak'", "add engine=piper"),
+        ("stt", "silero-vad", "is no model of engine 'whisper_cpp'", "it is for other programs"),
     ],
 )
 def test_a_name_that_does_not_fit(task, name, message, hint):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.tuner.synthetic import measured
-from tuner.core.guards import FeltVerdict, Guard, broken_by, default_guards, search_violations
+from tuner.core.guards import FeltVerdict, Guard, broken_by, default_guards, search_limits, search_violations
 from tuner.core.metrics import metrics_of
 from tuner.core.trial import MetricValue, TrialResult, TrialStatus
 
@@ -51,10 +51,27 @@ def test_a_slower_machine_breaks_no_guard():
     assert told == []
 
 
-def test_what_was_not_measured_or_is_nothing_guards_nothing():
+def test_what_was_not_measured_guards_nothing():
     guards = [Guard("ftl_ms"), Guard("stall_ms")]
     assert search_violations(guards, result(1), result(0, ftl_ms=1.0, stall_ms=0.0)) == ({}, [])
-    assert search_violations(guards, result(1, stall_ms=5.0), result(0, stall_ms=0.0)) == ({}, [])
+
+
+@pytest.mark.parametrize(("stall_ms", "breaks"), [(0.0, False), (2.0, False), (300.0, True)])
+def test_silence_where_there_was_none_breaks_a_guard_and_a_trifle_of_it_does_not(stall_ms, breaks):
+    _, told = search_violations([Guard("stall_ms")], result(1, stall_ms=stall_ms), result(0, stall_ms=0.0))
+    assert bool(told) is breaks
+    (limit,) = search_limits([Guard("stall_ms")], result(0, stall_ms=0.0), 1.0)
+    assert (limit.slack(stall_ms) > 0) is breaks
+
+
+def test_processes_that_differ_widen_what_a_guard_allows_in_the_search():
+    """At 7 % from one process to the next every sixth equal configuration looks a tenth worse."""
+    slower = result(1, ftl_ms=115.0), result(0, ftl_ms=100.0)
+    assert search_violations([Guard("ftl_ms")], *slower)[1]
+    assert not search_violations([Guard("ftl_ms")], *slower, load_noise=0.07)[1]
+    assert search_violations(
+        [Guard("rss_peak_mib")], result(1, rss_peak_mib=107.0), result(0, rss_peak_mib=100.0), 0.07
+    )[1]
 
 
 def test_a_factor_of_the_users_own():

@@ -156,6 +156,13 @@ def test_a_missed_target_is_missed_whatever_the_quality():
 def test_measured_values_may_carry_their_interval():
     row = one({"metric": "ftl_ms", "below": 10}, {"ftl_ms": MetricValue(20.0, (19.0, 21.0), "ms")})
     assert row.gap == pytest.approx(2)
+    assert row.ci95 == (19.0, 21.0)
+
+
+@pytest.mark.parametrize("value", [9.0, 20.0])
+def test_where_the_interval_holds_the_target_nothing_is_said_of_it(value):
+    row = one({"metric": "ftl_ms", "below": 10}, {"ftl_ms": MetricValue(value, (0.1, 4000.0), "ms")})
+    assert (row.met, row.gap, row.too_noisy) == (None, None, True)
 
 
 def test_no_factor_mends_a_value_of_zero():

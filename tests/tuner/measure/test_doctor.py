@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from engines.base import TASKS
+from engines.registry import default_engine, offered
 from search_spaces.errors import EnvironmentLackingError, TunerError
 from tuner.cli.main import main
 from tuner.measure import doctor, worker_process
 from tuner.measure.doctor import diagnose
-from tuner.measure.host import host_noise
+from tuner.measure.host import host_noise, surroundings
 
 
 def test_an_engine_that_works(capsys):
@@ -49,6 +51,34 @@ def test_what_a_build_leaves_unused_is_told_with_the_command_that_mends_it(monke
     assert told.count("AVX-512") == 1
 
 
+def test_what_may_not_pay_is_a_remark_and_a_build_tells_what_it_has(monkeypatch, capsys):
+    build = {"version": "1", "features": "CPU : SSE3 = 1 | AVX512 = 0 | AVX2 = 1 | ARCH = 900", "remark": "try: pip x"}
+    monkeypatch.setattr(worker_process, "ask", lambda engine, operation, timeout_s: {"build": build, "facts": {}})
+    monkeypatch.setattr(surroundings, "_WATCH_S", 0.01)
+    main(["doctor", "fake"])
+    told = capsys.readouterr().out
+    assert "engine     fake (llm): version=1 features=SSE3,AVX2\n" in told
+    assert "remark     fake: try: pip x\n" in told
+    assert "warning    fake" not in told
+
+
+def test_every_engine_is_told_of_and_only_those_of_the_tasks_are_needed(monkeypatch):
+    def asked(engine, operation, timeout_s):
+        if engine == "piper":
+            raise EnvironmentLackingError("piper-tts is not installed", "pip install it")
+        return {"build": {"version": "1"}, "facts": {}}
+
+    monkeypatch.setattr(worker_process, "ask", asked)
+    monkeypatch.setattr(surroundings, "_WATCH_S", 0.01)
+    diagnosis = diagnose()
+    states = {state.name: state for state in diagnosis.engines}
+    assert set(states) == {engine.name for engine in offered()}
+    assert {name for name, state in states.items() if state.needed} == {default_engine(task) for task in TASKS}
+    assert states["piper"].missing == "piper-tts is not installed"
+    assert diagnosis.healthy
+    assert not any("piper" in warning for warning in diagnosis.warnings)
+
+
 def test_an_unknown_engine():
     with pytest.raises(TunerError, match="unknown engine 'fak'"):
         diagnose(["fak"])
@@ -85,7 +115,7 @@ def test_folders_without_room_or_permission_are_warned_of(monkeypatch, tmp_path)
 
 def test_a_system_that_does_not_tell_what_others_take_is_not_called_quiet(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(host_noise, "_STAT", tmp_path / "none")
-    monkeypatch.setattr(doctor, "_WATCH_S", 0.01)
+    monkeypatch.setattr(surroundings, "_WATCH_S", 0.01)
     assert main(["doctor", "fake"]) == 0
     told = capsys.readouterr().out
     assert "now        unknown: this system does not tell what others take" in told

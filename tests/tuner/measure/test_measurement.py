@@ -188,12 +188,19 @@ def test_llm_metrics_of_a_known_round():
         (Sample("a", (0.1, float("nan")), 0.2, 5, 2), "not a finite number"),
         (Sample("a", (0.2, 0.1), 0.3, 5, 2), "backwards"),
         (Sample("a", (0.1, 0.2), 0.15, 5, 2), "backwards"),
-        (Sample("a", (0.1,), 0.1, 5, 1), "no decode speed"),
+        (Sample("a", (0.1,), 0.1, 5, 1, due=8), "there is no pace"),
+        (Sample("a", (0.1, 0.1), 0.1, 5, 2), "no decode speed"),
     ],
 )
 def test_samples_that_no_one_could_deploy_are_refused(broken, words):
     with pytest.raises(InvalidOutputError, match=words):
         round_metrics("llm", [broken])
+
+
+def test_answers_of_one_token_have_no_speed_and_a_first_token_all_the_same():
+    metrics = round_metrics("llm", [Sample("a", (0.2,), 0.2, 5, 1, due=1), Sample("b", (0.4,), 0.4, 5, 1, due=1)])
+    assert metrics["response_s"] == pytest.approx(0.3)
+    assert not {"decode_tokens_per_second", "itl_ms_p95"} & set(metrics)
 
 
 def spoken(first, done, seconds, **more):

@@ -1,9 +1,11 @@
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.tuner.synthetic import deploy
+from tuner.core.deploy import DeployedStock
 from tuner.core.events import Outcome
 from tuner.core.targets import Target, judge
 from tuner.core.trial import MetricValue
@@ -24,13 +26,16 @@ def test_the_targets_of_a_slow_assistant_as_its_owner_would_read_them():
         Target("llm", "response_s", reduce_by=0.2, source="20 % less"),
         Target("llm", "load_s", below=60, source="<60s"),
     ]
-    rows = judge(targets, {"decode_tokens_per_second": 6.56, "ftl_ms": 45340.0, "response_s": 12.04})
+    noisy = Target("llm", "itl_ms_p95", below=50, source="<50ms")
+    measured = {"decode_tokens_per_second": 6.56, "ftl_ms": 45340.0, "response_s": 12.04}
+    rows = judge([*targets, noisy], {**measured, "itl_ms_p95": MetricValue(40.0, (20.0, 80.0), "ms")})
     lines = [" ".join(line.split()) for line in text_of(print_targets, rows).splitlines() if line]
     assert lines[0] == "target wanted measured verdict in its words"
     assert lines[1] == "decode_tokens_per_second 60–120 tok/s 6.56 tok/s missed by ×9.15 60-120 tok/s"
     assert lines[2] == "ftl_ms < 1000 ms 45340 ms missed by ×45.34 <1s"
     assert "no default to compare with" in lines[3]
     assert "not measured" in lines[4]
+    assert lines[5] == "itl_ms_p95 < 50 ms 40.0 (20.0–80.0) ms too noisy to tell <50ms"
 
 
 def test_no_targets_print_nothing():
@@ -64,6 +69,16 @@ def test_after_a_sweep_there_is_a_command_for_each_export_target():
     assert "python -m tuner export 'it'\"'\"'s mine' --target json --out serve-json\n" in text
     assert "  the parameters as a JSON file:\n    python -m tuner export" in text
     assert "#" not in text
+
+
+def test_where_the_default_is_kept_nothing_is_to_be_changed():
+    found = deploy()
+    assert "change nothing" not in text_of(print_after_sweep, outcome(found))
+    kept = replace(found, params=found.baseline.params)
+    assert "\nchange nothing: an export only writes the default down\n" in text_of(print_after_sweep, outcome(kept))
+    stock = DeployedStock({**kept.params, "n_threads": 8, "flash_attn": True}, {}, None)
+    text = text_of(print_after_sweep, outcome(replace(kept, stock=stock)))
+    assert "not what people run (n_threads 2 and not 8, flash_attn off and not on); do not put it" in text
 
 
 def test_nothing_to_deploy_nothing_to_export():

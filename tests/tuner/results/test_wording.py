@@ -43,6 +43,12 @@ def test_values_with_and_without_an_interval() -> None:
     assert with_interval(MetricValue(0.5, None, "")) == "0.500"
 
 
+def test_an_interval_that_is_too_wide_for_a_plus_and_minus_names_its_ends() -> None:
+    assert with_interval(MetricValue(101.0, (0.0597, 169358.0), "tok/s")) == "101 (0.0597–169358) tok/s"
+    assert with_interval(MetricValue(100.0, (78.0, 128.0), "ms")) == "100 ± 25 ms"
+    assert with_interval(MetricValue(100.0, (74.0, 135.0), "ms")) == "100 (74.0–135) ms"
+
+
 def test_changed_knobs_show_both_sides_and_what_is_not_active() -> None:
     changes = changed_knobs({"n_threads": 4, "flash_attn": True, "extra": 1.5}, BASELINE)
     assert changes == {

@@ -18,6 +18,7 @@ from tests.tuner.fake_study import FIXED, Recorder, fake_config, results_of, tou
 from tuner.core import interrupts
 from tuner.core.deploy import DeployConfig
 from tuner.core.targets import Target
+from tuner.core.trial import CONFIGURATIONS
 from tuner.measure.executor import LocalExecutor
 from tuner.measure.preparation import prepare
 from tuner.results.record import StudyRecord, record_name
@@ -46,8 +47,8 @@ def test_an_exhausted_space_is_finished_whatever_the_budget(tmp_path):
     assert not recorder.named("tournament_progress")
 
 
-@pytest.mark.parametrize(("swing", "then"), [(0.0, 10), (0.3, 12)])
-def test_more_pairs_are_a_new_tournament_where_they_may_prove_something(tmp_path, monkeypatch, swing, then):
+@pytest.mark.parametrize(("swing", "verdict", "then"), [(0.0, "keep_default", 10), (0.3, "undecided", 12)])
+def test_more_pairs_are_a_new_tournament_where_they_may_prove_something(tmp_path, monkeypatch, swing, verdict, then):
     """Where noise may hide a gain whoever allows more pairs gets them; where nothing is to be gained nobody does."""
     fixed = {**FIXED, "mode": "a", "precision": "high"}
     equals = {
@@ -59,7 +60,7 @@ def test_more_pairs_are_a_new_tournament_where_they_may_prove_something(tmp_path
     tournaments = FakeExecutor(lambda number, run: 100 * math.exp(swing if (run + number) % 2 else -swing))
     monkeypatch.setattr(LocalExecutor, "run", _measured_by(tournaments))
     first = run_study(fake_config(tmp_path, **equals, budget={"tournament_pairs_most": 10}), [])
-    assert (first.verdict, len(tournament_of(first).blocks)) == ("keep_default", 10)
+    assert (first.verdict, len(tournament_of(first).blocks)) == (verdict, 10)
     recorder = Recorder()
     run_study(fake_config(tmp_path, **equals, budget={"tournament_pairs_most": 10}), [recorder])
     assert not recorder.named("tournament_progress"), "with no more pairs there is nothing to do"
@@ -208,7 +209,7 @@ def test_kill_9_of_the_whole_tree_loses_and_repeats_nothing_that_was_finished(tm
     blocks = tournament_of(outcome).blocks
     assert [sorted(b) for b in blocks[: len(played)]] == [sorted(v) for v in values]
     assert len(blocks) == 8
-    assert StudyStore(folder).tournament_state() is None, "the verdict holds the blocks"
+    assert StudyStore(folder).proof_state() is None, "the verdict holds the blocks"
     assert len({json.dumps(dict(t.params), sort_keys=True) for t in outcome.trials}) == 12
     assert outcome.verdict == "gain"
 
@@ -217,13 +218,13 @@ def finished(folder):
     """The configurations that are on disk, while the study may be running."""
     if not (folder / "study.yaml").exists():
         return []
-    return [r for r in results_of(folder) if r.purpose in ("baseline", "search")]
+    return [r for r in results_of(folder) if r.purpose in CONFIGURATIONS]
 
 
 def played_in(folder):
     """The blocks of the tournament that are on disk."""
-    state = StudyStore(folder).tournament_state()
-    return state.played.blocks if state else ()
+    state = StudyStore(folder).proof_state()
+    return state.tournament.played.blocks if state else ()
 
 
 def test_an_interrupted_tournament_goes_on_before_anything_is_searched(tmp_path):

@@ -87,7 +87,7 @@ def test_rivals_are_measured_again_in_new_processes(tmp_path):
     assert all(r.repeat_of in numbers and r.value("decode_tokens_per_second") and r.wall_s > 0 for r in repeats)
     assert len({key(t.params) for t in outcome.trials}) == len(outcome.trials) == 12, "they are no further trials"
     told = [text for (text,) in recorder.named("progress")]
-    assert f"measuring trial {repeats[0].repeat_of} again" in told
+    assert f"measuring trial {repeats[0].repeat_of} again, as number {repeats[0].number}" in told
 
 
 def repeats_of(folder):

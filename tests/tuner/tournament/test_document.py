@@ -12,7 +12,7 @@ from tuner.tournament.document import TournamentDocument
 KEYS = {
     "objective", "baseline", "baseline_metrics", "finalists", "pairs", "pairs_most", "blocks", "quiet",
     "repeated_rounds", "noise", "winner", "verdict", "trials", "exhausted", "summary",
-    "stock", "vetoed",
+    "stock", "vetoed", "selection",
 }  # fmt: skip
 FINALIST_KEYS = {
     "number", "params", "search_ratio", "ratio", "ci95", "p_value", "p_adjusted", "pairs", "significant", "failure",

@@ -11,6 +11,7 @@ from tuner.core.documents import dump, load
 from tuner.core.objective import Constraint
 from tuner.tournament.pairs import Pairs
 from tuner.tournament.state import TournamentState
+from tuner.tournament.verdict import sentence
 
 FLOOR = (Constraint(SPEED, 145.0),)
 
@@ -51,8 +52,15 @@ def test_an_equal_finalist_loses_to_the_default():
 
 def test_where_noise_may_hide_a_gain_it_goes_on_to_the_most_pairs():
     result, told = hold({0: swinging(100.0, 0.2), 7: swinging(100.0, -0.2)})
-    assert result.verdict == "keep_default"
+    assert result.verdict == "undecided"
+    assert "too noisy to tell; the best, trial 7, is ×1.0" in sentence(result.document)
     assert len(told.blocks) == 16
+
+
+def test_noise_that_may_hide_a_small_gain_only_keeps_the_default():
+    result, _ = hold({0: swinging(100.0, 0.05), 7: swinging(100.0, -0.05)})
+    assert result.verdict == "keep_default"
+    assert "noise may hide a gain" in sentence(result.document)
 
 
 def test_quick_pairs_of_one_moment_end_nothing():
@@ -227,7 +235,7 @@ def test_a_slower_finalist_that_is_not_proven_plays_on():
 
 def test_a_default_that_is_not_beaten_plays_on():
     result, told = hold({0: swinging(100.0, 0.2), 7: swinging(100.0, -0.2), 12: swinging(100.0, -0.2)})
-    assert result.verdict == "keep_default"
+    assert result.verdict == "undecided", "a gain of a quarter is not ruled out"
     assert players_of(told.states) == [[0, 7, 12]] * 16
 
 

@@ -48,7 +48,8 @@ def test_keeping_the_default_says_how_near_the_best_finalist_came(high, said):
     """No gain, and a gain that noise hid, are not the same."""
     finalists = [finalist(3, 1.01, (0.97, high), 14), finalist(4, 0.9, (0.8, 1.0), 14), finalist(5)]
     text = sentence(ended("keep_default", finalists))
-    assert text.startswith("keep the default: no finalist has a significantly higher decode tokens per second over 14")
+    higher = "a significantly higher decoding speed (decode_tokens_per_second) over 14 pairs"
+    assert text.startswith(f"keep the default: no finalist has {higher}")
     assert "the best, trial 3, is ×1.010" in text
     assert said in text
     assert ("hide" in text) == (high > 1.03)
@@ -76,7 +77,10 @@ def test_a_gain_is_a_sentence_with_its_proof():
 @pytest.mark.parametrize(
     ("document", "said"),
     [
-        (ended("keep_default", [], pairs=0), "keep the default: no other trial came near"),
+        (
+            ended("keep_default", [], pairs=0),
+            "keep the default: no other trial came near its decoding speed (decode_tokens_per_second) within the",
+        ),
         (ended("undecided", []), "undecided, so the default stays: no other configuration was measured"),
         (ended("undecided", [finalist(3)]), "undecided, so the default stays: no finalist finished enough pairs"),
         (ended("undecided", [finalist(3)], failure="gone"), "undecided, so the default stays: gone"),
@@ -84,7 +88,7 @@ def test_a_gain_is_a_sentence_with_its_proof():
         (
             ended("only_feasible", [finalist(3, 0.9, (0.8, 0.95), 8)], winner=3),
             "trial 3 is the best that meets the constraints, which the default does not; "
-            "its decode tokens per second is 0.90 times",
+            "its decoding speed (decode_tokens_per_second) is 0.90 times",
         ),
         (ended("no_feasible", [finalist(3)], winner=None), "no configuration finished the tournament"),
     ],

@@ -125,6 +125,7 @@ def _note_another_workload(overrides: Sequence[str], digest: str, console: Conso
 
 def _print(measured: BenchDocument, console: Console) -> None:
     from tuner.core.trial import TrialStatus
+    from tuner.measure.host.host_noise import noise_message
     from tuner.results.tables import metric_rows, params_line, print_table, print_targets
 
     console.print(params_line(measured.params))
@@ -134,3 +135,5 @@ def _print(measured: BenchDocument, console: Console) -> None:
     if rows:
         print_table(console.human, ("metric", "value"), rows)
     print_targets(measured.targets, console.human)
+    if noise := noise_message([measured.host_noise]):
+        console.print(f"noise: {noise}")

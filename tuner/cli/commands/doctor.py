@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,8 @@ from search_spaces.parameter import Value
 from tuner.cli.console import Console
 
 if TYPE_CHECKING:
-    from tuner.measure.doctor import Diagnosis, Surroundings
+    from tuner.measure.doctor import Diagnosis
+    from tuner.measure.host.surroundings import Surroundings
 
 NAME = "doctor"
 HELP = "show hardware, engine builds, what is missing and how to get it"
@@ -25,7 +27,7 @@ exit status 3: something that a sweep needs is missing; the output has the comma
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """ENGINE…"""
-    which = "engines to check (default: that of each task, and those of other packages)"
+    which = "engines to check (default: all)"
     parser.add_argument("engines", metavar="ENGINE", nargs="*", help=which)
 
 
@@ -35,7 +37,8 @@ def run(options: argparse.Namespace, console: Console) -> int:
     from tuner.measure.doctor import diagnose
 
     diagnosis = diagnose(options.engines)
-    console.emit({"healthy": diagnosis.healthy, **dump(diagnosis), "warnings": diagnosis.warnings})
+    told = {"warnings": diagnosis.warnings, "remarks": diagnosis.remarks}
+    console.emit({"healthy": diagnosis.healthy, **dump(diagnosis), **told})
     _print(diagnosis, console)
     return 0 if diagnosis.healthy else 3
 
@@ -49,7 +52,7 @@ def _print(diagnosis: Diagnosis, console: Console) -> None:
             f"           {gpu.name}, {gpu.memory_mib} MiB, compute {gpu.compute_capability}, driver {gpu.driver}"
         )
     if not hardware.gpus:
-        console.print("           no NVIDIA GPU")
+        console.print("           no NVIDIA GPU (another one is among the facts of an engine whose build can use it)")
     console.print(f"system     {hardware.os}, Python {hardware.python}")
     for engine in diagnosis.engines:
         of = ", ".join(part for part in (engine.task, engine.package) if part)
@@ -67,6 +70,8 @@ def _print(diagnosis: Diagnosis, console: Console) -> None:
     console.print(f"now        {_now(diagnosis.surroundings)}")
     for warning in diagnosis.warnings:
         console.print(f"warning    {warning}")
+    for remark in diagnosis.remarks:
+        console.print(f"remark     {remark}")
     console.print("ready" if diagnosis.healthy else "not ready: see what is missing above")
 
 
@@ -79,11 +84,17 @@ def _now(around: Surroundings) -> str:
 
 
 def _facts(build: Mapping[str, str]) -> Mapping[str, str]:
-    """A build without the advice on it, which is among the warnings."""
+    """A build without the advice on it, which is among the warnings and remarks."""
     from engines.base import without_advice
 
     return without_advice(build)
 
 
 def _pairs(mapping: Mapping[str, Value]) -> str:
-    return " ".join(f"{name}={value}" for name, value in mapping.items())
+    return " ".join(f"{name}={_plain(value)}" for name, value in mapping.items())
+
+
+def _plain(value: Value) -> str:
+    """As it is, but of a list of what a build has and has not (`AVX = 1 | AVX512 = 0`) what it has: `AVX`."""
+    features = re.findall(r"(\w+) = ([01])\b", str(value))
+    return ",".join(name for name, has in features if has == "1") if features else str(value)

@@ -15,9 +15,17 @@ STUDY is a name, a folder, `latest`, or the path of a deploy.json.
 examples:
   python -m tuner export latest --target python --out src/myservice/ --overwrite
   python -m tuner export outputs/my-study/deploy.json --target python --out serve/
-
-A wrong --target lists the targets of the study's engine.
 """
+
+
+def more_help() -> str:
+    """The targets of every engine."""
+    from engines.registry import offered
+
+    lines = ["", "targets, by the study's engine:"]
+    for engine in offered():
+        lines += [f"  {engine.name}", *(f"    {name:<24} {purpose}" for name, purpose in engine.export_targets.items())]
+    return "\n".join([*lines, ""])
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from search_spaces.domains import describe, show
-from search_spaces.parameter import Domain, Parameter, Params, Value
+from search_spaces.parameter import SCOPES, Domain, Parameter, Params, Scope, Value
 from search_spaces.rules import describe_condition
 from tuner.cli.commands.arguments import OVERRIDES_HELP, add_task
 from tuner.cli.console import Console
@@ -50,16 +50,17 @@ def run(options: argparse.Namespace, console: Console) -> int:
 
 @dataclass(frozen=True)
 class ShownKnob:
-    """A knob as `show` tells it: `range` in words, `domain` as data, `when` in words."""
+    """A knob as `show` tells it: `range` in words, `domain` as data, `when` in words, `stock` as what people run."""
 
     name: str
     range: str
     kind: str
     domain: Domain
     default: Value
+    stock: Value
     unit: str
     when: tuple[str, ...]
-    scope: str
+    scope: Scope
     affects: tuple[str, ...]
     help: str
 
@@ -94,7 +95,7 @@ class ShownSpace:
 
 def shown_space(prepared: Prepared) -> ShownSpace:
     """The space on this machine."""
-    space, model = prepared.space, prepared.model
+    space, model, stock = prepared.space, prepared.model, prepared.space.stock_configuration()
     return ShownSpace(
         space=space.name,
         digest=space.digest,
@@ -103,21 +104,23 @@ def shown_space(prepared: Prepared) -> ShownSpace:
         hardware=prepared.hardware.class_,
         model=ShownModel(model.name, model.source, tuple(sorted(model.variants)), model.native),
         facts={**prepared.capabilities.facts, **model.facts},
-        knobs=tuple(_knob(parameter, space.baseline) for parameter in space.parameters),
+        knobs=tuple(_knob(parameter, space.baseline, stock) for parameter in space.parameters),
         fixed=space.fixed,
         off=space.off,
         rules=tuple(rule.describe() for rule in space.rules),
-        notes=tuple(space.notes),
+        notes=(*prepared.workload.notes, *space.notes),
     )
 
 
-def _knob(parameter: Parameter, baseline: Params) -> ShownKnob:
+def _knob(parameter: Parameter, baseline: Params, stock: Params) -> ShownKnob:
+    default = baseline.get(parameter.name, parameter.default)
     return ShownKnob(
         name=parameter.name,
         range=describe(parameter.domain),
         kind=type(parameter.domain).__name__,
         domain=parameter.domain,
-        default=baseline.get(parameter.name, parameter.default),
+        default=default,
+        stock=stock.get(parameter.name, default),
         unit=parameter.unit,
         when=tuple(describe_condition(condition) for condition in parameter.when),
         scope=parameter.scope,
@@ -132,11 +135,13 @@ def _print(shown: ShownSpace, console: Console) -> None:
     size = "" if shown.size is None else f", {shown.size} configurations"
     console.print(f"{shown.model.name} with {shown.engine['name']} on {shown.hardware}{size}")
     conditional = any(knob.when for knob in shown.knobs)
+    other_stock = any(knob.stock != knob.default for knob in shown.knobs)
     rows = [
         (
             knob.name,
             f"{knob.range} {knob.unit}".rstrip(),
             show(knob.default),
+            *([show(knob.stock)] if other_stock else []),
             knob.scope,
             ", ".join(knob.affects),
             *(["; ".join(knob.when)] if conditional else []),
@@ -144,10 +149,19 @@ def _print(shown: ShownSpace, console: Console) -> None:
         )
         for knob in shown.knobs
     ]
-    heads = ("knob", "range", "default", "scope", "affects", *(["only when"] if conditional else []), "what it does")
+    heads = (
+        "knob", "range", "default", *(["stock"] if other_stock else []), "scope", "affects",
+        *(["only when"] if conditional else []), "what it does",
+    )  # fmt: skip
     print_table(console.human, heads, rows, left=range(len(heads)))
+    told = {"stock": "what people run who tune nothing"} if other_stock else {}
+    told |= {f"scope {scope}": SCOPES[scope] for scope in dict.fromkeys(knob.scope for knob in shown.knobs)}
+    _section(console, "columns", [f"{column}: {meaning}" for column, meaning in told.items()])
     _section(console, "fixed", [f"{name} = {show(value)}" for name, value in shown.fixed.items()])
-    _section(console, "off here", [f"{name}: {reason}" for name, reason in shown.off.items()])
+    off: dict[str, list[str]] = {}
+    for name, reason in shown.off.items():
+        off.setdefault(reason, []).append(name)
+    _section(console, "off here", [f"{', '.join(names)}: {reason}" for reason, names in off.items()])
     _section(console, "rules", shown.rules)
     _section(console, "notes", shown.notes)
 

@@ -51,14 +51,14 @@ def _existing(outputs: Path, by_default: bool) -> Path:
 
 def _print(found: list[StudySummary], console: Console) -> None:
     from tuner.results.tables import print_table
-    from tuner.results.wording import metric_text
+    from tuner.results.wording import metric_text, named
 
     rows = [
         (
             study.name,
             study.model,
             ", ".join(f"{count} {status}" for status, count in study.statuses.items()) or "none",
-            "" if study.best is None else metric_text(study.objective, study.best),
+            "" if study.best is None else named(study.objective, metric_text(study.objective, study.best)),
             "" if study.ratio is None else f"×{study.ratio:.2f}",
             study.verdict or "open",
             study.created_at.replace("T", " ")[:16],

@@ -41,6 +41,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     config = compose(options.task, options.overrides)
 
     from tuner.core.documents import dump
+    from tuner.measure.host.surroundings import look_around
     from tuner.results.display import make_display
     from tuner.results.summary import SweepDocument
     from tuner.results.tables import print_after_sweep
@@ -49,7 +50,11 @@ def run(options: argparse.Namespace, console: Console) -> int:
 
     display = make_display(console.human)
     try:
-        outcome = run_study(config, [display, make_tracker(config, display.notice)])
+        outcome = run_study(
+            config,
+            [display, make_tracker(config, display.notice)],
+            surroundings=lambda: look_around().warning,
+        )
     finally:
         display.close()
     print_after_sweep(outcome, console.human)

@@ -7,8 +7,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from search_spaces.errors import TunerError, unknown_name
-from tuner.cli.config.hydra_files import KEYS
-from tuner.cli.config.overrides import Override
+from tuner.cli.config.overrides import KEYS, Override
 from tuner.core.metrics import metric
 
 _SECTIONS = ("budget", "workload", "model")

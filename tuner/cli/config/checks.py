@@ -55,9 +55,10 @@ def check_constraints(limits: Mapping[str, Any], engine: Engine) -> dict[str, fl
 
 def check_guards(given: Mapping[str, str], defaults: Mapping[str, float], engine: Engine) -> dict[str, float]:
     """How many times worse each guarded metric may be: the `defaults`, and what the user typed (null: any)."""
-    factors = dict(defaults)
+    factors, known = dict(defaults), metrics_of(engine.task, engine.name)
     for name, raw in given.items():
-        check_metric(name, engine)
+        if name not in known:
+            raise unknown_name("metric to guard", name, [n for n, of in known.items() if of.kind != "quality"])
         key = f"guards.{name}"
         example = f"for example {key}=1.5, or {key}=null where it may be anything"
         if raw.lower() in ("null", "none", "false", "off"):

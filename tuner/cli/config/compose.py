@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from engines.base import TASKS, Engine
-from engines.registry import default_engine, engines_of
+from engines.registry import default_engine, offered
 from search_spaces.errors import TunerError, unknown_name
 from search_spaces.parameter import Domain, Value
 from search_spaces.strict_yaml import load_yaml
@@ -71,8 +71,8 @@ def check_task(task: str) -> None:
 def check_serves(engine: Engine, task: str) -> None:
     """Raises TunerError unless `engine` serves `task`, and what it declares can be used."""
     if engine.task != task:
-        offered = ", ".join(other.name for other in engines_of(task))
-        raise TunerError(f"engine {engine.name!r} serves {engine.task!r}, not {task!r}", f"known: {offered}")
+        others = ", ".join(other.name for other in offered() if other.task == task)
+        raise TunerError(f"engine {engine.name!r} serves {engine.task!r}, not {task!r}", f"known: {others}")
     check_metrics(engine.name)
 
 

@@ -9,16 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from engines.base import Engine
 from search_spaces.errors import TunerError, unknown_name
-from tuner.cli.config.overrides import quote
+from tuner.cli.config.overrides import KEYS, quote
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
-
-KEYS = (
-    "engine", "model", "workload", "objective", "constraints", "budget", "targets",
-    "params", "space", "baseline", "guards", "study", "outputs", "tracking", "seed", "sampler", "storage",
-)  # fmt: skip
-"""Everything that an override can begin with."""
 
 
 def group_names(group: str, engine: Engine | None = None) -> list[str]:

@@ -16,6 +16,8 @@ from tuner.cli.config.overrides import Override, parse_mapping, quote, unquote
 from tuner.core.paths import user_path
 
 _HUB, _SHAPE = "hf:", "shape:"
+_OF_A_PLACE = ("file", "hub")
+"""The files of the group that a path and a place to fetch from are filled into: no models by themselves."""
 
 
 @dataclass
@@ -60,7 +62,8 @@ def _whole(raw: str, engine: Engine) -> ModelChoice:
     if text.startswith(_SHAPE):
         return ModelChoice([], text)  # of the engine's own file, whose other options are for it
     if not _looks_like_a_path(text) or _is_misspelt(text):
-        error = unknown_name("model", text, [*group_names("model", engine), *_published_for(engine)])
+        names = [name for name in group_names("model", engine) if name not in _OF_A_PLACE]
+        error = unknown_name("model", text, [*names, *_published_for(engine)])
         raise TunerError(error.message, f"{error.hint}; or a path, or {_HUB}ORG/REPO")
     return ModelChoice(["model=file"], _path(text))
 
@@ -102,7 +105,10 @@ def _paths(mapping: Mapping[str, str]) -> dict[str, str]:
 
 
 def settle_model(composed: Mapping[str, Any], choice: ModelChoice) -> dict[str, Any]:
-    """The `model` section with the choice filled in. Raises TunerError where it has no such key or names no model."""
+    """The `model` section with the choice filled in. Raises TunerError where it has no such key or names no model.
+
+    An engine need not know of variants to be given a file, or to say that it takes none.
+    """
     filled: dict[str, Any] = {"source": choice.source, "variants": choice.variants}
     for key, value in filled.items():
         if value and key not in composed:
@@ -110,4 +116,4 @@ def settle_model(composed: Mapping[str, Any], choice: ModelChoice) -> dict[str, 
     section = {**composed, **{key: value for key, value in filled.items() if value}}
     if section.get("source") in (None, "", MISSING) and not section.get("variants"):
         raise TunerError("no model is given", f"write model=PATH, model={_HUB}ORG/REPO or model='{{NAME: PATH}}'")
-    return section
+    return {key: value for key, value in section.items() if key != "variants" or value}

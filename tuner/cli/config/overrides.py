@@ -9,7 +9,13 @@ from typing import Any
 
 from search_spaces.errors import TunerError
 from search_spaces.parameter import Value
+from tuner.core.paths import user_path
 
+KEYS = (
+    "engine", "model", "workload", "objective", "constraints", "budget", "targets",
+    "params", "space", "baseline", "guards", "study", "outputs", "tracking", "seed", "sampler", "storage",
+)  # fmt: skip
+"""Everything that an override can begin with."""
 _KEY = re.compile(r"(?P<sign>\+\+|\+|~)?(?P<key>[A-Za-z_][\w-]*(\.[\w-]+)*)\Z")
 _FORM = "write KEY=VALUE, for example budget.trials=40"
 
@@ -32,12 +38,25 @@ def split_override(text: str) -> Override:
     """Raises TunerError unless `text` is `KEY=VALUE` or `~KEY`. Everything after the first `=` is the value."""
     left, equals, raw = text.partition("=")
     match = _KEY.match(left.strip())
+    if not equals and _is_a_model(text):
+        raise TunerError(f"{text!r} does not say what it is", f"write model={text}")
     if match is None:
         raise TunerError(f"override {text!r} is not of the form KEY=VALUE", _FORM)
     sign = match["sign"] or ""
     if not equals and sign != "~":
         raise TunerError(f"override {text!r} has no value", _FORM)
     return Override(sign, match["key"], raw if equals else None)
+
+
+def _is_a_model(text: str) -> bool:
+    """Whether a word without `=` can only be a model: a path, a place to fetch from, or published weights by name."""
+    removed = text.startswith("~") and "/" not in text  # Hydra's sign; with a slash it is somebody's home
+    if not text or removed or text.partition(".")[0] in KEYS:
+        return False
+    from engines.published.catalogue import catalogue  # not above: it imports pydantic
+
+    path = user_path(text)
+    return "/" in text or bool(path.suffix) or path.exists() or text in catalogue()
 
 
 def unquote(raw: str) -> str:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from engines.base import Engine
 from engines.registry import load_engine
 from search_spaces.errors import TunerError, unknown_name
-from tuner.cli.config.hydra_files import KEYS, group_names
-from tuner.cli.config.overrides import Override, parse_names, split_override, unquote
+from tuner.cli.config.hydra_files import group_names
+from tuner.cli.config.overrides import KEYS, Override, parse_names, split_override, unquote
 
 _TEXT_KEYS = ("study", "outputs", "storage", "tracking", "tracking.uri")
 OFF = ("false", "null", "none", "off")

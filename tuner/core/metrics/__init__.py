@@ -50,6 +50,12 @@ def metric(name: str) -> Metric:
     return METRICS[name]
 
 
+def in_words(name: str) -> str:
+    """As a sentence has it: `answer time (response_s)`; the name alone of what people have no other word for."""
+    plain = METRICS[name].plain if name in METRICS else ""
+    return f"{plain} ({name})" if plain else name
+
+
 def metrics_of(task: str, engine: str = "") -> dict[str, Metric]:
     """The metrics that a task has, and those that `engine` adds. An engine that cannot be used adds none."""
     return {m.name: m for m in (*_OF_TASK.get(task, ()), *every_task.METRICS, *_added(engine))}

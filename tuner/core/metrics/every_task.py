@@ -5,12 +5,15 @@ from __future__ import annotations
 from engines.base import Metric
 
 METRICS = (
-    Metric("load_s", "s", "minimize", "load", "open with the model file out of the page cache, where the OS allows"),
+    Metric(
+        "load_s", "s", "minimize", "load", "open with the model file out of the page cache, where the OS allows",
+        plain="load time",
+    ),
     Metric("load_cached_s", "s", "minimize", "load", "open with the model file in the page cache"),
     Metric("vram_peak_mib", "MiB", "minimize", "memory", "peak device memory of the worker and what it started"),
     Metric(
         "rss_peak_mib", "MiB", "minimize", "memory", "peak resident memory of the worker and what it started",
-        lowest=1.0, felt=True,
+        lowest=1.0, felt=True, plain="memory",
     ),
     Metric("model_mib", "MiB", "minimize", "memory", "size of the model file"),
     Metric(

@@ -17,6 +17,7 @@ FIRST_OUTPUT = (
     Metric(
         "ftl_ms", "ms", "minimize", "speed", "submitted → first output (TTFT), median over items",
         lambda samples: 1e3 * statistics.median(_first_s(samples)), leading=True, felt=True,
+        plain="time to the first output",
     ),
     Metric(
         "ftl_ms_p95", "ms", "minimize", "speed", "submitted → first output, 95th percentile over items",

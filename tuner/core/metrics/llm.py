@@ -11,11 +11,13 @@ from tuner.core.metrics.latency import FIRST_OUTPUT
 from tuner.core.stats import percentile
 
 
-def _decode_speed(samples: Sequence[Sample]) -> float:
-    """A sum of tokens over a sum of seconds."""
+def _decode_speed(samples: Sequence[Sample]) -> float | None:
+    """A sum of tokens over a sum of seconds; None where every answer is one token."""
     seconds, tokens = _after_the_first(samples)
-    if seconds <= 0 or tokens <= 0:
-        raise InvalidOutputError("no item has more than one token, so there is no decode speed")
+    if tokens <= 0:
+        return None
+    if seconds <= 0:
+        raise InvalidOutputError("all tokens of an item came at once, so there is no decode speed")
     return tokens / seconds
 
 
@@ -29,27 +31,29 @@ def _prefill_speed(samples: Sequence[Sample]) -> float:
     return sum(s.units_in for s in samples) / sum(s.output_times_s[0] for s in samples)
 
 
-def _gaps_ms_p95(samples: Sequence[Sample]) -> float:
+def _gaps_ms_p95(samples: Sequence[Sample]) -> float | None:
     gaps = [b - a for s in samples for a, b in zip(s.output_times_s, s.output_times_s[1:], strict=False)]
-    return 1e3 * percentile(gaps, 0.95)
+    return 1e3 * percentile(gaps, 0.95) if gaps else None
 
 
 def _response_s(samples: Sequence[Sample]) -> float:
     """Answers are counted as long as the reference's, at this round's pace."""
     seconds, tokens = _after_the_first(samples)
-    per_token_s = seconds / tokens if tokens > 0 else 0.0
     due = [s.units_out if s.due is None else s.due for s in samples]
+    if tokens <= 0 and max(due) > 1:
+        raise InvalidOutputError("no answer has more than one token where the reference's has, so there is no pace")
+    per_token_s = seconds / tokens if tokens > 0 else 0.0
     return statistics.fmean([s.output_times_s[0] + per_token_s * (n - 1) for s, n in zip(samples, due, strict=True)])
 
 
 METRICS = (
     Metric(
         "decode_tokens_per_second", "tok/s", "maximize", "speed",
-        "tokens after the first ÷ time from first to last token", _decode_speed, leading=True,
+        "tokens after the first ÷ time from first to last token", _decode_speed, leading=True, plain="decoding speed",
     ),
     Metric(
         "prefill_tokens_per_second", "tok/s", "maximize", "speed",
-        "prompt tokens ÷ time to the first token", _prefill_speed, leading=True,
+        "prompt tokens ÷ time to the first token", _prefill_speed, leading=True, plain="speed of reading the prompt",
     ),
     *FIRST_OUTPUT,
     Metric(
@@ -59,7 +63,7 @@ METRICS = (
     Metric(
         "response_s", "s", "minimize", "speed",
         "submitted → last token of an answer as long as the reference's, at the measured pace; mean over items",
-        _response_s, leading=True, felt=True,
+        _response_s, leading=True, felt=True, plain="answer time",
     ),
     Metric(
         "kld", "nat", "minimize", "quality",

@@ -28,17 +28,18 @@ FAILED_CLIPS = (
         "on the clips held out, the 95 % upper bound (Clopper-Pearson) on the share of clips that fail where the "
         "reference configuration does not: 0.12 takes 24 clips of which none fails; 0 for what decodes as the "
         "reference does. On the clips searched on, which are too few for a bound, that share itself",
-        highest=1.0,
+        highest=1.0, bound=True,
     ),
 )  # fmt: skip
 METRICS = (
     Metric(
         "rtf", "", "minimize", "speed", "processing seconds per second of audio", _real_time_factor, leading=True,
-        felt=True,
+        felt=True, plain="real-time factor",
     ),
     Metric(
         "latency_ms", "ms", "minimize", "speed", "end of the audio → transcript, median over clips",
         lambda samples: 1e3 * statistics.median([s.done_s for s in samples]), leading=True, felt=True,
+        plain="time to the transcript",
     ),
     Metric(
         "latency_ms_p95", "ms", "minimize", "speed", "end of the audio → transcript, 95th percentile over clips",

@@ -146,18 +146,29 @@ def combined(summaries: Sequence[Mapping[str, float]]) -> Mapping[str, float]:
 
 
 def noise_message(trials: Sequence[Mapping[str, float]]) -> str:
-    """What the summaries of all trials and of the tournament come to, in a line for the user; "" when it was quiet."""
+    """What the summaries of all trials and of the tournament come to, in a line for the user; "" when it was quiet.
+
+    Of a trial that had quiet rounds too, the disturbed ones are left out of its figures.
+    """
     rounds = sum(t.get("rounds", 0.0) for t in trials)
-    disturbed = sum(t.get("rounds", 0.0) * t.get("disturbed_share", 0.0) for t in trials)
+    disturbed, counting = (sum(t.get("rounds", 0.0) * share(t) for t in trials) for share in (_disturbed, _counting))
     if any(t.get("unwatched_share") for t in trials):
         return UNWATCHED
     if not disturbed:
         return ""
-    share = disturbed / rounds
-    line = f"others on this machine disturbed {100 * share:.0f} % of {rounds:.0f} rounds"
-    if share > NEVER_QUIET:
+    line = f"others on this machine disturbed {disturbed:.0f} of {rounds:.0f} rounds"
+    if disturbed / rounds > NEVER_QUIET:
         return f"{line}: it was never quiet for long, so only what a tournament proves counts"
-    return f"{line}; of those as many as the limit allows were measured again"
+    return f"{line}: {disturbed - counting:.0f} were left out of the figures, {counting:.0f} count in them"
+
+
+def _disturbed(trial: Mapping[str, float]) -> float:
+    return trial.get("disturbed_share", 0.0)
+
+
+def _counting(trial: Mapping[str, float]) -> float:
+    """The share of a summary's rounds that were disturbed and count all the same, because no others were quiet."""
+    return min(_disturbed(trial), trial.get("used_disturbed_share", 1.0))
 
 
 _TICK_S = 1 / os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 0.0

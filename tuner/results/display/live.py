@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import atexit
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TextIO
 
 from rich.console import Console, Group, RenderableType
@@ -77,12 +77,13 @@ class LiveDisplay(PlainDisplay):
 
     def notice(self, text: str) -> None:
         """One line above the panel."""
+        self.state.tell(text)
         self._console.print(Text.assemble(("note  ", "yellow"), text))
 
     def study_finished(self, outcome: Outcome) -> None:
         """Close the panel and show the summary."""
         self.close()
-        self._console.print(summary(self.state.info, outcome))
+        self._console.print(summary(self.state.info, outcome, self.state.just_told))
 
     def close(self) -> None:
         """Take the panel down."""
@@ -205,8 +206,11 @@ def _interval(standing: Standing, low: float, high: float) -> Text:
     return Text("".join(cells))
 
 
-def summary(info: StudyInfo | None, outcome: Outcome) -> RenderableType:
-    """The verdict, default against winner, the changed knobs, the targets and the next commands."""
+def summary(info: StudyInfo | None, outcome: Outcome, just_told: Collection[str] = ()) -> RenderableType:
+    """The verdict, default against winner, the changed knobs, the targets and the next commands.
+
+    Notices that stand right above it are left out.
+    """
     deploy = outcome.deploy
     parts: list[RenderableType] = [
         Text(),
@@ -214,10 +218,10 @@ def summary(info: StudyInfo | None, outcome: Outcome) -> RenderableType:
     ]
     if deploy:
         parts += _table(*comparison_table(deploy))
-        parts += _table(*changed_knob_cells(deploy, outcome.attribution))
+        parts += _table(*changed_knob_cells(deploy, outcome.ablation))
         parts += _table(TARGET_HEAD, target_cells(deploy.targets))
     parts += [Text(), Text(counts_text(outcome))] if outcome.trials else []
-    parts += [Text.assemble(("note  ", "yellow"), text) for text in outcome.notices]
+    parts += [Text.assemble(("note  ", "yellow"), text) for text in outcome.notices if text not in just_told]
     return Group(*parts, *(Text(line) for line in next_commands(info, outcome)))
 
 

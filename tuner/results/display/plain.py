@@ -61,11 +61,12 @@ class PlainDisplay:
 
     def notice(self, text: str) -> None:
         """One line."""
+        self.state.tell(text)
         self.line(f"note: {text}")
 
     def study_finished(self, outcome: Outcome) -> None:
         """The verdict, default against winner, and what to type next."""
-        for line in summary_lines(self.state.info, outcome):
+        for line in summary_lines(self.state.info, outcome, self.state.just_told):
             self.line(line)
 
     def close(self) -> None:

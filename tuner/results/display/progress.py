@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from search_spaces.parameter import Value
 from tuner.core.events import Standing, StudyInfo
+from tuner.core.params import key
 from tuner.core.trial import TrialResult
 from tuner.results.wording import (
     baseline_of,
@@ -14,6 +15,7 @@ from tuner.results.wording import (
     describe,
     duration,
     metric_text,
+    named,
     pace_corrected_ratio,
     ratio_text,
     reason_text,
@@ -33,6 +35,7 @@ class StudyProgress:
         self.current: tuple[int, Mapping[str, Value], str] | None = None
         self.current_round: tuple[int, float | None] = (0, None)
         self.standings: list[Standing] = []
+        self.just_told: list[str] = []
         self.blocks: tuple[int, int] = (0, 0)
         self._started = clock()
         self._searched_s: float | None = None
@@ -50,9 +53,14 @@ class StudyProgress:
         """A round of the current trial is over."""
         self.current_round, self.preparing = (rounds, value), ""
 
+    def tell(self, notice: str) -> None:
+        """Something that the user should know was shown; `just_told` is what nothing but notices came after."""
+        self.just_told.append(notice)
+
     def finish_trial(self, result: TrialResult) -> None:
         """A trial is over."""
         self.trials.append(result)
+        self.just_told = []
         self.current, self.current_round = None, (0, None)
 
     def rank(self, standings: list[Standing], done: int, most: int) -> None:
@@ -60,6 +68,7 @@ class StudyProgress:
         if self._searched_s is None:
             self._searched_s = self.elapsed_s
         self.standings, self.blocks, self.current, self.preparing = standings, (done, most), None, ""
+        self.just_told = []
 
     @property
     def elapsed_s(self) -> float:
@@ -130,13 +139,17 @@ class StudyProgress:
         return best_trial(self.trials, self.objectives[0]) if self.objectives else None
 
     def label(self, params: Mapping[str, Value]) -> str:
-        """The knobs in which `params` differ from the baseline."""
-        return describe(params, self.baseline.params if self.baseline else None)
+        """The knobs in which `params` differ from the baseline, and that they are what people run where they are."""
+        knobs = describe(params, self.baseline.params if self.baseline else None)
+        stock = self.info.stock if self.info else {}
+        return f"what people run: {knobs}" if stock and key(params) == key(stock) else knobs
 
     def values_text(self, result: TrialResult) -> str:
         """Each objective of `result` with its interval."""
         values = [
-            result_text(result, objective) for objective in self.objectives if result.value(objective) is not None
+            named(objective, result_text(result, objective))
+            for objective in self.objectives
+            if result.value(objective) is not None
         ]
         return " · ".join(values)
 
@@ -162,13 +175,14 @@ class StudyProgress:
         rounds, value = self.current_round
         if not rounds:
             return "loading"
-        so_far = "" if value is None or not self.objectives else f" · {metric_text(self.objectives[0], value)}"
-        return f"round {rounds}{so_far}"
+        if value is None or not self.objectives:
+            return f"round {rounds}"
+        return f"round {rounds} · {named(self.objectives[0], metric_text(self.objectives[0], value))}"
 
     def verdict_text(self, result: TrialResult) -> str:
         """What came of a trial: its values, or why there are none."""
         ratio = None if self.is_baseline(result) else self.ratio_of(result)
         values, limits = self.values_text(result), self.info.constraints if self.info else {}
-        parts = [f"{values:<18}" if ratio else values, f"{ratio_text(ratio):<7}" if ratio else ""]
+        parts = [f"{values:<22}" if ratio else values, f"{ratio_text(ratio):<7}" if ratio else ""]
         parts += [self.kept_text(result), reason_text(result, limits)]
         return "  ".join(part for part in parts if part)

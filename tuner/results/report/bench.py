@@ -10,10 +10,11 @@ from tuner.core.documents import dump
 from tuner.core.metrics import METRICS, leading_metrics
 from tuner.core.trial import Stages, TrialStatus
 from tuner.measure.bench import Bench, BenchDocument
+from tuner.measure.host.host_noise import noise_message
 from tuner.results.report.blocks import Block, Code, Heading, Paragraph, Table
 from tuner.results.report.markdown import markdown
 from tuner.results.summary import TARGET_HEAD, target_cells
-from tuner.results.wording import engine_text, knob_value, machine_text, metric_text, number
+from tuner.results.wording import engine_text, knob_value, metric_text, number, with_interval
 
 REPORT, DOCUMENT = "report.md", "bench.json"
 
@@ -53,12 +54,14 @@ def bench_blocks(bench: Bench) -> Iterator[Block]:
         yield Table(TARGET_HEAD, target_cells(measured.targets), frozenset({0, 3, 4}))
     yield Heading("Profiles")
     yield Paragraph(f"Beside this file: {', '.join(bench.profiles) or 'none: add profile=true'}.")
+    if noise := noise_message([measured.host_noise]):
+        yield Paragraph(f"{noise[:1].upper()}{noise[1:]}.")
     yield Code(json.dumps(dict(measured.host_noise), indent=1), "Noise of the host while it was measured")
 
 
 def _configuration(measured: BenchDocument) -> Iterator[tuple[str, str]]:
     study = measured.study
-    yield "machine", machine_text(study.hardware)
+    yield "machine", study.hardware.text
     yield "engine", engine_text(study.engine)
     yield "model", f"{study.model.name} ({study.model.source})"
     yield "workload", f"{study.workload.name}, {study.workload.items} items, digest {study.workload.digest}"
@@ -70,7 +73,7 @@ def _averages(measured: BenchDocument) -> Iterator[Block]:
     values = {**measured.metrics, **measured.quality}
     if values:
         yield Heading(f"Averages of {len(measured.iterations)} iterations")
-        rows = [(name, metric_text(name, m.value), METRICS[name].definition) for name, m in values.items()]
+        rows = [(name, with_interval(m), METRICS[name].definition) for name, m in values.items()]
         yield Table(("metric", "value", "meaning"), rows, frozenset({0, 2}))
 
 

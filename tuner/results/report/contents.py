@@ -18,6 +18,7 @@ from tuner.results.summary import (
     changed_knob_cells,
     comparison,
     comparison_table,
+    keep_advice,
     target_cells,
     ui_commands,
 )
@@ -27,14 +28,15 @@ from tuner.results.wording import (
     duration,
     engine_text,
     knob_value,
-    machine_text,
     metric_text,
     number,
     ratio_text,
     result_text,
     status_counts,
+    workload_text,
 )
 from tuner.tournament.document import TournamentDocument
+from tuner.tournament.verdict import ablation_lines
 
 FIGURES = (
     "kld", "wer_increase", "wer", "mel_distance_db_worst", "ftl_ms", "latency_ms", "rss_peak_mib", "vram_peak_mib",
@@ -48,8 +50,8 @@ TOLD_LEAST = 0.01
 CAPTIONS = {
     "tournament": "Finalists against the default, in interleaved rounds. Only this estimate is published: the best of "
     "many noisy trials looks better than it is (hollow marks).",
-    "attribution": "From the default to the winner, one change at a time, each measured beside the one before it. "
-    "A change whose interval holds 1 may bring nothing here.",
+    "ablation": "The tournament's winner beside itself with one change set back to the default, in interleaved rounds "
+    "before the verdict. A change that is not shown to matter is not deployed.",
     "history": "Each trial in the order it was run. Whiskers are 95 % intervals; crosses along the bottom failures. "
     "Hollow diamonds are the default measured again; where the machine's pace had changed, a dotted line leads to the "
     "value that trials are compared by.",
@@ -66,7 +68,7 @@ def contents(study: StudyFiles) -> list[Block]:
         *_against_default(study),
         *_plot(plots, "tournament", "Proof"),
         *_targets(study),
-        *_plot(plots, "attribution", "What each change brought"),
+        *_plot(plots, "ablation", "What each change is worth"),
         *_plot(plots, "history", "Search"),
         *_plot(plots, "importance", "Which knobs mattered", _untold(study)),
         *_trade_offs(plots),
@@ -88,11 +90,20 @@ def verdict(study: StudyFiles) -> Verdict:
     rows = {row.name: row for row in comparison(deploy)}
     figures = [(objective, rows[objective].winner, _gain_text(gain))] if objective in rows else []
     if deploy.stock:
-        against = "is deployed" if deploy.stock.gain is None else _gain_text(deploy.stock.gain, "what people run")
-        figures.append(("against stock", "=" if deploy.stock.gain is None else _times(deploy.stock.gain), against))
+        figures.append(("against what people run", *_against_stock(deploy.stock.gain)))
     for row in [rows[name] for name in FIGURES if name in rows and name != objective][:MOST_FIGURES]:
         figures.append((row.name, row.winner, "" if row.default == row.winner else f"default {row.default}"))
     return Verdict(_sentence(played.summary), "good" if played.verdict == "gain" else "plain", figures)
+
+
+def _against_stock(gain: Gain | None) -> tuple[str, str]:
+    """Value and remark; a ratio whose interval holds 1 is no figure to read off."""
+    if gain is None:
+        return "the same", "it is deployed"
+    if gain.ci95 is None or gain.significant:
+        return _times(gain), _gain_text(gain, "what people run")
+    word = "worse" if gain.ci95[1] < 1 else "not told apart"
+    return word, _gain_text(gain, "what people run")
 
 
 def _undecided(study: StudyFiles) -> str:
@@ -128,8 +139,9 @@ def _against_default(study: StudyFiles) -> Iterator[Block]:
     rest = ", ".join(f"{name} {knob_value(value)}" for name, value in deploy.params.items() if name not in changes)
     knobs: list[Part] = [
         Heading("Changed knobs"),
-        Table(*changed_knob_cells(deploy, study.attribution)),
+        Table(*changed_knob_cells(deploy, study.ablation)),
     ]
+    knobs += [Paragraph(_sentence(line)) for line in ablation_lines(study.ablation)] if study.ablation else []
     knobs += [Paragraph(f"As in the default: {rest}.")] if rest else []
     yield Columns([compared, knobs] if changes else [compared])
 
@@ -171,10 +183,11 @@ def _measured_how(study: StudyFiles) -> Iterator[Block]:
 
 def _facts(study: StudyFiles) -> Iterator[tuple[str, str]]:
     about = study.about
-    yield "machine", machine_text(about.hardware)
+    yield "machine", about.hardware.text
     yield "engine", engine_text(about.engine)
-    yield "model", ", ".join(part for part in (about.model.name, about.model.source, about.model.digest) if part)
-    yield "workload", f"{about.workload.name}, {about.workload.items} items, digest {about.workload.digest}"
+    name, source, digest = about.model.name, about.model.source, about.model.digest
+    yield "model", ", ".join([name, *([source] if source and source not in name else []), digest])
+    yield "workload", workload_text(about.workload)
     yield (
         "objectives",
         ", ".join(f"{name}: {METRICS[name].definition}" for name in study.about.objectives if name in METRICS),
@@ -246,6 +259,8 @@ def _repeat(study: StudyFiles) -> Iterator[Block]:
             0, f"python -m tuner bench {study.about.task} deploy={shlex.quote(str(study.directory / 'deploy.json'))}"
         )
     yield Heading("Repeat and use")
+    if study.deploy and (advice := keep_advice(study.deploy)):
+        yield Paragraph(_sentence(advice))
     yield Code("\n".join(commands))
     if study.about.configuration:
         yield Code(

@@ -1,8 +1,8 @@
-"""The plots that explain a verdict: what each change brought, and which knobs mattered at all."""
+"""The plots that explain a verdict: what each change is worth, and which knobs mattered at all."""
 
 from __future__ import annotations
 
-from tuner.core.explanation import Step
+from tuner.core.explanation import Change
 from tuner.results.report.study_files import StudyFiles
 from tuner.results.report.svg import BOTTOM, TOP, WIDTH, Surface, padded
 from tuner.results.wording import knob_value, ratio_text, shorten
@@ -16,27 +16,27 @@ ROOM_RIGHT = 0.15
 """Of the range, for the figures on the right."""
 
 
-def attribution_plot(study: StudyFiles) -> str | None:
-    """Each change on the way from the default to the winner: how many times better it made the objective."""
-    told = study.attribution.steps if study.attribution else ()
-    steps = [(step, step.ratio) for step in told if step.ratio is not None]
-    if not steps:
+def ablation_plot(study: StudyFiles) -> str | None:
+    """Each change of the winner: how many times better the objective is with it than without it."""
+    told = study.ablation.changes if study.ablation else ()
+    changes = [(change, change.ratio) for change in told if change.ratio is not None]
+    if not changes:
         return None
-    edges = [1.0, *(edge for step, ratio in steps for edge in (ratio, *(step.ci95 or ())))]
+    edges = [1.0, *(edge for change, ratio in changes for edge in (ratio, *(change.ci95 or ())))]
     low, high = padded(edges)
-    surface = _rows(len(steps), (low, high + (high - low) * ROOM_RIGHT))
-    surface.axes("times better than the configuration before, 95 % interval")
-    surface.upright(1.0, "default", "no change")
-    for row, (step, ratio) in enumerate(steps):
-        interval = step.ci95
-        title = f"{change_text(step)}: {ratio_text(ratio, interval)}, {step.pairs} pairs"
-        sure = interval and not interval[0] <= 1 <= interval[1]
+    surface = _rows(len(changes), (low, high + (high - low) * ROOM_RIGHT))
+    surface.axes("times better with the change than without it, 95 % interval")
+    surface.upright(1.0, "default", "no difference")
+    for row, (change, ratio) in enumerate(changes):
+        interval = change.ci95
+        went = "kept" if change.shown or study.winner == (study.ablation and study.ablation.winner) else "went back"
+        title = f"{change_text(change)}: {ratio_text(ratio, interval)}, {change.pairs} pairs, {went}"
         if interval:
-            surface.bar((interval[0], interval[1]), (row, row), "sure" if sure and ratio > 1 else "unsure", title)
+            surface.bar((interval[0], interval[1]), (row, row), "sure" if change.shown else "unsure", title)
         surface.dot(ratio, row, "ok", title, 5)
-        surface.text(NAMES_LEFT - 10, surface.y(row) + 4, shorten(change_text(step), LETTERS_MOST), "", "end")
+        surface.text(NAMES_LEFT - 10, surface.y(row) + 4, shorten(change_text(change), LETTERS_MOST), "", "end")
         surface.text(WIDTH - 22, surface.y(row) + 4, ratio_text(ratio), "", "end")
-    return surface.render("what each change from the default to the winner brought")
+    return surface.render("what each of the winner's changes is worth")
 
 
 def importance_plot(study: StudyFiles) -> str | None:
@@ -56,11 +56,11 @@ def importance_plot(study: StudyFiles) -> str | None:
     return surface.render("which knobs mattered")
 
 
-def change_text(step: Step) -> str:
+def change_text(change: Change) -> str:
     """`quantization F16 → Q6_K`, several changes joined by commas."""
     return ", ".join(
         f"{knob} {'—' if before is None else knob_value(before)} → {'—' if after is None else knob_value(after)}"
-        for knob, (before, after) in step.changed.items()
+        for knob, (before, after) in change.changed.items()
     )
 
 

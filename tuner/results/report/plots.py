@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tuner.core.metrics import METRICS
 from tuner.core.objective import pace_corrected
 from tuner.core.trial import TrialResult, TrialStatus
-from tuner.results.report.explanation_plots import attribution_plot, importance_plot
+from tuner.results.report.explanation_plots import ablation_plot, importance_plot
 from tuner.results.report.study_files import StudyFiles
 from tuner.results.report.svg import BOTTOM, LEFT, TOP, WIDTH, Surface, padded
 from tuner.results.wording import (
@@ -31,7 +31,7 @@ def all_plots(study: StudyFiles) -> dict[str, str]:
     """File stem → SVG of every plot that the study has something for."""
     plots = {
         "tournament": tournament_plot(study),
-        "attribution": attribution_plot(study),
+        "ablation": ablation_plot(study),
         "history": history_plot(study),
         "importance": importance_plot(study),
     }

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from search_spaces.errors import TunerError
 from tuner.core.deploy import DeployConfig
-from tuner.core.explanation import Attribution, Importance
+from tuner.core.explanation import Ablation, Importance
 from tuner.core.study_document import StudyDocument
-from tuner.core.trial import TrialResult
+from tuner.core.trial import CONFIGURATIONS, TrialResult
 from tuner.measure.drift import tells_the_pace
 from tuner.results.record import read_results
 from tuner.results.study_store import StudyStore
@@ -31,12 +31,12 @@ class StudyFiles:
     tournament: TournamentDocument | None = None
     deploy: DeployConfig | None = None
     importance: Importance | None = None
-    attribution: Attribution | None = None
+    ablation: Ablation | None = None
 
     @cached_property
     def trials(self) -> tuple[TrialResult, ...]:
         """The configurations, each as it was measured first."""
-        return self._of("baseline", "search")
+        return self._of(*CONFIGURATIONS)
 
     @cached_property
     def repeats(self) -> tuple[TrialResult, ...]:
@@ -76,5 +76,5 @@ def read_study(directory: Path) -> StudyFiles:
         store.read(TournamentDocument, "tournament.json"),
         store.read(DeployConfig, "deploy.json"),
         store.read(Importance, "importance.json"),
-        store.read(Attribution, "attribution.json"),
+        store.read(Ablation, "ablation.json"),
     )

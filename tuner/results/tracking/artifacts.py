@@ -6,7 +6,7 @@ from pathlib import Path
 
 PLOT_FOLDER = "plots"
 FILES = (
-    "study.yaml", "deploy.json", "tournament.json", "importance.json", "attribution.json", "trials.csv",
+    "study.yaml", "deploy.json", "tournament.json", "importance.json", "ablation.json", "trials.csv",
     "report.html", "report.md",
 )  # fmt: skip
 

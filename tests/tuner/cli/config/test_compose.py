@@ -176,6 +176,13 @@ def test_variants_of_the_users(tmp_path, monkeypatch):
     }
 
 
+def test_a_file_for_an_engine_that_takes_none_is_refused_in_the_engines_words():
+    model = compose("tts", ["model=voice.onnx"]).model
+    with pytest.raises(TunerError, match="espeak-ng takes no model file") as caught:
+        load_engine("espeak").resolve_model(model, lambda text: None)
+    assert "engine=piper" in caught.value.hint
+
+
 def test_a_model_of_a_hub_stays_as_it_is():
     assert composed("model=hf:ORG/REPO").model["source"] == "hf:ORG/REPO"
 
@@ -228,6 +235,8 @@ def test_unreadable_text_is_to_be_quoted():
         ("budget=quik", "unknown budget 'quik'", "did you mean 'quick'?"),
         ("engine=llama_cp", "unknown engine 'llama_cp'", "did you mean 'llama_cpp'?"),
         ("model=fak", "unknown model 'fak'", "did you mean 'fake'?"),
+        ("model=nope", "unknown model 'nope'", "known: fake; or a path, or hf:ORG/REPO"),
+        ("guards.xyz=1", "unknown metric to guard 'xyz'", "response_s"),
         ("model.nose=1", "unknown key 'model.nose'", "did you mean 'model.noise'?"),
         ("workload.token=1", "unknown key 'workload.token'", "did you mean 'workload.tokens'?"),
         ("objective=decode_tokens_per_sec", "unknown metric", "did you mean 'decode_tokens_per_second'?"),
@@ -399,6 +408,18 @@ def test_no_divergence_at_all_may_be_asked_for():
 )
 def test_wrong_values_are_one_clear_line(typed, message):
     assert message in refused(typed).message
+
+
+def test_what_is_named_as_known_can_be_used():
+    """No quality among what can be guarded, and no engine that is there for tests."""
+    assert "kld" not in refused("guards.xyz=1").hint
+    with pytest.raises(TunerError) as raised:
+        load_engine("fak")
+    assert "fake" not in raised.value.hint
+    with pytest.raises(TunerError, match="serves 'stt', not 'tts'") as raised:
+        compose("tts", ["engine=whisper_cpp"])
+    assert "piper" in raised.value.hint
+    assert "fake_voice" not in raised.value.hint
 
 
 def test_the_task_and_the_engine_must_fit():

@@ -39,6 +39,19 @@ def test_what_is_not_an_override_is_refused(typed):
         split_override(typed)
 
 
+@pytest.mark.parametrize("text", ["foo.gguf", "models/foo.gguf", "hf:ORG/REPO", "smollm2-135m"])
+def test_a_model_without_its_key_is_told_the_key(text):
+    with pytest.raises(TunerError) as raised:
+        split_override(text)
+    assert raised.value.hint == f"write model={text}"
+
+
+def test_a_key_without_a_value_is_no_model():
+    with pytest.raises(TunerError, match=r"'budget\.trials' has no value") as raised:
+        split_override("budget.trials")
+    assert "budget.trials=40" in raised.value.hint
+
+
 @given(text)
 def test_quoting_round_trips(plain):
     assert unquote(quote(plain)) == plain

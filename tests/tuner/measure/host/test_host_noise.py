@@ -100,7 +100,13 @@ def test_a_summary_has_the_parts_that_are_known():
 def test_what_is_said_of_the_noise_at_the_end():
     quiet, loud = {"rounds": 8.0, "disturbed_share": 0.0}, {"rounds": 4.0, "disturbed_share": 0.75}
     assert noise_message([quiet, {}]) == ""
-    assert noise_message([quiet, loud]).startswith("others on this machine disturbed 25 % of 12 rounds; ")
+    assert noise_message([quiet, loud]) == (
+        "others on this machine disturbed 3 of 12 rounds: 0 were left out of the figures, 3 count in them"
+    )
+    repeated = {"rounds": 4.0, "disturbed_share": 0.5, "used_disturbed_share": 0.0}
+    assert noise_message([quiet, loud, repeated]).endswith(
+        "disturbed 5 of 16 rounds: 2 were left out of the figures, 3 count in them"
+    )
     assert noise_message([loud]).endswith("never quiet for long, so only what a tournament proves counts")
 
 

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from tests.tuner.synthetic import TRIALS, study_info
 from tuner.core.events import Standing
+from tuner.core.trial import MetricValue
 from tuner.results.display.progress import StudyProgress
 
 
@@ -17,7 +20,7 @@ class Clock:
         return self.now
 
 
-def started(finished: int = 0, **changes: float) -> tuple[StudyProgress, Clock]:
+def started(finished: int = 0, **changes: Any) -> tuple[StudyProgress, Clock]:
     clock = Clock()
     state = StudyProgress(clock)
     state.start(study_info(Path("s"), TRIALS[:finished], **changes))
@@ -84,6 +87,33 @@ def test_what_came_of_a_trial_in_words() -> None:
     assert state.best is not None
     assert state.best.number == 5
     assert state.statuses["over_limit"] == 1
+
+
+def test_what_people_run_is_called_so() -> None:
+    state, _ = started(stock=TRIALS[1].params)
+    for trial in TRIALS[:2]:
+        state.finish_trial(trial)
+    assert state.label(TRIALS[1].params) == "what people run: flash_attn=on"
+    assert state.label(TRIALS[0].params) == "baseline"
+
+
+def test_a_value_without_a_unit_has_its_name() -> None:
+    state, _ = started(objectives=("rtf",))
+    trial = replace(TRIALS[0], metrics={"rtf": MetricValue(0.0099, (0.0098, 0.01), "")})
+    assert state.values_text(trial) == "rtf 0.00990 ± 0.00010"
+    state.start_trial(1, {}, "search")
+    state.finish_round(1, 0.0099)
+    assert state.round_text() == "round 1 · rtf 0.00990"
+
+
+def test_notices_are_just_told_until_something_else_is() -> None:
+    state, _ = started()
+    state.tell("nothing is held out")
+    state.finish_trial(TRIALS[0])
+    state.tell("others disturbed it")
+    assert state.just_told == ["others disturbed it"]
+    state.rank([], 1, 8)
+    assert state.just_told == []
 
 
 def test_a_round_shows_the_value_so_far() -> None:

@@ -53,6 +53,22 @@ def test_good_examples_are_read(file):
     assert without_defaults(dump(deploy)) == without_defaults(document)
 
 
+@pytest.mark.parametrize(
+    ("name", "proof"),
+    [
+        (
+            "gain",
+            "1.37 times as good as the default in decode_tokens_per_second (95 % interval 1.35 to 1.39, 8 pairs); "
+            "measured on 2026-11-21 on AMD EPYC, 2 cores, 23.54 GiB, Linux 6.1, class amd-epyc-2c-24g",
+        ),
+        ("keep_default", "the default, and nothing is proven to be better in decode_tokens_per_second; measured on "),
+        ("default_does_not_run", "the best that runs where the default does not; measured on 2026-11-21 on "),
+    ],
+)
+def test_what_is_exported_carries_its_proof(name, proof):
+    assert read_deploy(DOCUMENTS / "good" / f"{name}.json").deployment.proof.startswith(proof)
+
+
 @pytest.mark.parametrize("file", BAD, ids=lambda f: f.stem)
 def test_bad_examples_are_refused_in_one_line(file):
     with pytest.raises(TunerError, match=r"is not a valid deploy\.json") as raised:

@@ -50,6 +50,14 @@ def test_it_says_what_was_measured_and_what_is_in_force(tmp_path: Path) -> None:
     assert "RTF &lt; 1.0" in report
 
 
+def test_it_says_how_noisy_it_was(tmp_path: Path) -> None:
+    averages = {"ftl_ms": MetricValue(2476.0, (900.0, 6800.0), "ms")}
+    noise = {"rounds": 6.0, "disturbed_share": 0.5, "used_disturbed_share": 0.0}
+    report = write_bench(tmp_path, measured(metrics=averages, host_noise=noise))[0].read_text()
+    assert "| ftl\\_ms | 2476 (900–6800) ms |" in report, report
+    assert "Others on this machine disturbed 3 of 6 rounds" in report
+
+
 def test_the_build_is_told_without_the_advice_on_it(tmp_path: Path) -> None:
     engine = {"name": "some", "version": "1", "unused": "AVX-512 is not used", "rebuild": "pip install x"}
     report = write_bench(tmp_path, measured(study=replace(STUDY, engine=engine)))[0].read_text()

@@ -22,6 +22,7 @@ from tests.tuner.synthetic import (
     write_study,
 )
 from tuner.core.deploy import DeployedBaseline, Gain
+from tuner.core.study_document import StudyWorkload
 from tuner.core.targets import TargetVerdict
 from tuner.core.trial import TrialResult, TrialStatus
 from tuner.results.report import write_report
@@ -29,6 +30,7 @@ from tuner.results.report.contents import verdict
 from tuner.results.report.markdown import escaped
 from tuner.results.report.study_files import StudyFiles, read_study
 from tuner.results.study_store import StudyStore
+from tuner.results.wording import workload_text
 
 
 class Page(HTMLParser):
@@ -115,12 +117,24 @@ def test_the_build_is_told_without_the_advice_on_it(tmp_path: Path) -> None:
     assert "pip" not in told
 
 
+def test_what_was_held_out_is_told_and_where_a_model_is_from_once(tmp_path: Path) -> None:
+    folder = write_study(tmp_path / "study")
+    workload = StudyWorkload("chat", "0123", 3, "4567", 4)
+    model = replace(study_document().model, name="embedded llama-160m", source="embedded")
+    StudyStore(folder).write("study.yaml", study_document(workload=workload, model=model))
+    page = Page(html_of(folder))
+    assert page.row("model")[1] == "embedded llama-160m, 77aa"
+    told = "chat: searched on 3 items (digest 0123), proven on 4 held out (digest 4567)"
+    assert page.row("workload")[1] == told
+    assert workload_text(replace(workload, held_out_items=0)).endswith(", nothing held out for the proof")
+
+
 @pytest.mark.parametrize(
     ("noise", "told"),
     [
         ({"steal_cores": 6.6e-16, "throttled_share": 0.0, "cpu_mhz": 2000.0}, "no round was disturbed (of single tr"),
         ({"others_cores": 0.004}, "no round was disturbed"),
-        ({"disturbed_share": 0.5, "others_cores": 0.4}, "others on this machine disturbed 50 % of 20 rounds; of"),
+        ({"disturbed_share": 0.5, "others_cores": 0.4}, "others on this machine disturbed 10 of 20 rounds: "),
     ],
 )
 def test_the_noise_is_a_sentence_and_what_is_next_to_nothing_is_left_out(
@@ -239,6 +253,7 @@ def test_keeping_the_default_is_an_answer(tmp_path: Path) -> None:
     StudyStore(folder).write("deploy.json", deploy(params=dict(BASELINE), gain=gain))
     text = html_of(folder)
     assert "Keep the default: no gain." in text
+    assert "Change nothing: an export only writes the default down." in text
     assert 'class="verdict plain"' in text
     assert "Changed knobs" not in text
     assert "Default against winner" not in text
