@@ -79,7 +79,7 @@ def test_a_gain_is_a_sentence_with_its_proof():
     [
         (
             ended("keep_default", [], pairs=0),
-            "near its decoding speed (decode_tokens_per_second) within the constraints",
+            "keep the default: no other trial came near its decoding speed (decode_tokens_per_second)",
         ),
         (ended("undecided", []), "undecided, so the default stays: no other configuration was measured"),
         (ended("undecided", [finalist(3)]), "undecided, so the default stays: no finalist finished enough pairs"),
