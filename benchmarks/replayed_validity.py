@@ -98,7 +98,7 @@ def replay(grid: ClipGrid, config: StudyConfig, way: Way, seed: int) -> Verdict:
     gain = outcome.deploy.gain
     claim = Claim(gain.objective, gain.ratio or 1.0, gain.ci95, outcome.deploy.params, outcome.summary)
     other = workload_of(unseen, PROVEN, language, proof=True, count=len(unseen))
-    there = prepared(grid, config, other, ELSEWHERE_SEED + seed, way.risky)
+    there = prepared(grid, config, other, ELSEWHERE_SEED + seed, way.risky).for_proof
     return elsewhere(there, name, seed, claim)
 
 
