@@ -102,11 +102,11 @@ SHORT = {
     "model.shape=tinyllama-1.1b": "budget.trials=2 budget.minutes=2 budget.tournament_pairs=2 "
     "budget.tournament_pairs_most=2",
     "workload=chunks": "workload.items_per_round=2 workload.eval_clips=4 budget.minutes=1",
-    "stt": "budget.trials=2 budget.minutes=0.7 budget.tournament_pairs=2 budget.tournament_pairs_most=2 "
+    "stt": "budget.trials=2 budget.minutes=0.4 budget.tournament_pairs=2 budget.tournament_pairs_most=2 "
     "workload.eval_clips=6",
     "targets=jane": "workload.size=brief budget.trials=3 budget.minutes=0.7 budget.tournament_pairs=2 "
     "budget.tournament_pairs_most=2",
-    "sweep": "budget.trials=2 budget.minutes=0.5 budget.tournament_pairs=2 budget.tournament_pairs_most=2",
+    "sweep": "budget.trials=2 budget.minutes=0.3 budget.tournament_pairs=2 budget.tournament_pairs_most=2",
     "benchmarks.overhead": "budget.trials=3 budget.tournament_pairs=2 budget.tournament_pairs_most=2",
     "benchmarks.search_efficiency": f"--seeds 1 --recording {next(ROOT.glob('benchmarks/recordings/*.json.gz'))}",
 }
